@@ -1,0 +1,5 @@
+//! Signed feeds that a stranger can check.
+//!
+//! This crate knows nothing of sockets, reducers or screens.
+
+pub mod ids;
