@@ -2,4 +2,17 @@
 //!
 //! This crate knows nothing of sockets, reducers or screens.
 
+pub mod cbor;
+pub mod fork;
+pub mod hash;
+pub mod header;
+pub mod identity;
 pub mod ids;
+pub mod keys;
+pub mod limits;
+pub mod payload;
+pub mod proof;
+pub mod refusal;
+pub mod run;
+pub mod skiplink;
+pub mod wire;

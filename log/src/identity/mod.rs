@@ -1,0 +1,9 @@
+//! Who a device belongs to: statements of an entity's root, and certificates.
+
+mod certificate;
+mod history;
+mod statement;
+
+pub use certificate::{Certificate, Certified};
+pub use history::{IdentityLog, StatementConflict};
+pub use statement::{Action, SignedStatement, Statement};
