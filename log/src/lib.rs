@@ -15,4 +15,5 @@ pub mod proof;
 pub mod refusal;
 pub mod run;
 pub mod skiplink;
+pub mod topic;
 pub mod wire;

@@ -4,6 +4,7 @@ mod certificate;
 mod history;
 mod statement;
 
+pub(crate) use certificate::follow_rotations;
 pub use certificate::{Certificate, Certified};
 pub use history::{IdentityLog, StatementConflict};
 pub use statement::{Action, SignedStatement, Statement};

@@ -1,0 +1,278 @@
+//! The entries of a topic as a graph: who builds on whom.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::hash::Context;
+use crate::identity::Certified;
+use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
+use crate::order::{Content, OrderEntry, OrderError};
+use crate::topic::PolicyEvent;
+
+/// "No node."
+pub(super) const NONE: u32 = u32::MAX;
+
+/// The order key: clock, tie, id (`spec/06-order.md` 6.1).
+pub(super) type Key = (u64, [u8; 16], EntryId);
+
+/// One entry.
+pub(super) struct Node {
+    pub id: EntryId,
+    pub hlc: u64,
+    pub seq: u64,
+    pub tie: [u8; 16],
+    pub feed: u32,
+    pub backlink: u32,
+    /// Index into [`Graph::certificates`]: that of the first entry of its branch.
+    pub certificate: u32,
+    parents: (u32, u32),
+    pub content: Stored,
+}
+
+/// [`Content`] with the kind as a number.
+pub(super) enum Stored {
+    BadPayload,
+    BadEvidence,
+    App(u32),
+    Policy(Box<PolicyEvent>),
+    BadEvent { sequencers: bool },
+    UnknownKind,
+}
+
+/// What one device wrote: the first entry to arrive at each seq, and the others.
+pub(super) struct Feed {
+    pub device: DeviceId,
+    /// Lowest counted seq at which it is forked.
+    pub forked_at: Option<u64>,
+    main: Vec<u32>,
+    branches: BTreeMap<u64, Vec<u32>>,
+}
+
+impl Feed {
+    /// The entries held at a seq.
+    pub(super) fn at(&self, seq: u64) -> impl Iterator<Item = u32> + '_ {
+        let main = usize::try_from(seq).ok().and_then(|seq| self.main.get(seq));
+        let branches = self.branches.get(&seq).into_iter().flatten();
+        main.into_iter().chain(branches).copied()
+    }
+
+    /// All entries from a seq on.
+    pub(super) fn from(&self, seq: u64) -> impl Iterator<Item = u32> + '_ {
+        let main = self.main.iter().skip(usize::try_from(seq).unwrap_or(usize::MAX));
+        main.chain(self.branches.range(seq..).flat_map(|(_, nodes)| nodes)).copied()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Graph {
+    pub nodes: Vec<Node>,
+    pub feeds: Vec<Feed>,
+    pub certificates: Vec<Certified>,
+    pub kinds: Vec<String>,
+    /// Nodes that nothing builds on.
+    pub tips: BTreeSet<u32>,
+    /// Entries that carry a takeover.
+    pub takeovers: Vec<u32>,
+    /// Tombstones by target.
+    pub tombstones: HashMap<EntryId, Vec<u32>>,
+    /// Grows whenever a feed turns out forked, or forked lower.
+    pub forks: u64,
+    ids: HashMap<EntryId, u32>,
+    devices: HashMap<DeviceId, u32>,
+    kind_numbers: HashMap<String, u32>,
+    parents: Vec<u32>,
+}
+
+impl Graph {
+    pub(super) fn find(&self, id: &EntryId) -> Option<u32> {
+        self.ids.get(id).copied()
+    }
+
+    pub(super) fn feed_of(&self, device: &DeviceId) -> Option<u32> {
+        self.devices.get(device).copied()
+    }
+
+    pub(super) fn key(&self, node: u32) -> Key {
+        let node = &self.nodes[node as usize];
+        (node.hlc, node.tie, node.id)
+    }
+
+    pub(super) fn parents(&self, node: u32) -> &[u32] {
+        let (start, len) = self.nodes[node as usize].parents;
+        &self.parents[start as usize..(start + len) as usize]
+    }
+
+    pub(super) fn certified(&self, node: u32) -> &Certified {
+        &self.certificates[self.nodes[node as usize].certificate as usize]
+    }
+
+    pub(super) fn device(&self, node: u32) -> &DeviceId {
+        &self.feeds[self.nodes[node as usize].feed as usize].device
+    }
+
+    pub(super) fn policy_event(&self, node: u32) -> Option<&PolicyEvent> {
+        match &self.nodes[node as usize].content {
+            Stored::Policy(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_takeover(&self, node: u32) -> bool {
+        matches!(self.policy_event(node), Some(PolicyEvent::Takeover { .. }))
+    }
+
+    pub(super) fn tombstones_of(&self, target: &EntryId) -> &[u32] {
+        self.tombstones.get(target).map_or(&[], Vec::as_slice)
+    }
+
+    /// The entity of the genesis's author.
+    pub(super) fn owner(&self) -> Option<EntityId> {
+        self.certificates.first().map(|certified| certified.entity)
+    }
+
+    pub(super) fn insert(&mut self, topic: &TopicId, entry: OrderEntry) -> Result<u32, OrderError> {
+        let find = |id: &EntryId| self.find(id).ok_or(OrderError::MissingAncestor);
+        let backlink = entry.backlink.as_ref().map(find).transpose()?;
+        let deps: Vec<u32> = entry.deps.iter().map(find).collect::<Result<_, _>>()?;
+        let certificate = match (backlink, entry.certified) {
+            (Some(backlink), _) => self.nodes[backlink as usize].certificate,
+            (None, Some(certified)) => {
+                self.certificates.push(certified);
+                self.certificates.len() as u32 - 1
+            }
+            (None, None) => return Err(OrderError::NoCertificate),
+        };
+        let number = self.nodes.len() as u32;
+        let feed = self.feed_for(&entry.author);
+        let start = self.parents.len() as u32;
+        self.parents.extend(backlink.iter().chain(&deps));
+        let parents = (start, self.parents.len() as u32 - start);
+        for parent in backlink.iter().chain(&deps) {
+            self.tips.remove(parent);
+        }
+        self.tips.insert(number);
+        let content = self.store_content(entry.content, number);
+        let node = Node {
+            id: entry.id,
+            hlc: entry.hlc,
+            seq: entry.seq,
+            tie: tie(topic, &entry.author, entry.seq),
+            feed,
+            backlink: backlink.unwrap_or(NONE),
+            certificate,
+            parents,
+            content,
+        };
+        self.ids.insert(entry.id, number);
+        self.nodes.push(node);
+        let held = &mut self.feeds[feed as usize];
+        if held.main.len() as u64 == entry.seq {
+            held.main.push(number);
+        } else {
+            held.branches.entry(entry.seq).or_default().push(number);
+            self.insert_fork(topic, entry.author, entry.seq);
+        }
+        Ok(number)
+    }
+
+    fn feed_for(&mut self, device: &DeviceId) -> u32 {
+        let next = self.feeds.len() as u32;
+        let number = *self.devices.entry(*device).or_insert(next);
+        if number == next {
+            let feed = Feed { device: *device, forked_at: None, main: Vec::new(), branches: BTreeMap::new() };
+            self.feeds.push(feed);
+        }
+        number
+    }
+
+    fn store_content(&mut self, content: Content, number: u32) -> Stored {
+        match content {
+            Content::BadPayload => Stored::BadPayload,
+            Content::BadEvidence => Stored::BadEvidence,
+            Content::BadEvent { sequencers } => Stored::BadEvent { sequencers },
+            Content::UnknownKind => Stored::UnknownKind,
+            Content::App { kind } => {
+                let next = self.kinds.len() as u32;
+                let known = *self.kind_numbers.entry(kind).or_insert_with_key(|kind| {
+                    self.kinds.push(kind.clone());
+                    next
+                });
+                Stored::App(known)
+            }
+            Content::Policy(event) => {
+                match &*event {
+                    PolicyEvent::Takeover { .. } => self.takeovers.push(number),
+                    PolicyEvent::Tombstone { target } => self.tombstones.entry(*target).or_default().push(number),
+                    _ => {}
+                }
+                Stored::Policy(event)
+            }
+        }
+    }
+
+    /// Notes a fork; tells whether it is news. The genesis fixes seq 0 of its own feed.
+    pub(super) fn insert_fork(&mut self, topic: &TopicId, device: DeviceId, seq: u64) -> bool {
+        let feed = self.feed_for(&device);
+        let feed = &mut self.feeds[feed as usize];
+        let begins = feed.main.first().is_some_and(|first| self.nodes[*first as usize].id.0 == topic.0);
+        if (seq == 0 && begins) || feed.forked_at.is_some_and(|known| known <= seq) {
+            return false;
+        }
+        feed.forked_at = Some(seq);
+        self.forks += 1;
+        true
+    }
+
+    /// Whether one entry is a strict ancestor of another.
+    pub(super) fn is_ancestor(&self, ancestor: u32, node: u32) -> bool {
+        let least = self.key(ancestor);
+        let (mut stack, mut seen) = (vec![node], BTreeSet::new());
+        while let Some(at) = stack.pop() {
+            for parent in self.parents(at) {
+                if *parent == ancestor {
+                    return true;
+                }
+                // keys fall on every way back, so below the ancestor's there is nothing to find
+                if self.key(*parent) > least && seen.insert(*parent) {
+                    stack.push(*parent);
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether backlinks lead from one entry back to another, or they are the same.
+    pub(super) fn backs_to(&self, mut node: u32, goal: u32) -> bool {
+        let seq = self.nodes[goal as usize].seq;
+        while node != NONE && self.nodes[node as usize].seq > seq {
+            node = self.nodes[node as usize].backlink;
+        }
+        node == goal
+    }
+
+    /// The entries of a feed whose backlink is this one.
+    pub(super) fn children(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        let at = &self.nodes[node as usize];
+        let next = self.feeds[at.feed as usize].at(at.seq + 1);
+        next.filter(move |child| self.nodes[*child as usize].backlink == node)
+    }
+
+    /// Of some entries of one feed, those that don't build on another of them.
+    pub(super) fn lowest(&self, mut nodes: Vec<u32>) -> Vec<u32> {
+        nodes.sort_by_key(|node| self.nodes[*node as usize].seq);
+        let mut lowest: Vec<u32> = Vec::new();
+        for node in nodes {
+            if !lowest.iter().any(|below| self.backs_to(node, *below)) {
+                lowest.push(node);
+            }
+        }
+        lowest
+    }
+}
+
+/// The second part of the order key. Ids could be ground until they sort well; this can't.
+fn tie(topic: &TopicId, author: &DeviceId, seq: u64) -> [u8; 16] {
+    let hash = Context::Tie.hash_parts(&[&topic.0, &author.0, &seq.to_le_bytes()]);
+    let mut tie = [0; 16];
+    tie.copy_from_slice(&hash[..16]);
+    tie
+}

@@ -1,0 +1,266 @@
+//! Ordered topics: placing what the chain cites, and what is left tentative.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::order::chain::Chain;
+use crate::order::graph::{Graph, Key, NONE, Stored};
+use crate::order::{Change, Code, Status, Verdict, VoidReason};
+use crate::topic::{Policy, PolicyEvent};
+
+#[derive(Default)]
+pub(super) struct Placement {
+    /// The sequenced prefix.
+    placed: Vec<(u32, Status)>,
+    /// Index in `placed` by node; [`NONE`] where it is not placed.
+    place: Vec<u32>,
+    /// Length of the prefix after each entry of the chain.
+    marks: Vec<usize>,
+    /// What is not placed, in key order.
+    unplaced: BTreeSet<(Key, u32)>,
+    /// The policy at the end of the prefix.
+    policy: Policy,
+    /// Placed entries that changed the policy.
+    policy_changes: Vec<u32>,
+    /// First entries (by certificate) placed after a rotation that their certificates don't include.
+    stale: HashMap<u32, u32>,
+}
+
+impl Placement {
+    pub(super) fn insert(&mut self, graph: &Graph, node: u32) {
+        self.place.push(NONE);
+        self.unplaced.insert((graph.key(node), node));
+    }
+
+    pub(super) fn prefix(&self) -> &[(u32, Status)] {
+        &self.placed
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Brings the prefix up to the chain, of which `kept` entries are as before.
+    pub(super) fn settle(&mut self, graph: &Graph, chain: &Chain, kept: usize, first_policy: &Policy) -> Change {
+        if self.marks.is_empty() {
+            self.policy = first_policy.clone();
+        }
+        let before = self.placed.len();
+        if kept < self.marks.len() {
+            self.rewind(graph, kept, first_policy);
+        }
+        let kept = before.min(self.placed.len());
+        let mut withdrawn: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut withdrawn_at = usize::MAX;
+        for index in self.marks.len()..chain.entries.len() {
+            // legs are few; look again only where one begins
+            let leg = chain.legs.partition_point(|leg| leg.first <= index);
+            if leg != withdrawn_at {
+                (withdrawn, withdrawn_at) = (withdrawn_map(chain, index), leg);
+            }
+            self.place_with_ancestors(graph, chain, &withdrawn, chain.entries[index]);
+            self.marks.push(self.placed.len());
+        }
+        Change { kept, prefix: self.placed.len() }
+    }
+
+    /// Takes back what was placed by the chain's entries from an index on.
+    fn rewind(&mut self, graph: &Graph, kept: usize, first_policy: &Policy) {
+        self.marks.truncate(kept);
+        let len = self.marks.last().copied().unwrap_or(0);
+        for (node, _) in self.placed.drain(len..) {
+            self.place[node as usize] = NONE;
+            self.unplaced.insert((graph.key(node), node));
+        }
+        self.stale.retain(|_, at| (*at as usize) < len);
+        self.policy = first_policy.clone();
+        let place = &self.place;
+        self.policy_changes.retain(|node| place[*node as usize] != NONE);
+        for node in &self.policy_changes {
+            if let Some(event) = graph.policy_event(*node) {
+                self.policy.apply(event);
+            }
+        }
+    }
+
+    fn place_with_ancestors(&mut self, graph: &Graph, chain: &Chain, withdrawn: &BTreeMap<u32, u64>, node: u32) {
+        if self.place[node as usize] != NONE {
+            return;
+        }
+        let (mut closure, mut stack, mut seen) = (Vec::new(), vec![node], BTreeSet::from([node]));
+        while let Some(at) = stack.pop() {
+            closure.push((graph.key(at), at));
+            for parent in graph.parents(at) {
+                if self.place[*parent as usize] == NONE && seen.insert(*parent) {
+                    stack.push(*parent);
+                }
+            }
+        }
+        closure.sort_unstable();
+        for (key, node) in closure {
+            let status = self.place_one(graph, chain, withdrawn, node);
+            self.unplaced.remove(&(key, node));
+            self.place[node as usize] = self.placed.len() as u32;
+            self.placed.push((node, status));
+        }
+    }
+
+    fn place_one(&mut self, graph: &Graph, chain: &Chain, withdrawn: &BTreeMap<u32, u64>, number: u32) -> Status {
+        let node = &graph.nodes[number as usize];
+        if let Some(reason) = self.void(graph, withdrawn, number) {
+            return Status::Void(reason);
+        }
+        if node.backlink == NONE && self.is_stale(graph, number) {
+            self.stale.insert(node.certificate, self.placed.len() as u32);
+        }
+        let verdict = self.verdict(graph, chain, number);
+        if let (Verdict::Accepted, Some(event)) = (verdict, graph.policy_event(number)) {
+            let changes = !matches!(event, PolicyEvent::Ack | PolicyEvent::Sealed | PolicyEvent::Tombstone { .. });
+            if changes {
+                self.policy.apply(event);
+                self.policy_changes.push(number);
+            }
+        }
+        Status::Sequenced(verdict)
+    }
+
+    fn void(&self, graph: &Graph, withdrawn: &BTreeMap<u32, u64>, number: u32) -> Option<VoidReason> {
+        let node = &graph.nodes[number as usize];
+        let feed = &graph.feeds[node.feed as usize];
+        let placed = |other: u32| self.place.get(other as usize).is_some_and(|place| *place != NONE);
+        if feed.forked_at.is_some() || node.seq == 0 {
+            let rival = feed.at(node.seq).any(|other| other != number && placed(other));
+            if rival {
+                return Some(VoidReason::Fork);
+            }
+        }
+        if withdrawn.get(&node.feed).is_some_and(|last| node.seq > *last) {
+            return Some(VoidReason::Withdrawn);
+        }
+        let place = *self.place.get(node.backlink as usize)?;
+        match self.placed.get(place as usize)?.1 {
+            Status::Void(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Whether the certificate of an entry's feed lacks a rotation that is known here.
+    fn is_stale(&self, graph: &Graph, number: u32) -> bool {
+        let certified = graph.certified(number);
+        let rotated = self.policy.rotated.get(&certified.entity);
+        rotated.is_some_and(|rotations| rotations.iter().any(|hash| !certified.rotations.contains(hash)))
+    }
+
+    /// The verdict of an entry that is not void, from the policy as it stands.
+    fn verdict(&self, graph: &Graph, chain: &Chain, number: u32) -> Verdict {
+        let node = &graph.nodes[number as usize];
+        let first = self.first_entry_placed(graph, number);
+        let stale = if first { self.stale.contains_key(&node.certificate) } else { self.is_stale(graph, number) };
+        let device = graph.device(number);
+        let entity = graph.certified(number).entity;
+        let revoked = self.policy.revoked.contains(&(entity, *device));
+        let takes_over = chain.is_takeover_start(number);
+        judge(graph, &self.policy, number, Standing { revoked, stale, in_chain: chain.contains(number), takes_over })
+    }
+
+    /// Whether the first entry of an entry's branch is placed (or being placed now).
+    fn first_entry_placed(&self, graph: &Graph, number: u32) -> bool {
+        let node = &graph.nodes[number as usize];
+        let firsts = graph.feeds[node.feed as usize].at(0);
+        let mut same = firsts.filter(|first| graph.nodes[*first as usize].certificate == node.certificate);
+        same.any(|first| self.place[first as usize] != NONE || (first == number && self.stale.contains_key(&node.certificate)))
+    }
+
+    /// Where one entry stands.
+    pub(super) fn status(&self, graph: &Graph, chain: &Chain, number: u32) -> Status {
+        let place = self.place[number as usize];
+        match self.placed.get(place as usize) {
+            Some((_, status)) => *status,
+            None => self.tentative(graph, chain, &withdrawn_map(chain, chain.entries.len()), number),
+        }
+    }
+
+    fn tentative(&self, graph: &Graph, chain: &Chain, withdrawn: &BTreeMap<u32, u64>, number: u32) -> Status {
+        let node = &graph.nodes[number as usize];
+        if graph.feeds[node.feed as usize].forked_at.is_some_and(|fork| node.seq >= fork) {
+            return Status::Held(VoidReason::Fork);
+        }
+        if withdrawn.get(&node.feed).is_some_and(|last| node.seq > *last) {
+            return Status::Held(VoidReason::Withdrawn);
+        }
+        Status::Tentative(self.verdict(graph, chain, number))
+    }
+
+    /// The prefix, then what is tentative.
+    pub(super) fn lines<'a>(
+        &'a self,
+        graph: &'a Graph,
+        chain: &'a Chain,
+    ) -> impl Iterator<Item = (u32, Status)> + 'a {
+        let withdrawn = withdrawn_map(chain, chain.entries.len());
+        let rest = self.unplaced.iter().map(|(_, node)| *node);
+        let rest = rest.map(move |node| (node, self.tentative(graph, chain, &withdrawn, node)));
+        self.placed.iter().copied().chain(rest)
+    }
+}
+
+fn withdrawn_map(chain: &Chain, index: usize) -> BTreeMap<u32, u64> {
+    let mut map = BTreeMap::new();
+    for (feed, last_seq) in chain.withdrawn_before(index) {
+        let last = map.entry(feed).or_insert(last_seq);
+        *last = last_seq.min(*last);
+    }
+    map
+}
+
+/// How an entry's device stands at its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub revoked: bool,
+    pub stale: bool,
+    /// It is an entry of the chain: the sequencer's own.
+    pub in_chain: bool,
+    /// It begins a leg by a takeover.
+    pub takes_over: bool,
+}
+
+/// The first code that applies (`spec/05-topic.md` 5.3).
+pub(super) fn judge(graph: &Graph, policy: &Policy, number: u32, standing: Standing) -> Verdict {
+    let content = &graph.nodes[number as usize].content;
+    match content {
+        Stored::BadPayload => return Verdict::Rejected(Code::BadPayload),
+        Stored::BadEvidence => return Verdict::Rejected(Code::BadEvidence),
+        _ => {}
+    }
+    if !standing.in_chain {
+        if standing.revoked {
+            return Verdict::Rejected(Code::Revoked);
+        }
+        if standing.stale {
+            return Verdict::Rejected(Code::StaleCertificate);
+        }
+        let Some(role) = policy.role(&graph.certified(number).entity) else {
+            return Verdict::Rejected(Code::NotMember);
+        };
+        if let Stored::App(kind) = content
+            && !policy.permits(role, &graph.kinds[*kind as usize])
+        {
+            return Verdict::Rejected(Code::NotPermitted);
+        }
+    }
+    judge_kernel(content, standing)
+}
+
+/// Place 7 of the list: events of the kernel itself.
+pub(super) fn judge_kernel(content: &Stored, standing: Standing) -> Verdict {
+    let code = match content {
+        Stored::UnknownKind => Code::UnknownKind,
+        Stored::BadEvent { sequencers: true } if !standing.in_chain => Code::NotSequencer,
+        Stored::BadEvent { .. } => Code::BadEvent,
+        Stored::Policy(event) if event.is_the_sequencers() && !standing.in_chain => Code::NotSequencer,
+        Stored::Policy(event) if matches!(**event, PolicyEvent::Takeover { .. }) && !standing.takes_over => {
+            Code::NotSequencer
+        }
+        _ => return Verdict::Accepted,
+    };
+    Verdict::Rejected(code)
+}

@@ -1,0 +1,247 @@
+//! Events by which a topic governs itself.
+
+use crate::cbor::Value;
+use crate::identity::{Action, SignedStatement};
+use crate::ids::{DeviceId, EntityId, EntryId};
+use crate::limits::{POLICY_LIST_MAX, ROTATIONS_MAX, STATEMENT_MAX, WRAPS_MAX};
+use crate::payload::Event;
+use crate::topic::genesis::{patterns, role_is_right};
+
+/// Where a removal ends a feed of a causal topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The device whose feed ends.
+    pub device: DeviceId,
+    /// The last entry that counts, and its id; `None` where none does.
+    pub last: Option<(u64, EntryId)>,
+}
+
+/// A statement of an entity's root that an entry carries, checked from its own bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootStatement {
+    /// The entity whose root said it.
+    pub entity: EntityId,
+    /// Its number in the identity log.
+    pub number: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+    /// What was said.
+    pub action: Action,
+}
+
+/// An event of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyEvent {
+    /// The topic begins.
+    Genesis,
+    /// Adds a member or changes its role.
+    Member {
+        /// Who.
+        entity: EntityId,
+        /// The role.
+        role: String,
+    },
+    /// Removes a member.
+    Remove {
+        /// Who.
+        entity: EntityId,
+        /// Where its feeds end (causal topics).
+        cuts: Vec<Cut>,
+    },
+    /// Says what a role may write.
+    Role {
+        /// The role.
+        role: String,
+        /// Patterns of kinds.
+        kinds: Vec<String>,
+    },
+    /// Another device sequences from here on.
+    Handover {
+        /// The device.
+        next: DeviceId,
+        /// The last entry of its feed that was seen.
+        head: Option<EntryId>,
+    },
+    /// Places what it cites.
+    Ack,
+    /// A new key epoch.
+    Key {
+        /// Its number.
+        epoch: i64,
+        /// Public name of the key.
+        key_hash: [u8; 32],
+    },
+    /// Activates a reducer.
+    Reducer {
+        /// Hash of its bytes.
+        hash: [u8; 32],
+        /// Its version for people.
+        version: String,
+    },
+    /// Carries a statement of an entity's root.
+    Identity {
+        /// The statement.
+        statement: RootStatement,
+        /// Where feeds end (causal topics).
+        cuts: Vec<Cut>,
+    },
+    /// Carries a takeover.
+    Takeover {
+        /// The statement.
+        statement: RootStatement,
+    },
+    /// Drops the erasable part of an entry.
+    Tombstone {
+        /// The entry.
+        target: EntryId,
+    },
+    /// A sealed event of an app.
+    Sealed,
+}
+
+impl PolicyEvent {
+    /// Whether only the sequencer's feed may hold it.
+    pub fn is_the_sequencers(&self) -> bool {
+        use PolicyEvent as E;
+        match self {
+            E::Member { .. } | E::Remove { .. } | E::Role { .. } | E::Handover { .. } => true,
+            E::Ack | E::Key { .. } | E::Reducer { .. } | E::Genesis => true,
+            E::Identity { .. } | E::Takeover { .. } | E::Tombstone { .. } | E::Sealed => false,
+        }
+    }
+}
+
+/// Kinds that only the sequencer writes, so that a wrong body of theirs by somebody else is `not_sequencer` first.
+const SEQUENCER_KINDS: [&str; 8] = [
+    "topic.genesis",
+    "topic.member",
+    "topic.remove",
+    "topic.role",
+    "topic.handover",
+    "topic.ack",
+    "topic.key",
+    "topic.reducer",
+];
+
+/// What a `topic.` event turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParsedPolicy {
+    /// It fits.
+    Event(Box<PolicyEvent>),
+    /// Its kind is known, its body does not fit.
+    BadEvent {
+        /// Whether only the sequencer may write the kind.
+        sequencers: bool,
+    },
+    /// No such kind.
+    UnknownKind,
+}
+
+/// Reads a `topic.` event of an author.
+pub fn parse_policy_event(event: &Event<'_>, author: &DeviceId) -> ParsedPolicy {
+    let sequencers = SEQUENCER_KINDS.contains(&event.kind);
+    let others = ["topic.identity", "topic.takeover", "topic.tombstone", "topic.sealed"];
+    if !sequencers && !others.contains(&event.kind) {
+        return ParsedPolicy::UnknownKind;
+    }
+    match read(event, author) {
+        Some(event) => ParsedPolicy::Event(Box::new(event)),
+        None => ParsedPolicy::BadEvent { sequencers },
+    }
+}
+
+fn read(event: &Event<'_>, author: &DeviceId) -> Option<PolicyEvent> {
+    let body = &event.body;
+    let id = |key: &str| body.get(key).and_then(Value::as_id);
+    let role = || body.get("role").and_then(Value::as_text).filter(|role| role_is_right(role)).map(str::to_owned);
+    Some(match event.kind {
+        "topic.genesis" => PolicyEvent::Genesis,
+        "topic.member" => PolicyEvent::Member { entity: EntityId(id("entity")?), role: role()? },
+        "topic.remove" => PolicyEvent::Remove { entity: EntityId(id("entity")?), cuts: cuts(body)? },
+        "topic.role" => PolicyEvent::Role { role: role()?, kinds: patterns(body.get("kinds")?)? },
+        "topic.handover" => {
+            let head = match body.get("head")? {
+                Value::Null => None,
+                head => Some(EntryId(head.as_id()?)),
+            };
+            let next = DeviceId(id("next")?);
+            if next == *author {
+                return None;
+            }
+            PolicyEvent::Handover { next, head }
+        }
+        "topic.ack" => PolicyEvent::Ack,
+        "topic.key" => {
+            let epoch = body.get("epoch")?.as_int().filter(|epoch| *epoch >= 1)?;
+            let wraps = body.get("wraps")?.as_array().filter(|wraps| wraps.len() <= WRAPS_MAX)?;
+            let fits = |wrap: &Value| {
+                let len = wrap.get("wrap").and_then(Value::as_bytes).map(<[u8]>::len);
+                let entity = wrap.get("entity").and_then(Value::as_id);
+                entity.is_some() && wrap.get("suite").and_then(Value::as_int).is_some() && len.is_some_and(|len| len <= 2_048)
+            };
+            if !wraps.iter().all(fits) {
+                return None;
+            }
+            PolicyEvent::Key { epoch, key_hash: id("key_hash")? }
+        }
+        "topic.reducer" => {
+            let version = body.get("version")?.as_text().filter(|version| version.len() <= 32)?;
+            PolicyEvent::Reducer { hash: id("hash")?, version: version.to_owned() }
+        }
+        "topic.identity" => PolicyEvent::Identity { statement: root_statement(body)?, cuts: cuts(body)? },
+        "topic.takeover" => {
+            let statement = root_statement(body)?;
+            let Action::Takeover { next, .. } = &statement.action else { return None };
+            if next != author {
+                return None;
+            }
+            PolicyEvent::Takeover { statement }
+        }
+        "topic.tombstone" => PolicyEvent::Tombstone { target: EntryId(id("target")?) },
+        "topic.sealed" => {
+            body.get("c")?.as_id()?;
+            body.get("e")?.as_int().filter(|epoch| *epoch >= 1)?;
+            body.get("n")?.as_bytes().filter(|nonce| nonce.len() == 24)?;
+            body.get("x")?.as_bytes()?;
+            PolicyEvent::Sealed
+        }
+        _ => return None,
+    })
+}
+
+fn cuts(body: &Value) -> Option<Vec<Cut>> {
+    let Some(list) = body.get("cuts") else { return Some(Vec::new()) };
+    let items = list.as_array().filter(|items| items.len() <= POLICY_LIST_MAX)?;
+    let cut = |item: &Value| -> Option<Cut> {
+        let device = DeviceId(item.get("device")?.as_id()?);
+        let last = match (item.get("last_seq")?.as_int()?, item.get("head")?) {
+            (-1, Value::Null) => None,
+            (seq, head) => Some((u64::try_from(seq).ok()?, EntryId(head.as_id()?))),
+        };
+        Some(Cut { device, last })
+    };
+    items.iter().map(cut).collect()
+}
+
+/// The statement of a body, checked from its own bytes (`spec/05-topic.md` 5.4).
+fn root_statement(body: &Value) -> Option<RootStatement> {
+    let signed = |value: &Value| -> Option<SignedStatement> {
+        SignedStatement::decode(value.as_bytes().filter(|bytes| bytes.len() <= STATEMENT_MAX)?).ok()
+    };
+    let rotations: Vec<SignedStatement> = match body.get("rotations") {
+        None => Vec::new(),
+        Some(list) => {
+            let items = list.as_array().filter(|items| items.len() <= ROTATIONS_MAX)?;
+            items.iter().map(signed).collect::<Option<_>>()?
+        }
+    };
+    let carried = signed(body.get("statement")?)?;
+    let entity = carried.statement.entity;
+    let (root, last) = crate::identity::follow_rotations(&entity, &rotations).ok()?;
+    if last.is_some_and(|last| carried.statement.number <= last) {
+        return None;
+    }
+    carried.verify(&root).ok()?;
+    let hash = carried.statement.hash();
+    Some(RootStatement { entity, number: carried.statement.number, hash, action: carried.statement.action })
+}

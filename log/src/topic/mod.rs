@@ -1,0 +1,9 @@
+//! What a topic is and who may write what in it (`spec/05-topic.md`).
+
+mod event;
+mod genesis;
+mod policy;
+
+pub use event::{Cut, ParsedPolicy, PolicyEvent, RootStatement, parse_policy_event};
+pub use genesis::{GENESIS_KIND, Genesis, Mode, Visibility, derived_topic};
+pub use policy::Policy;
