@@ -2,7 +2,9 @@
 //!
 //! This crate knows nothing of sockets, reducers or screens.
 
+pub mod admission;
 pub mod cbor;
+pub mod draft;
 pub mod fork;
 pub mod hash;
 pub mod header;
@@ -10,10 +12,12 @@ pub mod identity;
 pub mod ids;
 pub mod keys;
 pub mod limits;
+pub mod order;
 pub mod payload;
 pub mod proof;
 pub mod refusal;
 pub mod run;
+pub mod scenario;
 pub mod skiplink;
 pub mod topic;
 pub mod wire;

@@ -196,7 +196,10 @@ impl TopicOrder {
         } else if self.dirty {
             self.chain.rebuild(&self.graph, causal, &self.topic)
         } else {
+            let legs = self.chain.legs.len();
             self.chain.extend(&self.graph, causal, &self.topic);
+            // a device that becomes a sequencer can't be cut any more
+            self.dirty |= causal && self.chain.legs.len() != legs;
             usize::MAX
         };
         let change = match &mut self.engine {

@@ -251,7 +251,7 @@ pub(super) fn judge(graph: &Graph, policy: &Policy, number: u32, standing: Stand
 }
 
 /// Place 7 of the list: events of the kernel itself.
-pub(super) fn judge_kernel(content: &Stored, standing: Standing) -> Verdict {
+fn judge_kernel(content: &Stored, standing: Standing) -> Verdict {
     let code = match content {
         Stored::UnknownKind => Code::UnknownKind,
         Stored::BadEvent { sequencers: true } if !standing.in_chain => Code::NotSequencer,
