@@ -3,6 +3,7 @@
 //! This crate knows nothing of sockets, reducers or screens.
 
 pub mod admission;
+pub mod bundle;
 pub mod cbor;
 pub mod draft;
 pub mod fork;
@@ -16,6 +17,7 @@ pub mod order;
 pub mod payload;
 pub mod proof;
 pub mod refusal;
+pub mod replica;
 pub mod run;
 pub mod scenario;
 pub mod skiplink;

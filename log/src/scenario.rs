@@ -5,15 +5,16 @@
 
 use std::collections::HashMap;
 
-use crate::admission::{Admission, Admit, Facts, Ledger, MemoryLedger, Parked, Tip, Waiting, WaitingLimits};
+use crate::admission::{Admit, Facts, Ledger, Parked, Refused, Tip, Waiting, WaitingLimits};
 use crate::cbor::Value;
 use crate::draft::Draft;
 use crate::fork::ForkProof;
 use crate::identity::{Action, IdentityLog, SignedStatement, Statement};
 use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
 use crate::keys::SecretKey;
-use crate::order::{Content, OrderEntry, TopicOrder};
+use crate::order::TopicOrder;
 use crate::payload::PayloadBuilder;
+use crate::replica::Replica;
 use crate::run::RunView;
 use crate::topic::{GENESIS_KIND, Genesis, Mode, Visibility};
 
@@ -208,36 +209,31 @@ impl World {
     }
 }
 
-/// What a node makes of a topic: admission, ledger and order in memory.
-pub struct Replica {
-    /// The order.
-    pub order: Option<TopicOrder>,
-    /// What was admitted.
-    pub ledger: MemoryLedger,
+/// A node in memory that takes in runs in any order and keeps what waits.
+pub struct Node {
+    /// What it holds.
+    pub replica: Replica,
     /// Runs that were refused.
-    pub refused: Vec<crate::admission::Refused>,
+    pub refused: Vec<Refused>,
     /// Fork proofs that it made.
     pub proofs: Vec<ForkProof>,
-    admission: Admission,
-    waiting: Waiting,
+    waiting: Waiting<Vec<u8>>,
     runs: HashMap<EntryId, Vec<u8>>,
 }
 
-impl Default for Replica {
+impl Default for Node {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Replica {
+impl Node {
     /// An empty node.
     pub fn new() -> Self {
         Self {
-            order: None,
-            ledger: MemoryLedger::default(),
+            replica: Replica::default(),
             refused: Vec::new(),
             proofs: Vec::new(),
-            admission: Admission::default(),
             waiting: Waiting::new(WaitingLimits::default()),
             runs: HashMap::new(),
         }
@@ -250,35 +246,32 @@ impl Replica {
         }
     }
 
-    /// As [`Replica::receive`], for a run whose signature has been checked.
+    /// As [`Node::receive`], for a run whose signature has been checked.
     pub fn receive_verified(&mut self, bytes: &[u8]) {
         let mut queue = vec![bytes.to_vec()];
         while let Some(bytes) = queue.pop() {
             let Ok(run) = RunView::decode(&bytes) else { continue };
-            let Ok(outcome) = self.admission.admit(&run, &self.ledger, None);
-            match outcome {
-                Admit::Known | Admit::Ahead { .. } => {}
+            let fork = match self.replica.offer(&run) {
+                Admit::Known | Admit::Ahead { .. } => None,
                 Admit::Waits { missing } => {
-                    let parked = Parked { bytes: bytes.clone(), entries: run.entries.len() };
+                    let parked = Parked { item: bytes.clone(), entries: run.entries.len(), bytes: bytes.len() };
                     self.waiting.park(0, parked, missing);
+                    None
                 }
                 Admit::Refused(refused) => {
                     self.refused.push(refused);
-                    if let Some(seq) = refused.fork {
-                        self.note_fork(&run, seq);
-                    }
+                    refused.fork
                 }
                 Admit::Fresh(fresh) => {
-                    self.ledger.add(&run);
                     for entry in &run.entries {
                         self.runs.insert(entry.id, bytes.clone());
-                        queue.extend(self.waiting.arrived(&entry.id).into_iter().map(|(_, parked)| parked.bytes));
+                        queue.extend(self.waiting.arrived(&entry.id).into_iter().map(|(_, parked)| parked.item));
                     }
-                    if let Some(seq) = fresh.fork {
-                        self.note_fork(&run, seq);
-                    }
-                    self.insert(&run, fresh.known, fresh.certified);
+                    fresh.fork
                 }
+            };
+            if let Some(seq) = fork {
+                self.note_fork(&run, seq);
             }
         }
     }
@@ -288,37 +281,9 @@ impl Replica {
         self.waiting.len()
     }
 
-    fn insert(&mut self, run: &RunView<'_>, known: usize, certified: Option<crate::identity::Certified>) {
-        let mut certified = certified;
-        for entry in &run.entries[known..] {
-            let is_genesis = run.genesis && entry.seq == 0;
-            if is_genesis && let Ok(payload) = entry.payload.split() {
-                let genesis = payload.check().and_then(|event| Genesis::parse(&event));
-                self.order = genesis.ok().map(|genesis| TopicOrder::new(run.feed.topic, genesis));
-            }
-            let content = Content::of(&entry.payload, &run.feed.author, is_genesis);
-            let entry = OrderEntry {
-                id: entry.id,
-                author: run.feed.author,
-                seq: entry.seq,
-                backlink: entry.backlink,
-                deps: entry.deps().collect(),
-                hlc: entry.hlc,
-                certified: certified.take(),
-                content,
-            };
-            if let Some(order) = &mut self.order {
-                let inserted = order.insert(entry);
-                debug_assert_eq!(inserted, Ok(()));
-            }
-        }
-    }
-
     fn note_fork(&mut self, run: &RunView<'_>, seq: u64) {
-        if let Some(order) = &mut self.order {
-            order.insert_fork(run.feed.author, seq);
-        }
-        let Ok(rivals) = self.ledger.at_seq(&run.feed, seq);
+        self.replica.insert_fork(&run.feed, seq);
+        let Ok(rivals) = self.replica.ledger.at_seq(&run.feed, seq);
         for rival in rivals {
             let Some(bytes) = self.runs.get(&rival) else { continue };
             let Ok(other) = RunView::decode(bytes) else { continue };
@@ -328,13 +293,21 @@ impl Replica {
 
     /// What is known of an entry.
     pub fn facts(&self, id: &EntryId) -> Option<Facts> {
-        let Ok(facts) = self.ledger.facts(id);
+        let Ok(facts) = self.replica.ledger.facts(id);
         facts
+    }
+
+    /// The order of the one topic that a scenario has.
+    pub fn order(&mut self) -> &mut TopicOrder {
+        match self.replica.orders.values_mut().next() {
+            Some(order) => order,
+            None => panic!("the node has no topic"),
+        }
     }
 
     /// The order digest after settling.
     pub fn digest(&mut self) -> [u8; 32] {
-        self.order.as_mut().map_or([0; 32], |order| {
+        self.replica.orders.values_mut().next().map_or([0; 32], |order| {
             order.settle();
             order.digest()
         })
@@ -342,8 +315,8 @@ impl Replica {
 
     /// `status:text` of an entry, after settling.
     pub fn status(&mut self, id: &EntryId) -> String {
-        let Some(order) = &mut self.order else { return "no topic".into() };
-        order.settle();
-        order.status(id).map_or("unknown".into(), |status| format!("{}:{}", status.word(), status.text()))
+        self.digest();
+        let status = self.order().status(id);
+        status.map_or("unknown".into(), |status| format!("{}:{}", status.word(), status.text()))
     }
 }

@@ -7,7 +7,7 @@ use synlog_log::identity::Action;
 use synlog_log::ids::EntryId;
 use synlog_log::order::ChainState;
 use synlog_log::run::RunView;
-use synlog_log::scenario::{Person, Replica, World, genesis};
+use synlog_log::scenario::{Person, Node, World, genesis};
 use synlog_log::topic::Mode;
 
 /// A small generator, so that a failing shuffle can be run again by its seed.
@@ -36,15 +36,15 @@ fn bytes(id: [u8; 32]) -> Value {
 
 /// Feeds the runs to nodes in many orders, some in steps with the order looked at
 /// between; all must agree. Gives the node of the first order.
-fn everywhere(world: &World) -> Replica {
+fn everywhere(world: &World) -> Node {
     let runs: Vec<&[u8]> = world.written.iter().map(|written| &written.run[..]).collect();
-    let mut first = Replica::new();
+    let mut first = Node::new();
     runs.iter().for_each(|run| first.receive(run));
     let digest = first.digest();
     for seed in 0..60 {
         let (mut order, mut random) = (runs.clone(), Lcg(seed));
         random.shuffle(&mut order);
-        let mut node = Replica::new();
+        let mut node = Node::new();
         for run in order {
             node.receive(run);
             if random.below(3) == 0 {
@@ -123,14 +123,14 @@ fn a_fork_proof_alone_gives_the_same_cut() {
     let (_, client, mut world) = shop(Mode::Causal);
     let (base, left, right, right_next) = forked_client(&mut world, &client);
     let all = everywhere(&world);
-    let mut node = Replica::new();
+    let mut node = Node::new();
     // this node never gets the right branch
     for written in world.written.iter().filter(|written| written.id != right && written.id != right_next) {
         node.receive(&written.run);
     }
     assert_eq!(node.status(&left), "tentative:accepted");
     let proof = &all.proofs[0];
-    node.order.as_mut().unwrap().insert_fork(proof.verify().unwrap().author, proof.seq);
+    node.order().insert_fork(proof.verify().unwrap().author, proof.seq);
     assert_eq!(node.status(&left), "void:fork");
     assert_eq!(node.status(&base), "tentative:accepted");
 }
@@ -153,7 +153,7 @@ fn a_skiplink_that_contradicts_the_backlinks_is_refused_and_proves_a_fork() {
     let entry = RunView::decode(&run).unwrap().first().payload;
     writer.push(header.skiplink.as_ref(), header.hlc, &[], &entry);
     let bad = writer.finish(Some(&signature));
-    let mut node = Replica::new();
+    let mut node = Node::new();
     for written in world.written.iter().filter(|written| written.id != honest) {
         node.receive(&written.run);
     }
@@ -182,7 +182,7 @@ fn two_geneses_of_one_device_are_two_topics() {
     let mut other = genesis(Mode::Ordered, &[]);
     other.nonce = [1; 16];
     let worlds = [World::new(&provider, 0, &genesis(Mode::Ordered, &[])), World::new(&provider, 0, &other)];
-    let mut node = Replica::new();
+    let mut node = Node::new();
     worlds.iter().for_each(|world| node.receive(&world.written[0].run));
     assert!(node.refused.is_empty() && node.proofs.is_empty());
     assert_ne!(worlds[0].topic, worlds[1].topic);
@@ -194,7 +194,7 @@ fn two_geneses_of_one_device_are_two_topics() {
 fn a_second_beginning_of_the_genesis_feed_is_refused() {
     let (provider, _, mut world) = shop(Mode::Ordered);
     let second = world.write(&provider, 0, None, &[], "note.put", none());
-    let mut node = Replica::new();
+    let mut node = Node::new();
     world.written.iter().for_each(|written| node.receive(&written.run));
     assert!(node.facts(&second).is_none());
     assert_eq!(node.refused[0].refusal.code(), "second_first");
@@ -208,21 +208,21 @@ fn a_late_entry_under_a_long_prefix_moves_nothing() {
     for _ in 0..500 {
         at = world.write(&provider, 0, Some(at), &[], "note.put", none());
     }
-    let mut node = Replica::new();
+    let mut node = Node::new();
     for written in world.written.iter().filter(|written| written.id != late) {
         node.receive(&written.run);
     }
-    let order = node.order.as_mut().unwrap();
+    let order = node.order();
     assert_eq!(order.settle().prefix, 501);
     node.receive(&world.written[1].run);
-    let change = node.order.as_mut().unwrap().settle();
+    let change = node.order().settle();
     assert_eq!((change.kept, change.prefix), (501, 501));
     assert_eq!(node.status(&late), "tentative:accepted");
     // cited at last, it comes after what was there
     let ack = world.write(&provider, 0, Some(at), &[late], "topic.ack", none());
     node.receive(&world.written.last().unwrap().run);
-    assert_eq!(node.order.as_mut().unwrap().settle().kept, 501);
-    let tail: Vec<EntryId> = node.order.as_ref().unwrap().prefix_from(501).map(|line| line.id).collect();
+    assert_eq!(node.order().settle().kept, 501);
+    let tail: Vec<EntryId> = node.order().prefix_from(501).map(|line| line.id).collect();
     assert_eq!(tail, [late, ack]);
 }
 
@@ -297,7 +297,7 @@ fn a_takeover_that_arrives_late_withdraws_what_came_after() {
     assert_eq!(node.status(&lost), "void:withdrawn");
     assert_eq!(node.status(&cites_lost), "sequenced:accepted");
     assert_eq!(node.status(&goes_on), "sequenced:accepted");
-    assert_eq!(node.order.unwrap().state(), ChainState::Open { sequencer: provider.device(1) });
+    assert_eq!(node.order().state(), ChainState::Open { sequencer: provider.device(1) });
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn a_takeover_settles_a_forked_sequencer() {
     let right = world.write(&provider, 0, Some(genesis), &[], "note.put", Value::map([("n", Value::Int(2))]));
     let mut node = everywhere(&world);
     assert_eq!(node.status(&left), "held:fork");
-    assert_eq!(node.order.unwrap().state(), ChainState::Forked { sequencer: provider.device(0), seq: 1 });
+    assert_eq!(node.order().state(), ChainState::Forked { sequencer: provider.device(0), seq: 1 });
     let begins = takeover(&mut world, &mut provider, left, 1, &[]);
     let mut node = everywhere(&world);
     assert_eq!(node.status(&left), "sequenced:accepted");
@@ -338,7 +338,7 @@ fn two_takeovers_under_one_number_fork_the_topic() {
     let mut node = everywhere(&world);
     assert_eq!(node.status(&one), "sequenced:accepted");
     assert_eq!(node.status(&second), "tentative:not_sequencer");
-    assert_eq!(node.order.unwrap().state(), ChainState::Forked { sequencer: provider.device(0), seq: 2 });
+    assert_eq!(node.order().state(), ChainState::Forked { sequencer: provider.device(0), seq: 2 });
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn a_handover_passes_the_order_on_and_back() {
             assert_eq!(node.status(&accepted), "sequenced:accepted");
         }
         assert_eq!(node.status(&too_late), "sequenced:not_sequencer");
-        let order = node.order.unwrap();
+        let order = node.order();
         assert_eq!(order.state(), ChainState::Open { sequencer: provider.device(0) });
         assert_eq!(order.legs().len(), 3);
     }
@@ -414,20 +414,20 @@ fn a_tombstone_before_or_after_its_entry_erases_the_same() {
         let body = Value::map([("target", bytes(target.0))]);
         world.write(&client, 1, None, &[], "topic.tombstone", body.clone());
         let strangers = world.write(&provider, 1, None, &[], "topic.tombstone", body);
-        let node = everywhere(&world);
-        assert_eq!(node.order.unwrap().erased(), [target]);
-        let mut only_strangers = Replica::new();
+        let mut node = everywhere(&world);
+        assert_eq!(node.order().erased(), [target]);
+        let mut only_strangers = Node::new();
         for written in &world.written {
             if [genesis, target, strangers].contains(&written.id) {
                 only_strangers.receive(&written.run);
             }
         }
         only_strangers.digest();
-        assert_eq!(only_strangers.order.unwrap().erased(), []);
+        assert_eq!(only_strangers.order().erased(), []);
         // a node that got the entry with the part dropped has the same order
         let whole: Vec<&[u8]> = world.written.iter().map(|written| &written.run[..]).collect();
-        let mut a = Replica::new();
-        let mut b = Replica::new();
+        let mut a = Node::new();
+        let mut b = Node::new();
         for run in whole {
             a.receive(run);
             let view = RunView::decode(run).unwrap();
@@ -478,7 +478,7 @@ fn entries_whose_ancestors_never_come_wait_and_are_no_part_of_the_order() {
     let (_, client, mut world) = shop(Mode::Ordered);
     let hidden = world.write(&client, 0, None, &[], "note.put", none());
     let waits = world.write(&client, 0, Some(hidden), &[], "note.put", none());
-    let mut node = Replica::new();
+    let mut node = Node::new();
     for written in world.written.iter().filter(|written| written.id != hidden) {
         node.receive(&written.run);
     }

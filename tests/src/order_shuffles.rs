@@ -4,7 +4,7 @@
 use synlog_log::cbor::Value;
 use synlog_log::identity::Action;
 use synlog_log::ids::EntryId;
-use synlog_log::scenario::{Person, Replica, World, genesis};
+use synlog_log::scenario::{Person, Node, World, genesis};
 use synlog_log::topic::Mode;
 
 use crate::hard_cases::Lcg;
@@ -104,12 +104,18 @@ fn random_world(mode: Mode, count: usize, seed: u64) -> World {
 fn check(mode: Mode, count: usize, orders: u64, seed: u64) {
     let world = random_world(mode, count, seed);
     let runs: Vec<&[u8]> = world.written.iter().map(|written| &written.run[..]).collect();
-    let mut first = Replica::new();
+    let mut first = Node::new();
     runs.iter().for_each(|run| first.receive(run));
     assert!(first.refused.is_empty(), "{:?}", first.refused);
     let digest = first.digest();
-    let lines: Vec<_> = first.order.as_ref().unwrap().lines().collect();
+    let lines: Vec<_> = first.order().lines().collect();
     assert_eq!(lines.len(), world.written.len());
+    if std::env::var_os("SYNLOG_SHOW").is_some() {
+        let mut counts = std::collections::BTreeMap::new();
+        lines.iter().for_each(|line| *counts.entry((line.status.word(), line.status.text())).or_insert(0) += 1);
+        let order = first.order();
+        println!("{mode:?} seed {seed}: {counts:?}, {} legs, {:?}", order.legs().len(), order.state());
+    }
     for order in 0..orders {
         let mut random = Lcg(seed * 1_000 + order);
         let mut indexes: Vec<usize> = (0..runs.len()).collect();
@@ -118,9 +124,9 @@ fn check(mode: Mode, count: usize, orders: u64, seed: u64) {
             random.shuffle(&mut indexes);
         } else {
             let reach = 2 + random.below(runs.len() / 4);
-            indexes.sort_by_key(|index| index + random.below(reach));
+            indexes.sort_by_cached_key(|index| index + random.below(reach));
         }
-        let mut node = Replica::new();
+        let mut node = Node::new();
         let steps = 1 + random.below(20);
         for (number, index) in indexes.into_iter().enumerate() {
             node.receive_verified(runs[index]);
@@ -129,7 +135,7 @@ fn check(mode: Mode, count: usize, orders: u64, seed: u64) {
             }
         }
         if node.digest() != digest {
-            let other: Vec<_> = node.order.as_ref().unwrap().lines().collect();
+            let other: Vec<_> = node.order().lines().collect();
             let at = lines.iter().zip(&other).position(|(a, b)| a != b);
             panic!(
                 "{mode:?} seed {seed} order {order}: differs at {at:?} of {}: {:?} / {:?}",

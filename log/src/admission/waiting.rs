@@ -20,13 +20,15 @@ impl Default for WaitingLimits {
     }
 }
 
-/// A run that waits.
+/// What waits, and how much it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parked {
-    /// The run's bytes.
-    pub bytes: Vec<u8>,
+pub struct Parked<T> {
+    /// A run, or whatever stands for it.
+    pub item: T,
     /// How many entries it has.
     pub entries: usize,
+    /// How many bytes it has.
+    pub bytes: usize,
 }
 
 #[derive(Default)]
@@ -36,28 +38,34 @@ struct Source {
     bytes: usize,
 }
 
-struct Waiter {
-    parked: Parked,
+struct Waiter<T> {
+    parked: Parked<T>,
     source: u64,
     missing: Vec<EntryId>,
     until_ms: Option<u64>,
 }
 
 /// Runs that wait.
-#[derive(Default)]
-pub struct Waiting {
+pub struct Waiting<T> {
     limits: WaitingLimits,
     next: u64,
-    waiters: BTreeMap<u64, Waiter>,
+    waiters: BTreeMap<u64, Waiter<T>>,
     by_missing: HashMap<EntryId, Vec<u64>>,
     sources: HashMap<u64, Source>,
     dropped: u64,
 }
 
-impl Waiting {
+impl<T> Waiting<T> {
     /// Nothing waits yet.
     pub fn new(limits: WaitingLimits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            next: 0,
+            waiters: BTreeMap::new(),
+            by_missing: HashMap::new(),
+            sources: HashMap::new(),
+            dropped: 0,
+        }
     }
 
     /// How many runs wait.
@@ -86,21 +94,21 @@ impl Waiting {
     }
 
     /// Parks a run of a source until one of its missing ancestors comes.
-    pub fn park(&mut self, source: u64, parked: Parked, missing: Vec<EntryId>) {
+    pub fn park(&mut self, source: u64, parked: Parked<T>, missing: Vec<EntryId>) {
         self.insert(source, parked, missing, None);
     }
 
     /// Parks a run until the clock has come to `until_ms`.
-    pub fn quarantine(&mut self, source: u64, parked: Parked, until_ms: u64) {
+    pub fn quarantine(&mut self, source: u64, parked: Parked<T>, until_ms: u64) {
         self.insert(source, parked, Vec::new(), Some(until_ms));
     }
 
-    fn insert(&mut self, source: u64, parked: Parked, missing: Vec<EntryId>, until_ms: Option<u64>) {
+    fn insert(&mut self, source: u64, parked: Parked<T>, missing: Vec<EntryId>, until_ms: Option<u64>) {
         let number = self.next;
         self.next += 1;
         let of = self.sources.entry(source).or_default();
         of.entries += parked.entries;
-        of.bytes += parked.bytes.len();
+        of.bytes += parked.bytes;
         of.queue.push_back(number);
         for id in &missing {
             self.by_missing.entry(*id).or_default().push(number);
@@ -122,7 +130,7 @@ impl Waiting {
         }
     }
 
-    fn remove(&mut self, number: u64) -> Option<Waiter> {
+    fn remove(&mut self, number: u64) -> Option<Waiter<T>> {
         let waiter = self.waiters.remove(&number)?;
         for id in &waiter.missing {
             if let Some(numbers) = self.by_missing.get_mut(id) {
@@ -134,7 +142,7 @@ impl Waiting {
         }
         if let Some(of) = self.sources.get_mut(&waiter.source) {
             of.entries -= waiter.parked.entries;
-            of.bytes -= waiter.parked.bytes.len();
+            of.bytes -= waiter.parked.bytes;
             of.queue.retain(|other| *other != number);
             if of.queue.is_empty() {
                 self.sources.remove(&waiter.source);
@@ -144,14 +152,14 @@ impl Waiting {
     }
 
     /// What waited for an entry that has come, with its source.
-    pub fn arrived(&mut self, id: &EntryId) -> Vec<(u64, Parked)> {
+    pub fn arrived(&mut self, id: &EntryId) -> Vec<(u64, Parked<T>)> {
         let numbers = self.by_missing.remove(id).unwrap_or_default();
         let waiters = numbers.into_iter().filter_map(|number| self.remove(number));
         waiters.map(|waiter| (waiter.source, waiter.parked)).collect()
     }
 
     /// What waited for the clock, which has come to `now_ms`.
-    pub fn due(&mut self, now_ms: u64) -> Vec<(u64, Parked)> {
+    pub fn due(&mut self, now_ms: u64) -> Vec<(u64, Parked<T>)> {
         let due = self.waiters.iter().filter(|(_, waiter)| waiter.until_ms.is_some_and(|until| until <= now_ms));
         let numbers: Vec<u64> = due.map(|(number, _)| *number).collect();
         let waiters = numbers.into_iter().filter_map(|number| self.remove(number));
@@ -159,7 +167,7 @@ impl Waiting {
     }
 
     /// All that waits, with its source, oldest first.
-    pub fn drain(&mut self) -> Vec<(u64, Parked)> {
+    pub fn drain(&mut self) -> Vec<(u64, Parked<T>)> {
         let waiters = std::mem::take(&mut self.waiters);
         self.by_missing.clear();
         self.sources.clear();
@@ -175,7 +183,7 @@ mod tests {
     fn what_never_becomes_whole_is_bounded() {
         let mut waiting = Waiting::new(WaitingLimits { entries: 10, bytes: 1_000 });
         for number in 0..100u8 {
-            let parked = Parked { bytes: vec![number; 90], entries: 1 };
+            let parked = Parked { item: number, entries: 1, bytes: 90 };
             waiting.park(1, parked, vec![EntryId([number; 32]), EntryId([200; 32])]);
         }
         assert_eq!((waiting.len(), waiting.dropped()), (10, 90));

@@ -267,6 +267,11 @@ impl TopicOrder {
         self.graph.find(id).map(|node| self.graph.certified(node).entity)
     }
 
+    /// The name, from its certificate, of the device that wrote an entry.
+    pub fn device_name(&self, id: &EntryId) -> Option<&str> {
+        self.graph.find(id).map(|node| self.graph.certified(node).name.as_str())
+    }
+
     /// Entries that nobody has cited or built on, the latest first: what a writer cites next.
     pub fn tips(&self) -> Vec<EntryId> {
         let mut tips: Vec<u32> = self.graph.tips.iter().copied().collect();
