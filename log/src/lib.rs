@@ -2,4 +2,6 @@
 //!
 //! This crate knows nothing of sockets, reducers or screens.
 
+pub mod disk;
 pub mod ids;
+pub mod store;
