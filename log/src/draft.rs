@@ -37,8 +37,8 @@ pub fn next_hlc(now_ms: u64, above: impl Iterator<Item = u64>) -> Result<u64, Dr
 }
 
 /// Entries of one feed that are being written.
-pub struct Draft<'k> {
-    key: &'k SecretKey,
+pub struct Draft {
+    key: SecretKey,
     author: DeviceId,
     topic: TopicId,
     certificate: Vec<u8>,
@@ -47,19 +47,19 @@ pub struct Draft<'k> {
     header: Vec<u8>,
 }
 
-impl<'k> Draft<'k> {
+impl Draft {
     /// A new feed in a topic, or a new topic where `topic` is zero.
-    pub fn first(key: &'k SecretKey, topic: TopicId, certificate: Vec<u8>) -> Self {
+    pub fn first(key: &SecretKey, topic: TopicId, certificate: Vec<u8>) -> Self {
         let author = DeviceId(key.public());
         let writer = RunWriter::first(&author, &topic, &certificate);
-        Self { key, author, topic, certificate, tip: None, writer, header: Vec::new() }
+        Self { key: key.clone(), author, topic, certificate, tip: None, writer, header: Vec::new() }
     }
 
     /// Goes on with a feed.
-    pub fn after(key: &'k SecretKey, topic: TopicId, tip: Tip) -> Self {
+    pub fn after(key: &SecretKey, topic: TopicId, tip: Tip) -> Self {
         let author = DeviceId(key.public());
         let writer = RunWriter::after(&FeedKey { author, topic }, tip.seq + 1, &tip.id);
-        Self { key, author, topic, certificate: Vec::new(), tip: Some(tip), writer, header: Vec::new() }
+        Self { key: key.clone(), author, topic, certificate: Vec::new(), tip: Some(tip), writer, header: Vec::new() }
     }
 
     /// The last entry so far.

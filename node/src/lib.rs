@@ -1,1 +1,11 @@
-//! Composition.
+//! A node on one machine: composition of the crates, and the command line.
+
+pub mod clock;
+pub mod decoder;
+pub mod entropy;
+pub mod failure;
+pub mod home;
+pub mod ledger;
+pub mod node;
+pub mod pipeline;
+pub mod writing;

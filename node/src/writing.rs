@@ -61,13 +61,11 @@ impl Node {
     }
 
     /// Begins a draft of this device's next entries in a topic.
-    pub fn draft(&self, topic: &TopicId) -> Result<Draft<'static>, Failure> {
+    pub fn draft(&self, topic: &TopicId) -> Result<Draft, Failure> {
         self.check_guard()?;
-        // a draft outlives changes to the node; keys are small
-        let key = Box::leak(Box::new(self.key.clone()));
         Ok(match self.own_tip(topic)? {
-            Some(tip) => Draft::after(key, *topic, tip),
-            None => Draft::first(key, *topic, self.own_certificate()?),
+            Some(tip) => Draft::after(&self.key, *topic, tip),
+            None => Draft::first(&self.key, *topic, self.own_certificate()?),
         })
     }
 
@@ -82,8 +80,7 @@ impl Node {
         self.store.reserve(RESERVE_BYTES)?;
         let payload = PayloadBuilder::new(GENESIS_KIND, genesis.body()).encode();
         let payload = payload.map_err(Failure::refused("the genesis"))?;
-        let key = self.key.clone();
-        let mut draft = Draft::first(&key, TopicId::ZERO, self.own_certificate()?);
+        let mut draft = Draft::first(&self.key, TopicId::ZERO, self.own_certificate()?);
         let id = draft.add(now_ms, &[], &payload)?;
         if let Some((run, _)) = draft.sign() {
             self.publish(&run)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::identity::Action;
 use crate::order::chain::Chain;
 use crate::order::graph::{Graph, Key, NONE};
-use crate::order::placement::{Standing, judge};
+use crate::order::verdict::{Standing, judge};
 use crate::order::{Code, Status, Verdict, VoidReason};
 use crate::topic::{Cut, Policy, PolicyEvent};
 
@@ -204,12 +204,14 @@ impl Causal {
             in_chain: chain_position.is_some(),
             takes_over: chain.is_takeover_start(number),
         };
+        let entity = graph.certified(number).entity;
         let verdict = if self.derived {
-            judge(graph, &open_to_all(), number, Standing { revoked: false, stale: false, ..standing })
+            let standing = Standing { revoked: false, stale: false, ..standing };
+            judge(graph.content(number), &open_to_all(), &entity, standing)
         } else {
             let at = self.policies.partition_point(|(len, _)| *len <= before);
             let policy = at.checked_sub(1).and_then(|at| self.policies.get(at));
-            policy.map_or(Verdict::Rejected(Code::NotMember), |(_, policy)| judge(graph, policy, number, standing))
+            policy.map_or(Verdict::Rejected(Code::NotMember), |(_, policy)| judge(graph.content(number), policy, &entity, standing))
         };
         let identity = matches!(graph.policy_event(number), Some(PolicyEvent::Identity { .. }));
         if identity && verdict == Verdict::Accepted {

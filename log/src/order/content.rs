@@ -15,7 +15,7 @@ pub enum Content {
     /// An event of the topic's app.
     App {
         /// Its kind.
-        kind: String,
+        kind: std::sync::Arc<str>,
     },
     /// An event of the kernel.
     Policy(Box<PolicyEvent>),
@@ -38,7 +38,7 @@ impl Content {
             return Self::BadEvidence;
         }
         if !event.kind.starts_with("topic.") {
-            return Self::App { kind: event.kind.to_owned() };
+            return Self::App { kind: event.kind.into() };
         }
         if event.kind == GENESIS_KIND && !is_genesis {
             return Self::BadEvent { sequencers: true };

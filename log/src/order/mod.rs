@@ -292,6 +292,34 @@ impl TopicOrder {
         })
     }
 
+    /// How many tombstones it holds, whether they count or not.
+    pub fn tombstone_count(&self) -> usize {
+        self.graph.tombstones.values().map(Vec::len).sum()
+    }
+
+    /// What the kernel would say of an event of a device, if it were placed next.
+    pub fn preview(&self, device: &DeviceId, entity: &EntityId, content: &Content) -> Verdict {
+        let open = matches!(self.state(), ChainState::Open { sequencer } if sequencer == *device);
+        let in_chain = self.genesis.is_some() && open;
+        let policy = self.policy();
+        let standing = verdict::Standing {
+            revoked: policy.revoked.contains(&(*entity, *device)),
+            stale: false,
+            in_chain,
+            takes_over: true,
+        };
+        if self.genesis.is_none() {
+            return verdict::judge_kernel(content, standing);
+        }
+        verdict::judge(content, &policy, entity, standing)
+    }
+
+    /// Whether a device sequences this topic and there is something for it to cite.
+    pub fn awaits_sequencer(&self, device: &DeviceId) -> bool {
+        let open = matches!(self.state(), ChainState::Open { sequencer } if sequencer == *device);
+        open && self.graph.tips.iter().any(|tip| !self.chain.contains(*tip))
+    }
+
     /// Entries whose erasable part may be dropped.
     pub fn erased(&self) -> Vec<EntryId> {
         self.graph.tombstones.keys().filter(|target| self.is_erased(target)).copied().collect()

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::order::chain::Chain;
-use crate::order::graph::{Graph, Key, NONE, Stored};
-use crate::order::{Change, Code, Status, Verdict, VoidReason};
+use crate::order::graph::{Graph, Key, NONE};
+use crate::order::verdict::{Standing, judge};
+use crate::order::{Change, Status, Verdict, VoidReason};
 use crate::topic::{Policy, PolicyEvent};
 
 #[derive(Default)]
@@ -159,7 +160,8 @@ impl Placement {
         let entity = graph.certified(number).entity;
         let revoked = self.policy.revoked.contains(&(entity, *device));
         let takes_over = chain.is_takeover_start(number);
-        judge(graph, &self.policy, number, Standing { revoked, stale, in_chain: chain.contains(number), takes_over })
+        let standing = Standing { revoked, stale, in_chain: chain.contains(number), takes_over };
+        judge(graph.content(number), &self.policy, &entity, standing)
     }
 
     /// Whether the first entry of an entry's branch is placed (or being placed now).
@@ -210,57 +212,4 @@ fn withdrawn_map(chain: &Chain, index: usize) -> BTreeMap<u32, u64> {
         *last = last_seq.min(*last);
     }
     map
-}
-
-/// How an entry's device stands at its place.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
-    pub revoked: bool,
-    pub stale: bool,
-    /// It is an entry of the chain: the sequencer's own.
-    pub in_chain: bool,
-    /// It begins a leg by a takeover.
-    pub takes_over: bool,
-}
-
-/// The first code that applies (`spec/05-topic.md` 5.3).
-pub(super) fn judge(graph: &Graph, policy: &Policy, number: u32, standing: Standing) -> Verdict {
-    let content = &graph.nodes[number as usize].content;
-    match content {
-        Stored::BadPayload => return Verdict::Rejected(Code::BadPayload),
-        Stored::BadEvidence => return Verdict::Rejected(Code::BadEvidence),
-        _ => {}
-    }
-    if !standing.in_chain {
-        if standing.revoked {
-            return Verdict::Rejected(Code::Revoked);
-        }
-        if standing.stale {
-            return Verdict::Rejected(Code::StaleCertificate);
-        }
-        let Some(role) = policy.role(&graph.certified(number).entity) else {
-            return Verdict::Rejected(Code::NotMember);
-        };
-        if let Stored::App(kind) = content
-            && !policy.permits(role, &graph.kinds[*kind as usize])
-        {
-            return Verdict::Rejected(Code::NotPermitted);
-        }
-    }
-    judge_kernel(content, standing)
-}
-
-/// Place 7 of the list: events of the kernel itself.
-fn judge_kernel(content: &Stored, standing: Standing) -> Verdict {
-    let code = match content {
-        Stored::UnknownKind => Code::UnknownKind,
-        Stored::BadEvent { sequencers: true } if !standing.in_chain => Code::NotSequencer,
-        Stored::BadEvent { .. } => Code::BadEvent,
-        Stored::Policy(event) if event.is_the_sequencers() && !standing.in_chain => Code::NotSequencer,
-        Stored::Policy(event) if matches!(**event, PolicyEvent::Takeover { .. }) && !standing.takes_over => {
-            Code::NotSequencer
-        }
-        _ => return Verdict::Accepted,
-    };
-    Verdict::Rejected(code)
 }
