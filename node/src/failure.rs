@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use synlog_log::bundle::BundleError;
 use synlog_log::draft::DraftError;
-use synlog_log::ids::{DeviceId, EntryId, IdError, TopicId};
+use synlog_log::ids::{DeviceId, EntryId, TopicId};
 use synlog_log::keys::KeyFileError;
 use synlog_log::order::Verdict;
 use synlog_log::refusal::Refusal;
