@@ -1,8 +1,8 @@
 //! Writing: entries of one's own feed, gathered into a run and signed.
 
 use crate::admission::Tip;
-use crate::header::{Fields, Header};
 use crate::hash::Context;
+use crate::header::{Fields, Header};
 use crate::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use crate::keys::SecretKey;
 use crate::limits::{AHEAD_MAX_MS, DEPS_MAX, PAYLOAD_MAX};
@@ -13,7 +13,9 @@ use crate::run::{PayloadForm, RunWriter};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DraftError {
     /// The feed or what it cites is ahead of the clock.
-    #[error("the feed's last entry claims {ahead_ms} ms more than this clock shows; a feed that ran ahead is not written again")]
+    #[error(
+        "the feed's last entry claims {ahead_ms} ms more than this clock shows; a feed that ran ahead is not written again"
+    )]
     AheadOfClock {
         /// By how many milliseconds.
         ahead_ms: u64,
@@ -31,9 +33,15 @@ pub enum DraftError {
 
 /// The clock of a next entry: as late as the wall clock, and above all that it builds on.
 pub fn next_hlc(now_ms: u64, above: impl Iterator<Item = u64>) -> Result<u64, DraftError> {
-    let hlc = above.map(|hlc| hlc.saturating_add(1)).fold(now_ms << 16, u64::max);
+    let hlc = above
+        .map(|hlc| hlc.saturating_add(1))
+        .fold(now_ms << 16, u64::max);
     let ahead_ms = (hlc >> 16).saturating_sub(now_ms);
-    if ahead_ms > AHEAD_MAX_MS { Err(DraftError::AheadOfClock { ahead_ms }) } else { Ok(hlc) }
+    if ahead_ms > AHEAD_MAX_MS {
+        Err(DraftError::AheadOfClock { ahead_ms })
+    } else {
+        Ok(hlc)
+    }
 }
 
 /// Entries of one feed that are being written.
@@ -52,14 +60,30 @@ impl Draft {
     pub fn first(key: &SecretKey, topic: TopicId, certificate: Vec<u8>) -> Self {
         let author = DeviceId(key.public());
         let writer = RunWriter::first(&author, &topic, &certificate);
-        Self { key: key.clone(), author, topic, certificate, tip: None, writer, header: Vec::new() }
+        Self {
+            key: key.clone(),
+            author,
+            topic,
+            certificate,
+            tip: None,
+            writer,
+            header: Vec::new(),
+        }
     }
 
     /// Goes on with a feed.
     pub fn after(key: &SecretKey, topic: TopicId, tip: Tip) -> Self {
         let author = DeviceId(key.public());
         let writer = RunWriter::after(&FeedKey { author, topic }, tip.seq + 1, &tip.id);
-        Self { key: key.clone(), author, topic, certificate: Vec::new(), tip: Some(tip), writer, header: Vec::new() }
+        Self {
+            key: key.clone(),
+            author,
+            topic,
+            certificate: Vec::new(),
+            tip: Some(tip),
+            writer,
+            header: Vec::new(),
+        }
     }
 
     /// The last entry so far.
@@ -78,7 +102,12 @@ impl Draft {
     }
 
     /// Adds an entry that cites others, given with their clocks. Gives its id.
-    pub fn add(&mut self, now_ms: u64, deps: &[(EntryId, u64)], payload: &[u8]) -> Result<EntryId, DraftError> {
+    pub fn add(
+        &mut self,
+        now_ms: u64,
+        deps: &[(EntryId, u64)],
+        payload: &[u8],
+    ) -> Result<EntryId, DraftError> {
         if deps.len() > DEPS_MAX {
             return Err(DraftError::TooManyDeps);
         }
@@ -88,7 +117,10 @@ impl Draft {
         if !self.writer.has_room(payload.len()) {
             return Err(DraftError::RunFull);
         }
-        let above = deps.iter().map(|(_, hlc)| *hlc).chain(self.tip.as_ref().map(|tip| tip.hlc));
+        let above = deps
+            .iter()
+            .map(|(_, hlc)| *hlc)
+            .chain(self.tip.as_ref().map(|tip| tip.hlc));
         let hlc = next_hlc(now_ms, above)?;
         let mut ids: Vec<EntryId> = deps.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
@@ -112,7 +144,8 @@ impl Draft {
         fields.encode(&mut self.header);
         debug_assert!(Header::decode(&self.header).is_ok());
         let id = EntryId(Context::Entry.hash(&self.header));
-        self.writer.push(skiplink.as_ref(), hlc, &deps, &PayloadForm::Whole(payload));
+        self.writer
+            .push(skiplink.as_ref(), hlc, &deps, &PayloadForm::Whole(payload));
         match &mut self.tip {
             Some(tip) => tip.push(id, hlc),
             None => {

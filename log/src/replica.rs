@@ -23,7 +23,11 @@ pub struct Replica {
 }
 
 /// What order needs of an entry of a run. `certified` is for a feed's first entry.
-pub fn order_entry(run: &RunView<'_>, entry: &EntryView<'_>, certified: Option<Certified>) -> OrderEntry {
+pub fn order_entry(
+    run: &RunView<'_>,
+    entry: &EntryView<'_>,
+    certified: Option<Certified>,
+) -> OrderEntry {
     OrderEntry {
         id: entry.id,
         author: run.feed.author,
@@ -32,7 +36,11 @@ pub fn order_entry(run: &RunView<'_>, entry: &EntryView<'_>, certified: Option<C
         deps: entry.deps().collect(),
         hlc: entry.hlc,
         certified,
-        content: Content::of(&entry.payload, &run.feed.author, run.genesis && entry.seq == 0),
+        content: Content::of(
+            &entry.payload,
+            &run.feed.author,
+            run.genesis && entry.seq == 0,
+        ),
     }
 }
 
@@ -50,7 +58,9 @@ impl Replica {
         if let Admit::Fresh(fresh) = &outcome {
             self.ledger.add(run);
             if let Some(genesis) = genesis_of(run) {
-                self.orders.entry(run.feed.topic).or_insert_with(|| TopicOrder::new(run.feed.topic, genesis));
+                self.orders
+                    .entry(run.feed.topic)
+                    .or_insert_with(|| TopicOrder::new(run.feed.topic, genesis));
             }
             let mut certified = fresh.certified.clone();
             if let Some(order) = self.orders.get_mut(&run.feed.topic) {

@@ -39,7 +39,10 @@ impl Person {
         let mut keys = Vec::new();
         for device in 1..=devices {
             let mut seed = [n; 32];
-            seed[31] = seed[31].wrapping_add(device).wrapping_mul(31).wrapping_add(device);
+            seed[31] = seed[31]
+                .wrapping_add(device)
+                .wrapping_mul(31)
+                .wrapping_add(device);
             seed[0] = device;
             let key = SecretKey::from_seed(seed);
             let certify = Action::Certify {
@@ -52,7 +55,11 @@ impl Person {
             debug_assert!(issued.is_ok());
             keys.push(key);
         }
-        Self { root, log, devices: keys }
+        Self {
+            root,
+            log,
+            devices: keys,
+        }
     }
 
     /// Its id.
@@ -105,7 +112,10 @@ pub fn genesis(mode: Mode, members: &[(&Person, &str)]) -> Genesis {
         visibility: Visibility::Public,
         nonce: [0; 16],
         name: None,
-        members: members.iter().map(|(person, role)| (person.id(), (*role).to_owned())).collect(),
+        members: members
+            .iter()
+            .map(|(person, role)| (person.id(), (*role).to_owned()))
+            .collect(),
         open: None,
         roles: std::collections::BTreeMap::new(),
     }
@@ -181,7 +191,11 @@ impl World {
             Some(tip) => Draft::after(key, self.topic, tip.clone()),
             None => {
                 let certificate = person.log.certificate(&DeviceId(key.public()));
-                Draft::first(key, self.topic, certificate.map(|it| it.encode()).unwrap_or_default())
+                Draft::first(
+                    key,
+                    self.topic,
+                    certificate.map(|it| it.encode()).unwrap_or_default(),
+                )
             }
         };
         let deps: Vec<(EntryId, u64)> = deps.iter().map(|dep| (*dep, self.hlcs[dep])).collect();
@@ -201,10 +215,18 @@ impl World {
     /// The statement body of `topic.identity` and `topic.takeover`.
     pub fn statement_body(person: &Person, statement: &SignedStatement) -> Value {
         let before = person.log.rotations().into_iter();
-        let before = before.filter(|rotation| rotation.statement.number < statement.statement.number);
+        let before =
+            before.filter(|rotation| rotation.statement.number < statement.statement.number);
         Value::map([
             ("statement", Value::Bytes(statement.encode())),
-            ("rotations", Value::Array(before.map(|rotation| Value::Bytes(rotation.encode())).collect())),
+            (
+                "rotations",
+                Value::Array(
+                    before
+                        .map(|rotation| Value::Bytes(rotation.encode()))
+                        .collect(),
+                ),
+            ),
         ])
     }
 }
@@ -250,11 +272,17 @@ impl Node {
     pub fn receive_verified(&mut self, bytes: &[u8]) {
         let mut queue = vec![bytes.to_vec()];
         while let Some(bytes) = queue.pop() {
-            let Ok(run) = RunView::decode(&bytes) else { continue };
+            let Ok(run) = RunView::decode(&bytes) else {
+                continue;
+            };
             let fork = match self.replica.offer(&run) {
                 Admit::Known | Admit::Ahead { .. } => None,
                 Admit::Waits { missing } => {
-                    let parked = Parked { item: bytes.clone(), entries: run.entries.len(), bytes: bytes.len() };
+                    let parked = Parked {
+                        item: bytes.clone(),
+                        entries: run.entries.len(),
+                        bytes: bytes.len(),
+                    };
                     self.waiting.park(0, parked, missing);
                     None
                 }
@@ -265,7 +293,12 @@ impl Node {
                 Admit::Fresh(fresh) => {
                     for entry in &run.entries {
                         self.runs.insert(entry.id, bytes.clone());
-                        queue.extend(self.waiting.arrived(&entry.id).into_iter().map(|(_, parked)| parked.item));
+                        queue.extend(
+                            self.waiting
+                                .arrived(&entry.id)
+                                .into_iter()
+                                .map(|(_, parked)| parked.item),
+                        );
                     }
                     fresh.fork
                 }
@@ -285,9 +318,14 @@ impl Node {
         self.replica.insert_fork(&run.feed, seq);
         let Ok(rivals) = self.replica.ledger.at_seq(&run.feed, seq);
         for rival in rivals {
-            let Some(bytes) = self.runs.get(&rival) else { continue };
-            let Ok(other) = RunView::decode(bytes) else { continue };
-            self.proofs.extend(crate::admission::fork_proof(run, &other, seq));
+            let Some(bytes) = self.runs.get(&rival) else {
+                continue;
+            };
+            let Ok(other) = RunView::decode(bytes) else {
+                continue;
+            };
+            self.proofs
+                .extend(crate::admission::fork_proof(run, &other, seq));
         }
     }
 
@@ -307,16 +345,22 @@ impl Node {
 
     /// The order digest after settling.
     pub fn digest(&mut self) -> [u8; 32] {
-        self.replica.orders.values_mut().next().map_or([0; 32], |order| {
-            order.settle();
-            order.digest()
-        })
+        self.replica
+            .orders
+            .values_mut()
+            .next()
+            .map_or([0; 32], |order| {
+                order.settle();
+                order.digest()
+            })
     }
 
     /// `status:text` of an entry, after settling.
     pub fn status(&mut self, id: &EntryId) -> String {
         self.digest();
         let status = self.order().status(id);
-        status.map_or("unknown".into(), |status| format!("{}:{}", status.word(), status.text()))
+        status.map_or("unknown".into(), |status| {
+            format!("{}:{}", status.word(), status.text())
+        })
     }
 }

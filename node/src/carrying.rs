@@ -55,7 +55,10 @@ pub struct Received {
 }
 
 fn bundle(path: &Path) -> impl Fn(BundleError) -> Failure + '_ {
-    |source| Failure::Bundle { path: path.to_path_buf(), source }
+    |source| Failure::Bundle {
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 impl Node {
@@ -66,10 +69,23 @@ impl Node {
         let mut writer = BundleWriter::new(BufWriter::new(file)).map_err(bundle(path))?;
         let mut written = Written::default();
         let note = Value::map([
-            ("about", Value::Text("synlog bundle: verify with `synlog verify FILE`".into())),
-            ("topics", Value::Array(topics.iter().map(|topic| Value::Bytes(topic.0.to_vec())).collect())),
+            (
+                "about",
+                Value::Text("synlog bundle: verify with `synlog verify FILE`".into()),
+            ),
+            (
+                "topics",
+                Value::Array(
+                    topics
+                        .iter()
+                        .map(|topic| Value::Bytes(topic.0.to_vec()))
+                        .collect(),
+                ),
+            ),
         ]);
-        writer.record(RecordKind::Note, &note.encode()).map_err(bundle(path))?;
+        writer
+            .record(RecordKind::Note, &note.encode())
+            .map_err(bundle(path))?;
         let mut entities = BTreeSet::new();
         for topic in topics {
             let erased = self.order(topic)?.erased();
@@ -83,14 +99,20 @@ impl Node {
             for (feed, (_, proof)) in &self.forks {
                 if feed.topic == *topic {
                     written.fork_proofs += 1;
-                    writer.record(RecordKind::ForkProof, proof).map_err(bundle(path))?;
+                    writer
+                        .record(RecordKind::ForkProof, proof)
+                        .map_err(bundle(path))?;
                 }
             }
             written.topics += 1;
         }
-        written.statements = self.write_statements(&mut writer, &entities).map_err(bundle(path))?;
+        written.statements = self
+            .write_statements(&mut writer, &entities)
+            .map_err(bundle(path))?;
         let output = writer.finish().map_err(bundle(path))?;
-        let file = output.into_inner().map_err(|error| Failure::file(path)(error.into_error()))?;
+        let file = output
+            .into_inner()
+            .map_err(|error| Failure::file(path)(error.into_error()))?;
         file.sync_all().map_err(Failure::file(&part))?;
         written.bytes = file.metadata().map_err(Failure::file(&part))?.len();
         std::fs::rename(&part, path).map_err(Failure::file(path))?;
@@ -103,7 +125,10 @@ impl Node {
         entities: &BTreeSet<EntityId>,
     ) -> Result<u64, BundleError> {
         let mut count = 0;
-        for log in entities.iter().filter_map(|entity| self.identities.get(entity)) {
+        for log in entities
+            .iter()
+            .filter_map(|entity| self.identities.get(entity))
+        {
             let others = log.conflicts().iter().map(|conflict| &conflict.other);
             for signed in log.statements().chain(others) {
                 writer.record(RecordKind::Statement, &signed.encode())?;
@@ -176,15 +201,29 @@ impl Node {
             }
         }
         received.waiting = self.waiting.len() as u64;
-        received.topics = received.intake.fresh.keys().map(|feed| feed.topic).collect();
+        received.topics = received
+            .intake
+            .fresh
+            .keys()
+            .map(|feed| feed.topic)
+            .collect();
         Ok(received)
     }
 
-    fn read_statements(&mut self, records: Vec<(u64, Vec<u8>)>, received: &mut Received) -> Result<(), Failure> {
+    fn read_statements(
+        &mut self,
+        records: Vec<(u64, Vec<u8>)>,
+        received: &mut Received,
+    ) -> Result<(), Failure> {
         let mut statements = Vec::new();
         for (offset, data) in records {
             match SignedStatement::decode(&data) {
-                Ok(signed) => statements.push((signed.statement.entity, signed.statement.number, offset, signed)),
+                Ok(signed) => statements.push((
+                    signed.statement.entity,
+                    signed.statement.number,
+                    offset,
+                    signed,
+                )),
                 Err(refusal) => received.bad_records.push((offset, refusal)),
             }
         }
@@ -192,7 +231,9 @@ impl Node {
         for (_, _, offset, signed) in statements {
             match self.take_in_statement(&signed) {
                 Ok(news) => received.statements += u64::from(news),
-                Err(Failure::Refused { refusal, .. }) => received.bad_records.push((offset, refusal)),
+                Err(Failure::Refused { refusal, .. }) => {
+                    received.bad_records.push((offset, refusal))
+                }
                 Err(failure) => return Err(failure),
             }
         }
@@ -205,13 +246,19 @@ fn join(first: &[u8], second: &RunView<'_>) -> Option<Vec<u8>> {
     let run = RunView::decode(first).ok()?;
     let follows = run.feed == second.feed && second.first().backlink == Some(run.last().id);
     // a run that nobody signed must not borrow a signature that it had not
-    if !follows || second.signature.is_none() || first.len() + second.bytes.len() > synlog_log::limits::RUN_BYTES_MAX {
+    if !follows
+        || second.signature.is_none()
+        || first.len() + second.bytes.len() > synlog_log::limits::RUN_BYTES_MAX
+    {
         return None;
     }
     if run.entries.len() + second.entries.len() > synlog_log::limits::RUN_ENTRIES_MAX {
         return None;
     }
     let mut writer = RunWriter::like(&run);
-    run.entries.iter().chain(&second.entries).for_each(|entry| writer.push_view(entry));
+    run.entries
+        .iter()
+        .chain(&second.entries)
+        .for_each(|entry| writer.push_view(entry));
     Some(writer.finish(second.signature.as_ref()))
 }

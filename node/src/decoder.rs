@@ -31,8 +31,13 @@ impl Decoder for EntryDecoder {
         let text = |refusal: synlog_log::refusal::Refusal| refusal.to_string();
         match RecordKind::from_number(kind) {
             Some(RecordKind::ForkProof) => Ok(ForkProof::decode(record).map_err(text)?.id()),
-            Some(RecordKind::Statement) => Ok(SignedStatement::decode(record).map_err(text)?.statement.hash()),
-            _ => Err(format!("a record of kind {kind} does not belong in the store")),
+            Some(RecordKind::Statement) => Ok(SignedStatement::decode(record)
+                .map_err(text)?
+                .statement
+                .hash()),
+            _ => Err(format!(
+                "a record of kind {kind} does not belong in the store"
+            )),
         }
     }
 

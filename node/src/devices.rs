@@ -40,7 +40,11 @@ impl Node {
         home.create()?;
         let root_path = home.root_key_path();
         // an interrupted init may have left a root key: it is as good as a new one
-        let root = if root_path.exists() { home.read_key(root_path)? } else { fresh_key()? };
+        let root = if root_path.exists() {
+            home.read_key(root_path)?
+        } else {
+            fresh_key()?
+        };
         if !home.root_key_path().exists() {
             home.write_key(&home.root_key_path(), &root)?;
         }
@@ -59,7 +63,9 @@ impl Node {
         let root = self.home.root_key()?;
         let expected = self.identities.get(&self.entity).map(IdentityLog::root);
         if expected.is_some_and(|expected| expected != root.public()) {
-            return Err(Failure::System("the root key file is not this entity's current root key".into()));
+            return Err(Failure::System(
+                "the root key file is not this entity's current root key".into(),
+            ));
         }
         let old = self.device();
         let fresh = fresh_key()?;
@@ -83,7 +89,13 @@ impl Node {
                 revoked_in.push(topic);
             }
         }
-        Ok(Renewed { old, new, kept, taken_over, revoked_in })
+        Ok(Renewed {
+            old,
+            new,
+            kept,
+            taken_over,
+            revoked_in,
+        })
     }
 
     /// Takes a topic over from a device of the same entity, from its last entry that is here.
@@ -94,11 +106,25 @@ impl Node {
         new: &DeviceId,
         now_ms: u64,
     ) -> Result<Option<u64>, Failure> {
-        let Some(state) = self.store.feed(&FeedKey { author: *old, topic: *topic }) else { return Ok(None) };
+        let Some(state) = self.store.feed(&FeedKey {
+            author: *old,
+            topic: *topic,
+        }) else {
+            return Ok(None);
+        };
         let (last_seq, head) = (state.height - 1, state.head);
-        let action = Action::Takeover { topic: *topic, old: *old, last_seq, head, next: *new };
+        let action = Action::Takeover {
+            topic: *topic,
+            old: *old,
+            last_seq,
+            head,
+            next: *new,
+        };
         let statement = self.state(action, now_ms)?;
-        let payload = self.payload(&Event::new("topic.takeover", self.statement_body(&statement)))?;
+        let payload = self.payload(&Event::new(
+            "topic.takeover",
+            self.statement_body(&statement),
+        ))?;
         let mut deps = self.next_deps(topic)?;
         if !deps.iter().any(|(id, _)| *id == head) {
             deps.truncate(synlog_log::limits::DEPS_MAX - 1);
@@ -113,8 +139,19 @@ impl Node {
     }
 
     /// Hands the sequencing of a topic to another device.
-    pub fn hand_over(&mut self, topic: &TopicId, next: &DeviceId, now_ms: u64) -> Result<EntryId, Failure> {
-        let head = self.store.feed(&FeedKey { author: *next, topic: *topic }).map(|state| state.head);
+    pub fn hand_over(
+        &mut self,
+        topic: &TopicId,
+        next: &DeviceId,
+        now_ms: u64,
+    ) -> Result<EntryId, Failure> {
+        let head = self
+            .store
+            .feed(&FeedKey {
+                author: *next,
+                topic: *topic,
+            })
+            .map(|state| state.head);
         let head = head.map_or(Value::Null, |head| Value::Bytes(head.0.to_vec()));
         let body = Value::map([("next", Value::Bytes(next.0.to_vec())), ("head", head)]);
         let payload = self.payload(&Event::new("topic.handover", body))?;

@@ -57,9 +57,15 @@ impl OwnedPayload {
     fn of(form: &PayloadForm<'_>) -> Self {
         match form {
             PayloadForm::Whole(bytes) => Self::Whole(bytes.to_vec()),
-            PayloadForm::Erased { part, erasable_hash, len } => {
-                Self::Erased { part: part.to_vec(), erasable_hash: *erasable_hash, len: *len }
-            }
+            PayloadForm::Erased {
+                part,
+                erasable_hash,
+                len,
+            } => Self::Erased {
+                part: part.to_vec(),
+                erasable_hash: *erasable_hash,
+                len: *len,
+            },
         }
     }
 
@@ -67,9 +73,15 @@ impl OwnedPayload {
     pub fn form(&self) -> PayloadForm<'_> {
         match self {
             Self::Whole(bytes) => PayloadForm::Whole(bytes),
-            Self::Erased { part, erasable_hash, len } => {
-                PayloadForm::Erased { len: *len, part, erasable_hash: *erasable_hash }
-            }
+            Self::Erased {
+                part,
+                erasable_hash,
+                len,
+            } => PayloadForm::Erased {
+                len: *len,
+                part,
+                erasable_hash: *erasable_hash,
+            },
         }
     }
 }
@@ -134,9 +146,16 @@ impl Node {
             Err(failure) => return Err(failure),
         };
         let status = order.as_ref().and_then(|order| order.status(&entry.id));
-        let entity = order.as_ref().filter(|order| order.contains(&entry.id)).and_then(|order| order.entity_of(&entry.id));
-        let device_name = order.as_ref().and_then(|order| order.device_name(&entry.id)).map(str::to_owned);
-        let erased = entry.payload.is_erased() || order.is_some_and(|order| order.is_erased(&entry.id));
+        let entity = order
+            .as_ref()
+            .filter(|order| order.contains(&entry.id))
+            .and_then(|order| order.entity_of(&entry.id));
+        let device_name = order
+            .as_ref()
+            .and_then(|order| order.device_name(&entry.id))
+            .map(str::to_owned);
+        let erased =
+            entry.payload.is_erased() || order.is_some_and(|order| order.is_erased(&entry.id));
         Ok(Entry {
             position,
             id: entry.id,
@@ -170,7 +189,11 @@ impl Node {
         }
         let mut found = Vec::new();
         let ids = self.all_entry_ids()?;
-        found.extend(ids.into_iter().filter(|id| hex(&id.0).starts_with(&front.to_lowercase())).take(AMBIGUOUS_MAX + 1));
+        found.extend(
+            ids.into_iter()
+                .filter(|id| hex(&id.0).starts_with(&front.to_lowercase()))
+                .take(AMBIGUOUS_MAX + 1),
+        );
         one_of("entry", front, &found, |id| id.to_string())
     }
 
@@ -194,12 +217,18 @@ impl Node {
     pub fn find_topic(&mut self, name: &str) -> Result<TopicId, Failure> {
         let topics = self.store.topics();
         if let Ok(id) = name.parse() {
-            return if topics.contains(&id) { Ok(id) } else { Err(Failure::NoTopic(id)) };
+            return if topics.contains(&id) {
+                Ok(id)
+            } else {
+                Err(Failure::NoTopic(id))
+            };
         }
         let mut found = Vec::new();
         for topic in topics {
             let named = match self.order(&topic) {
-                Ok(order) => order.genesis().is_some_and(|genesis| genesis.name.as_deref() == Some(name)),
+                Ok(order) => order
+                    .genesis()
+                    .is_some_and(|genesis| genesis.name.as_deref() == Some(name)),
                 Err(Failure::NoTopic(_)) => false,
                 Err(failure) => return Err(failure),
             };
@@ -243,7 +272,10 @@ impl Node {
     /// Proves an entry by a path of headers from the nearest signed entry at or after it.
     pub fn prove(&mut self, id: &EntryId) -> Result<Proof, Failure> {
         let entry = self.entry(id)?;
-        let feed = FeedKey { author: entry.header.author, topic: entry.topic };
+        let feed = FeedKey {
+            author: entry.header.author,
+            topic: entry.topic,
+        };
         let headers = self.headers_after(&feed, &entry)?;
         let (signed_at, signature) = headers.1;
         let path: Vec<Header> = skiplink::path(signed_at, entry.header.seq)
@@ -251,53 +283,89 @@ impl Node {
             .filter_map(|seq| headers.0.iter().find(|header| header.seq == seq).cloned())
             .collect();
         if path.len() > PATH_MAX {
-            return Err(Failure::System("the nearest signed entry is too far away for a proof".into()));
+            return Err(Failure::System(
+                "the nearest signed entry is too far away for a proof".into(),
+            ));
         }
         let certificate = self.feed_certificate(&feed)?;
         let payload = match entry.payload {
             OwnedPayload::Whole(bytes) if entry.erased => {
                 match synlog_log::run::erase(&PayloadForm::Whole(&bytes)) {
-                    Some(PayloadForm::Erased { part, erasable_hash, .. }) => {
-                        ProofPayload::Erased { part: part.to_vec(), erasable_hash }
-                    }
+                    Some(PayloadForm::Erased {
+                        part,
+                        erasable_hash,
+                        ..
+                    }) => ProofPayload::Erased {
+                        part: part.to_vec(),
+                        erasable_hash,
+                    },
                     _ => ProofPayload::Whole(bytes),
                 }
             }
             OwnedPayload::Whole(bytes) => ProofPayload::Whole(bytes),
-            OwnedPayload::Erased { part, erasable_hash, .. } => ProofPayload::Erased { part, erasable_hash },
+            OwnedPayload::Erased {
+                part,
+                erasable_hash,
+                ..
+            } => ProofPayload::Erased {
+                part,
+                erasable_hash,
+            },
         };
-        Ok(Proof { certificate, path, signature, payload })
+        Ok(Proof {
+            certificate,
+            path,
+            signature,
+            payload,
+        })
     }
 
     /// Headers from an entry up to the next signed one on its branch, and the seq and signature of that.
     #[allow(clippy::type_complexity)]
-    fn headers_after(&self, feed: &FeedKey, entry: &Entry) -> Result<(Vec<Header>, (u64, [u8; 64])), Failure> {
+    fn headers_after(
+        &self,
+        feed: &FeedKey,
+        entry: &Entry,
+    ) -> Result<(Vec<Header>, (u64, [u8; 64])), Failure> {
         let mut headers = Vec::new();
         let mut at = self.store.locate(&entry.id)?;
         while let Some(position) = at {
-            let Some(record) = read(&self.store, position)? else { break };
+            let Some(record) = read(&self.store, position)? else {
+                break;
+            };
             let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
-            headers.extend((record.index_in_run as usize..run.entries.len()).map(|index| run.header(index)));
+            headers.extend(
+                (record.index_in_run as usize..run.entries.len()).map(|index| run.header(index)),
+            );
             if let Some(signature) = run.signature {
                 return Ok((headers, (run.last().seq, signature)));
             }
             let (next, last) = (run.last().seq + 1, run.last().id);
             at = None;
             for position in self.store.at_seq(feed, next)? {
-                let Some(record) = read(&self.store, position)? else { continue };
-                let follows = RunView::decode(&record.bytes)
-                    .is_ok_and(|run| run.entries.get(record.index_in_run as usize).is_some_and(|it| it.backlink == Some(last)));
+                let Some(record) = read(&self.store, position)? else {
+                    continue;
+                };
+                let follows = RunView::decode(&record.bytes).is_ok_and(|run| {
+                    run.entries
+                        .get(record.index_in_run as usize)
+                        .is_some_and(|it| it.backlink == Some(last))
+                });
                 if follows {
                     at = Some(position);
                 }
             }
         }
-        Err(Failure::System("no signed entry after this one is held".into()))
+        Err(Failure::System(
+            "no signed entry after this one is held".into(),
+        ))
     }
 
     fn feed_certificate(&self, feed: &FeedKey) -> Result<Vec<u8>, Failure> {
         for position in self.store.at_seq(feed, 0)? {
-            let Some(record) = read(&self.store, position)? else { continue };
+            let Some(record) = read(&self.store, position)? else {
+                continue;
+            };
             if let Ok(run) = RunView::decode(&record.bytes)
                 && let Some(certificate) = run.certificate
             {
@@ -308,13 +376,23 @@ impl Node {
     }
 }
 
-fn one_of<T: Copy>(what: &str, name: &str, found: &[T], show: impl Fn(&T) -> String) -> Result<T, Failure> {
+fn one_of<T: Copy>(
+    what: &str,
+    name: &str,
+    found: &[T],
+    show: impl Fn(&T) -> String,
+) -> Result<T, Failure> {
     match found {
         [one] => Ok(*one),
-        [] => Err(Failure::BadName(format!("no {what} here is called {name:?} or begins with it"))),
+        [] => Err(Failure::BadName(format!(
+            "no {what} here is called {name:?} or begins with it"
+        ))),
         several => {
             let ids: Vec<String> = several.iter().take(AMBIGUOUS_MAX).map(show).collect();
-            Err(Failure::BadName(format!("several fit {name:?}: {}", ids.join(", "))))
+            Err(Failure::BadName(format!(
+                "several fit {name:?}: {}",
+                ids.join(", ")
+            )))
         }
     }
 }

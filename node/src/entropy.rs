@@ -5,6 +5,7 @@ use crate::failure::Failure;
 /// Fresh random bytes.
 pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::System(format!("no randomness: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::System(format!("no randomness: {error}")))?;
     Ok(bytes)
 }

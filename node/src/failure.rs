@@ -134,10 +134,16 @@ impl Failure {
             Self::Store(StoreError::Locked) => Exit::Locked,
             Self::Guarded(_) => Exit::Guarded,
             Self::Draft(_) | Self::Refused { .. } | Self::Rejected(_) => Exit::Refused,
-            Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => Exit::Findings,
+            Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
+                Exit::Findings
+            }
             Self::Bundle { source, .. } if source.refusal().is_some() => Exit::Findings,
-            Self::BadName(_) | Self::Usage(_) | Self::NoHome(_) | Self::HomeExists(_) => Exit::Usage,
-            Self::Store(_) | Self::File { .. } | Self::KeyFile { .. } | Self::NoRootKey(_) => Exit::System,
+            Self::BadName(_) | Self::Usage(_) | Self::NoHome(_) | Self::HomeExists(_) => {
+                Exit::Usage
+            }
+            Self::Store(_) | Self::File { .. } | Self::KeyFile { .. } | Self::NoRootKey(_) => {
+                Exit::System
+            }
             Self::Bundle { .. } | Self::System(_) => Exit::System,
         }
     }
@@ -147,24 +153,36 @@ impl Failure {
         let text = match self {
             Self::NoHome(_) => "run `synlog init` first, or say where the data is with --home DIR",
             Self::HomeExists(_) => "use another directory with --home DIR; nothing was changed",
-            Self::Store(StoreError::Locked) => "wait until the other synlog command has ended, or use another --home",
-            Self::Store(StoreError::Full { .. }) => "nothing was lost; free some space and try again",
+            Self::Store(StoreError::Locked) => {
+                "wait until the other synlog command has ended, or use another --home"
+            }
+            Self::Store(StoreError::Full { .. }) => {
+                "nothing was lost; free some space and try again"
+            }
             Self::Store(StoreError::Failed { .. } | StoreError::Poisoned) => {
                 "what was acknowledged before is safe; look at the disk, then run `synlog doctor scrub`"
             }
             Self::Store(StoreError::Missing { .. }) => {
                 "entries are damaged on this disk; read a bundle that has them, or see `synlog doctor scrub`"
             }
-            Self::NoRootKey(_) => "put the root key file back for this command; it may live on a stick the rest of the time",
+            Self::NoRootKey(_) => {
+                "put the root key file back for this command; it may live on a stick the rest of the time"
+            }
             Self::Guarded(_) => {
                 "first read bundles from those you traded with, then run `synlog device renew`: it makes a new device key"
             }
             Self::Draft(DraftError::AheadOfClock { .. }) => {
                 "set the clock right; if the feed itself ran ahead, run `synlog device renew`"
             }
-            Self::Rejected("not_member") => "ask the topic's sequencer to grant you a role, or --force to write it all the same",
-            Self::Rejected(_) => "--force writes it all the same; every reader will then show it as rejected",
-            Self::NoTopic(_) => "`synlog topic list` shows the topics that are here; a bundle brings others",
+            Self::Rejected("not_member") => {
+                "ask the topic's sequencer to grant you a role, or --force to write it all the same"
+            }
+            Self::Rejected(_) => {
+                "--force writes it all the same; every reader will then show it as rejected"
+            }
+            Self::NoTopic(_) => {
+                "`synlog topic list` shows the topics that are here; a bundle brings others"
+            }
             Self::NoEntry(_) => "`synlog tail` shows the entries that are here",
             Self::BadName(_) => "ids may be shortened as long as they fit only one",
             Self::File { .. }

@@ -21,14 +21,20 @@ pub struct Home {
 impl Home {
     /// The directory that was named, or `SYNLOG_HOME`, or `synlog` in the user's data directory.
     pub fn resolve(named: Option<&Path>) -> Result<Self, Failure> {
-        let from_env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let from_env = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let root = named
             .map(Path::to_path_buf)
             .or_else(|| from_env("SYNLOG_HOME"))
             .or_else(|| from_env("XDG_DATA_HOME").map(|data| data.join("synlog")))
             .or_else(|| from_env("HOME").map(|home| home.join(".local/share/synlog")));
         let missing = || Failure::Usage("no data directory: say where with --home DIR".into());
-        Ok(Self { root: root.ok_or_else(missing)? })
+        Ok(Self {
+            root: root.ok_or_else(missing)?,
+        })
     }
 
     /// The directory itself.
@@ -77,14 +83,22 @@ impl Home {
     /// The root key, if it is here.
     pub fn root_key(&self) -> Result<SecretKey, Failure> {
         let path = self.root_key_path();
-        if path.exists() { self.read_key(path) } else { Err(Failure::NoRootKey(path)) }
+        if path.exists() {
+            self.read_key(path)
+        } else {
+            Err(Failure::NoRootKey(path))
+        }
     }
 
     /// Writes a key file that did not exist, readable by the owner alone, durably.
     pub fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), Failure> {
         let text = key.to_file();
         let write = || -> std::io::Result<()> {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             match path.parent() {
@@ -101,7 +115,9 @@ impl Home {
         let fresh = self.root.join("keys/device.key.new");
         let _ = fs::remove_file(&fresh);
         self.write_key(&fresh, key)?;
-        let kept = (1..).map(|number| self.root.join(format!("keys/device.key.{number}"))).find(|old| !old.exists());
+        let kept = (1..)
+            .map(|number| self.root.join(format!("keys/device.key.{number}")))
+            .find(|old| !old.exists());
         let kept = kept.unwrap_or_else(|| self.root.join("keys/device.key.old"));
         fs::copy(&path, &kept).map_err(Failure::file(&kept))?;
         fs::rename(&fresh, &path).map_err(Failure::file(&path))?;

@@ -46,19 +46,30 @@ impl<D: Disk> Ledger for StoreLedger<'_, D> {
         if let Some(facts) = self.remembered.borrow().get(id) {
             return Ok(Some(*facts));
         }
-        let Some(position) = self.store.locate(id)? else { return Ok(None) };
-        let Some(record) = read(self.store, position)? else { return Ok(None) };
+        let Some(position) = self.store.locate(id)? else {
+            return Ok(None);
+        };
+        let Some(record) = read(self.store, position)? else {
+            return Ok(None);
+        };
         if RecordKind::from_number(record.kind) != Some(RecordKind::Run) {
             return Ok(None);
         }
         // what the store gives back was checked when it came in, and against its checksum now
-        let Ok(run) = RunView::decode(&record.bytes) else { return Ok(None) };
+        let Ok(run) = RunView::decode(&record.bytes) else {
+            return Ok(None);
+        };
         let mut remembered = self.remembered.borrow_mut();
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
         for entry in &run.entries {
-            let facts = Facts { feed: run.feed, seq: entry.seq, hlc: entry.hlc, backlink: entry.backlink };
+            let facts = Facts {
+                feed: run.feed,
+                seq: entry.seq,
+                hlc: entry.hlc,
+                backlink: entry.backlink,
+            };
             remembered.insert(entry.id, facts);
         }
         Ok(remembered.get(id).copied())
@@ -67,8 +78,12 @@ impl<D: Disk> Ledger for StoreLedger<'_, D> {
     fn at_seq(&self, feed: &FeedKey, seq: u64) -> Result<Vec<EntryId>, StoreError> {
         let Ok(mut ids) = self.staged.at_seq(feed, seq);
         for position in self.store.at_seq(feed, seq)? {
-            let Some(record) = read(self.store, position)? else { continue };
-            let Ok(run) = RunView::decode(&record.bytes) else { continue };
+            let Some(record) = read(self.store, position)? else {
+                continue;
+            };
+            let Ok(run) = RunView::decode(&record.bytes) else {
+                continue;
+            };
             let entry = run.entries.get(record.index_in_run as usize);
             ids.extend(entry.map(|entry| entry.id).filter(|id| !ids.contains(id)));
         }

@@ -73,7 +73,10 @@ impl Node {
         };
         node.load_others()?;
         let device = node.device();
-        let own = node.identities.values().find(|log| log.certificate(&device).is_some());
+        let own = node
+            .identities
+            .values()
+            .find(|log| log.certificate(&device).is_some());
         node.entity = own.map_or(EntityId::ZERO, IdentityLog::entity);
         Ok(node)
     }
@@ -83,11 +86,16 @@ impl Node {
         let mut statements = Vec::new();
         for record in self.store.others()? {
             match RecordKind::from_number(record.kind) {
-                Some(RecordKind::Statement) => statements.extend(SignedStatement::decode(&record.bytes)),
+                Some(RecordKind::Statement) => {
+                    statements.extend(SignedStatement::decode(&record.bytes))
+                }
                 Some(RecordKind::ForkProof) => {
                     if let Ok(proof) = ForkProof::decode(&record.bytes)
                         && let Ok(feed) = proof.verify()
-                        && self.forks.get(&feed).is_none_or(|(known, _)| proof.seq < *known)
+                        && self
+                            .forks
+                            .get(&feed)
+                            .is_none_or(|(known, _)| proof.seq < *known)
                     {
                         self.forks.insert(feed, (proof.seq, record.bytes));
                     }
@@ -98,7 +106,10 @@ impl Node {
         statements.sort_by_key(|signed| (signed.statement.entity, signed.statement.number));
         for signed in statements {
             let entity = signed.statement.entity;
-            let log = self.identities.entry(entity).or_insert_with(|| IdentityLog::new(entity));
+            let log = self
+                .identities
+                .entry(entity)
+                .or_insert_with(|| IdentityLog::new(entity));
             // what is stored was checked; a gap after damage leaves the rest out until it is read again
             let _ = log.add(signed);
         }
@@ -117,20 +128,27 @@ impl Node {
 
     /// The certificate of this device.
     pub fn certificate(&self) -> Option<Certificate> {
-        self.identities.get(&self.entity)?.certificate(&self.device())
+        self.identities
+            .get(&self.entity)?
+            .certificate(&self.device())
     }
 
     /// Takes in a statement: checked against its identity log, then stored. Gives whether it was news.
     pub fn take_in_statement(&mut self, signed: &SignedStatement) -> Result<bool, Failure> {
         let entity = signed.statement.entity;
         let hash = signed.statement.hash();
-        let log = self.identities.entry(entity).or_insert_with(|| IdentityLog::new(entity));
-        log.add(signed.clone()).map_err(Failure::refused("an identity statement"))?;
+        let log = self
+            .identities
+            .entry(entity)
+            .or_insert_with(|| IdentityLog::new(entity));
+        log.add(signed.clone())
+            .map_err(Failure::refused("an identity statement"))?;
         if self.store.contains(&EntryId(hash))? {
             return Ok(false);
         }
         let bytes = signed.encode();
-        self.store.commit(&[Record::other(RecordKind::Statement.number(), &bytes, hash)])?;
+        self.store
+            .commit(&[Record::other(RecordKind::Statement.number(), &bytes, hash)])?;
         Ok(true)
     }
 
@@ -146,7 +164,10 @@ impl Node {
     }
 
     /// The order into which a run belongs; it is made where the run begins its topic.
-    pub(crate) fn order_for(&mut self, run: &RunView<'_>) -> Result<Option<&mut TopicOrder>, Failure> {
+    pub(crate) fn order_for(
+        &mut self,
+        run: &RunView<'_>,
+    ) -> Result<Option<&mut TopicOrder>, Failure> {
         let topic = run.feed.topic;
         if !self.orders.contains_key(&topic) {
             let loaded = match self.load_order(&topic)? {
@@ -170,7 +191,9 @@ impl Node {
         loop {
             let mut again = Vec::new();
             for bytes in &left {
-                let Ok(run) = RunView::decode(bytes) else { continue };
+                let Ok(run) = RunView::decode(bytes) else {
+                    continue;
+                };
                 if order.is_none() {
                     order = genesis_of(&run).map(|genesis| TopicOrder::new(*topic, genesis));
                 }
@@ -206,14 +229,22 @@ impl Node {
     /// The runs of a feed with their positions, all branches.
     pub(crate) fn runs_of_feed(&self, key: &FeedKey) -> Result<BTreeMap<u64, Vec<u8>>, Failure> {
         let mut runs = BTreeMap::new();
-        let Some(state) = self.store.feed(key) else { return Ok(runs) };
-        let height = state.branches.iter().map(|branch| branch.height).fold(state.height, u64::max);
+        let Some(state) = self.store.feed(key) else {
+            return Ok(runs);
+        };
+        let height = state
+            .branches
+            .iter()
+            .map(|branch| branch.height)
+            .fold(state.height, u64::max);
         let forked = !state.branches.is_empty();
         let mut seq = 0;
         while seq < height {
             let mut next = seq + 1;
             for position in self.store.at_seq(key, seq)? {
-                let Some(record) = read(&self.store, position)? else { continue };
+                let Some(record) = read(&self.store, position)? else {
+                    continue;
+                };
                 if !forked {
                     next = seq + u64::from(record.positions - record.index_in_run);
                 }
@@ -232,9 +263,17 @@ impl Node {
 
 /// Puts a run into an order; `false` if ancestors are missing.
 fn insert_run(order: &mut TopicOrder, run: &RunView<'_>) -> bool {
-    let certificate = run.certificate.and_then(|bytes| Certificate::verify_bytes(bytes, &run.feed.author).ok());
+    let certificate = run
+        .certificate
+        .and_then(|bytes| Certificate::verify_bytes(bytes, &run.feed.author).ok());
     let mut certified = certificate;
     run.entries.iter().all(|entry| {
-        order.insert(synlog_log::replica::order_entry(run, entry, certified.take())).is_ok()
+        order
+            .insert(synlog_log::replica::order_entry(
+                run,
+                entry,
+                certified.take(),
+            ))
+            .is_ok()
     })
 }

@@ -56,7 +56,12 @@ struct Staged {
 impl Node {
     /// Takes in runs that come from outside: checks signatures together, then admits,
     /// stores and orders what is new. What waits for ancestors is kept for later calls.
-    pub fn take_in(&mut self, runs: Vec<Vec<u8>>, now_ms: u64, intake: &mut Intake) -> Result<(), Failure> {
+    pub fn take_in(
+        &mut self,
+        runs: Vec<Vec<u8>>,
+        now_ms: u64,
+        intake: &mut Intake,
+    ) -> Result<(), Failure> {
         let authentic = self.verify(runs, intake);
         self.admit(authentic, now_ms, intake)
     }
@@ -67,7 +72,9 @@ impl Node {
         let mut signed = Vec::new();
         let mut unproven = Vec::new();
         for bytes in runs {
-            let Ok(run) = RunView::decode(&bytes) else { continue };
+            let Ok(run) = RunView::decode(&bytes) else {
+                continue;
+            };
             match &run.signature {
                 Some(signature) => {
                     batch.push(&run.feed.author.0, &run.last().id.0, signature);
@@ -97,9 +104,13 @@ impl Node {
         let mut ordered = Vec::new();
         for bytes in authentic {
             let mut vouched = Vec::new();
-            let mut backlink = RunView::decode(&bytes).ok().and_then(|run| run.first().backlink);
+            let mut backlink = RunView::decode(&bytes)
+                .ok()
+                .and_then(|run| run.first().backlink);
             while let Some(earlier) = backlink.and_then(|id| self.unproven.remove(&id)) {
-                backlink = RunView::decode(&earlier).ok().and_then(|run| run.first().backlink);
+                backlink = RunView::decode(&earlier)
+                    .ok()
+                    .and_then(|run| run.first().backlink);
                 vouched.push(earlier);
             }
             ordered.extend(vouched.into_iter().rev());
@@ -110,29 +121,65 @@ impl Node {
     }
 
     /// Admit, store, order.
-    fn admit(&mut self, runs: Vec<Vec<u8>>, now_ms: u64, intake: &mut Intake) -> Result<(), Failure> {
+    fn admit(
+        &mut self,
+        runs: Vec<Vec<u8>>,
+        now_ms: u64,
+        intake: &mut Intake,
+    ) -> Result<(), Failure> {
         let mut queue: Vec<Vec<u8>> = runs.into_iter().rev().collect();
-        queue.extend(self.waiting.due(now_ms).into_iter().map(|(_, parked)| parked.item));
+        queue.extend(
+            self.waiting
+                .due(now_ms)
+                .into_iter()
+                .map(|(_, parked)| parked.item),
+        );
         let mut staged_ledger = MemoryLedger::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut forks: Vec<(Vec<u8>, u64)> = Vec::new();
         while let Some(bytes) = queue.pop() {
-            let Ok(run) = RunView::decode(&bytes) else { continue };
+            let Ok(run) = RunView::decode(&bytes) else {
+                continue;
+            };
             let entries = run.entries.len();
-            let ledger = StoreLedger { store: &self.store, staged: &staged_ledger, remembered: &self.remembered };
+            let ledger = StoreLedger {
+                store: &self.store,
+                staged: &staged_ledger,
+                remembered: &self.remembered,
+            };
             let outcome = self.admission.admit(&run, &ledger, Some(now_ms))?;
             match outcome {
                 Admit::Known => intake.known += entries as u64,
                 Admit::Waits { missing } => {
-                    self.waiting.park(0, Parked { entries, bytes: bytes.len(), item: bytes }, missing);
+                    self.waiting.park(
+                        0,
+                        Parked {
+                            entries,
+                            bytes: bytes.len(),
+                            item: bytes,
+                        },
+                        missing,
+                    );
                 }
                 Admit::Ahead { claimed_ms } => {
                     intake.ahead += entries as u64;
                     let until_ms = claimed_ms - AHEAD_MAX_MS;
-                    self.waiting.quarantine(0, Parked { entries, bytes: bytes.len(), item: bytes }, until_ms);
+                    self.waiting.quarantine(
+                        0,
+                        Parked {
+                            entries,
+                            bytes: bytes.len(),
+                            item: bytes,
+                        },
+                        until_ms,
+                    );
                 }
                 Admit::Refused(refused) => {
-                    intake.refused.push((run.feed, run.entries[refused.index].seq, refused.refusal));
+                    intake.refused.push((
+                        run.feed,
+                        run.entries[refused.index].seq,
+                        refused.refusal,
+                    ));
                     if let Some(seq) = refused.fork {
                         forks.push((bytes.clone(), seq));
                     }
@@ -146,7 +193,12 @@ impl Node {
                     }
                     staged_ledger.add(&run);
                     for entry in new {
-                        queue.extend(self.waiting.arrived(&entry.id).into_iter().map(|(_, parked)| parked.item));
+                        queue.extend(
+                            self.waiting
+                                .arrived(&entry.id)
+                                .into_iter()
+                                .map(|(_, parked)| parked.item),
+                        );
                     }
                     if let Some(seq) = fresh.fork {
                         forks.push((bytes.clone(), seq));
@@ -171,7 +223,10 @@ impl Node {
 
     /// Store: durable when this returns.
     fn store_staged(&mut self, staged: &[Staged]) -> Result<(), Failure> {
-        let records: Vec<Record<'_>> = staged.iter().map(|run| Record::run(&run.bytes, &run.facts)).collect();
+        let records: Vec<Record<'_>> = staged
+            .iter()
+            .map(|run| Record::run(&run.bytes, &run.facts))
+            .collect();
         if records.is_empty() {
             return Ok(());
         }
@@ -189,7 +244,9 @@ impl Node {
     pub(crate) fn order_run(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         let run = RunView::decode(bytes).map_err(Failure::refused("a run that was admitted"))?;
         let mut certified = self.certified_of(&run);
-        let Some(order) = self.order_for(&run)? else { return Ok(None) };
+        let Some(order) = self.order_for(&run)? else {
+            return Ok(None);
+        };
         for entry in &run.entries {
             let inserted = order.insert(order_entry(&run, entry, certified.take()));
             debug_assert!(inserted.is_ok(), "{inserted:?}");
@@ -198,8 +255,12 @@ impl Node {
             return Ok(None);
         }
         order.settle();
-        let erased: Vec<EntryId> =
-            run.entries.iter().map(|entry| entry.id).filter(|id| order.is_erased(id)).collect();
+        let erased: Vec<EntryId> = run
+            .entries
+            .iter()
+            .map(|entry| entry.id)
+            .filter(|id| order.is_erased(id))
+            .collect();
         Ok((!erased.is_empty()).then(|| erase_in(&run, &erased)))
     }
 
@@ -208,8 +269,12 @@ impl Node {
         let run = RunView::decode(bytes).map_err(Failure::refused("a forked run"))?;
         intake.forks.push((run.feed, seq));
         for position in self.store.at_seq(&run.feed, seq)? {
-            let Some(record) = read(&self.store, position)? else { continue };
-            let Ok(other) = RunView::decode(&record.bytes) else { continue };
+            let Some(record) = read(&self.store, position)? else {
+                continue;
+            };
+            let Ok(other) = RunView::decode(&record.bytes) else {
+                continue;
+            };
             if let Some(proof) = fork_proof(&run, &other, seq) {
                 self.take_in_fork_proof(&proof)?;
                 break;
@@ -224,7 +289,11 @@ impl Node {
     /// Takes in a fork proof that has been checked. Gives whether it was news.
     pub fn take_in_fork_proof(&mut self, proof: &ForkProof) -> Result<bool, Failure> {
         let feed = proof.verify().map_err(Failure::refused("a fork proof"))?;
-        if self.forks.get(&feed).is_some_and(|(known, _)| *known <= proof.seq) {
+        if self
+            .forks
+            .get(&feed)
+            .is_some_and(|(known, _)| *known <= proof.seq)
+        {
             return Ok(false);
         }
         let bytes = proof.encode();

@@ -26,7 +26,11 @@ impl Node {
 
     /// Drops from the disk the erasable parts for which a tombstone counts or whose
     /// time is over. Ids, signatures and orders stay as they are.
-    pub fn prune(&mut self, now_ms: u64, progress: &mut dyn FnMut(u64, u64)) -> Result<PruneReport, Failure> {
+    pub fn prune(
+        &mut self,
+        now_ms: u64,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<PruneReport, Failure> {
         let mut erased: HashMap<TopicId, BTreeSet<EntryId>> = HashMap::new();
         for topic in self.store.topics() {
             match self.order(&topic) {
@@ -53,7 +57,11 @@ impl Node {
 
 /// Whether a payload still has an erasable part that is to be dropped.
 fn has_erasable(payload: &PayloadForm<'_>, now_ms: u64, tombstone: bool) -> bool {
-    let PayloadForm::Whole(bytes) = payload else { return false };
-    let erasable = Payload::split(bytes).ok().and_then(|payload| payload.erasable);
+    let PayloadForm::Whole(bytes) = payload else {
+        return false;
+    };
+    let erasable = Payload::split(bytes)
+        .ok()
+        .and_then(|payload| payload.erasable);
     erasable.is_some_and(|part| tombstone || (part.expires_ms > 0 && part.expires_ms <= now_ms))
 }

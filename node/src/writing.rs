@@ -24,27 +24,45 @@ const RESERVE_BYTES: u64 = 8 * 1024;
 impl Node {
     /// Refuses to write where the guard says that own entries may be lost.
     pub fn check_guard(&self) -> Result<(), Failure> {
-        self.store.guard().map_or(Ok(()), |reason| Err(Failure::Guarded(reason)))
+        self.store
+            .guard()
+            .map_or(Ok(()), |reason| Err(Failure::Guarded(reason)))
     }
 
     /// The tip of this device's feed in a topic.
     pub fn own_tip(&self, topic: &TopicId) -> Result<Option<Tip>, Failure> {
-        let Some(state) = self.store.feed(&FeedKey { author: self.device(), topic: *topic }) else { return Ok(None) };
+        let Some(state) = self.store.feed(&FeedKey {
+            author: self.device(),
+            topic: *topic,
+        }) else {
+            return Ok(None);
+        };
         let staged = MemoryLedger::default();
-        let ledger = StoreLedger { store: &self.store, staged: &staged, remembered: &self.remembered };
+        let ledger = StoreLedger {
+            store: &self.store,
+            staged: &staged,
+            remembered: &self.remembered,
+        };
         Ok(Tip::load(&ledger, &state.head)?)
     }
 
     fn facts_hlc(&self, id: &EntryId) -> Result<Option<u64>, Failure> {
         let staged = MemoryLedger::default();
-        let ledger = StoreLedger { store: &self.store, staged: &staged, remembered: &self.remembered };
+        let ledger = StoreLedger {
+            store: &self.store,
+            staged: &staged,
+            remembered: &self.remembered,
+        };
         Ok(ledger.facts(id)?.map(|facts| facts.hlc))
     }
 
     /// What the next entry in a topic cites: all that nobody has cited yet, the
     /// latest first, as far as an entry has room.
     pub fn next_deps(&mut self, topic: &TopicId) -> Result<Vec<(EntryId, u64)>, Failure> {
-        let own = FeedKey { author: self.device(), topic: *topic };
+        let own = FeedKey {
+            author: self.device(),
+            topic: *topic,
+        };
         let own_head = self.store.feed(&own).map(|state| state.head);
         let mut tips = self.order(topic)?.tips();
         tips.retain(|tip| Some(*tip) != own_head);
@@ -71,7 +89,8 @@ impl Node {
 
     fn own_certificate(&self) -> Result<Vec<u8>, Failure> {
         let certificate = self.certificate().map(|certificate| certificate.encode());
-        certificate.ok_or_else(|| Failure::System("this device has no certificate in its store".into()))
+        certificate
+            .ok_or_else(|| Failure::System("this device has no certificate in its store".into()))
     }
 
     /// Creates a topic.
@@ -89,7 +108,13 @@ impl Node {
     }
 
     /// Writes one event. Unless `force`, an event that the kernel would reject is not signed.
-    pub fn append(&mut self, topic: &TopicId, payload: &[u8], now_ms: u64, force: bool) -> Result<EntryId, Failure> {
+    pub fn append(
+        &mut self,
+        topic: &TopicId,
+        payload: &[u8],
+        now_ms: u64,
+        force: bool,
+    ) -> Result<EntryId, Failure> {
         self.check_guard()?;
         if !force {
             Failure::of_verdict(self.preview(topic, payload)?)?;
@@ -129,7 +154,9 @@ impl Node {
         let entity = self.entity;
         let log = self.identities.get(&entity).cloned();
         let mut log = log.unwrap_or_else(|| synlog_log::identity::IdentityLog::new(entity));
-        let signed = log.issue(action, now_ms, &root).map_err(Failure::refused("the statement"))?;
+        let signed = log
+            .issue(action, now_ms, &root)
+            .map_err(Failure::refused("the statement"))?;
         self.take_in_statement(&signed)?;
         Ok(signed)
     }
@@ -137,10 +164,19 @@ impl Node {
     /// The body that carries a statement of this node's entity in a topic.
     pub fn statement_body(&self, signed: &SignedStatement) -> Value {
         let log = self.identities.get(&signed.statement.entity);
-        let rotations = log.map(|log| log.rotations()).unwrap_or_default().into_iter();
-        let before = rotations.filter(|rotation| rotation.statement.number < signed.statement.number);
-        let before: Vec<Value> = before.map(|rotation| Value::Bytes(rotation.encode())).collect();
-        Value::map([("statement", Value::Bytes(signed.encode())), ("rotations", Value::Array(before))])
+        let rotations = log
+            .map(|log| log.rotations())
+            .unwrap_or_default()
+            .into_iter();
+        let before =
+            rotations.filter(|rotation| rotation.statement.number < signed.statement.number);
+        let before: Vec<Value> = before
+            .map(|rotation| Value::Bytes(rotation.encode()))
+            .collect();
+        Value::map([
+            ("statement", Value::Bytes(signed.encode())),
+            ("rotations", Value::Array(before)),
+        ])
     }
 
     /// Encodes an event. The erasable part gets a salt that follows from the event
@@ -150,17 +186,24 @@ impl Node {
         builder.evidence.clone_from(&event.evidence);
         if let Some(data) = &event.erasable {
             let mut hasher = blake3::Hasher::new_keyed(&self.salt_key());
-            hasher.update(event.kind.as_bytes()).update(&event.body.encode()).update(&data.encode());
+            hasher
+                .update(event.kind.as_bytes())
+                .update(&event.body.encode())
+                .update(&data.encode());
             let mut salt = [0; SALT_LEN];
             salt.copy_from_slice(&hasher.finalize().as_bytes()[..SALT_LEN]);
             builder.erasable = Some((salt, event.expires_ms, data.clone()));
         }
-        builder.encode().map_err(Failure::refused(format!("the event {:?}", event.kind)))
+        builder
+            .encode()
+            .map_err(Failure::refused(format!("the event {:?}", event.kind)))
     }
 
     fn salt_key(&self) -> [u8; 32] {
         // a signature is a secret of the key's holder as long as nobody asks for this one
-        let signed = self.key.sign(blake3::hash(b"synlog erasable salt").as_bytes());
+        let signed = self
+            .key
+            .sign(blake3::hash(b"synlog erasable salt").as_bytes());
         *blake3::hash(&signed).as_bytes()
     }
 
@@ -168,8 +211,15 @@ impl Node {
     /// import that was interrupted has done.
     pub fn own_payloads(&self, topic: &TopicId) -> Result<BTreeMap<[u8; 32], u64>, Failure> {
         let mut counts = BTreeMap::new();
-        for bytes in self.runs_of_feed(&FeedKey { author: self.device(), topic: *topic })?.values() {
-            let run = synlog_log::run::RunView::decode(bytes).map_err(Failure::refused("a stored run"))?;
+        for bytes in self
+            .runs_of_feed(&FeedKey {
+                author: self.device(),
+                topic: *topic,
+            })?
+            .values()
+        {
+            let run = synlog_log::run::RunView::decode(bytes)
+                .map_err(Failure::refused("a stored run"))?;
             for entry in &run.entries {
                 *counts.entry(entry.payload_hash).or_default() += 1;
             }
@@ -184,7 +234,12 @@ impl Node {
 
     /// Writes many events: as few runs and signatures as possible. Stops at the
     /// first error; what was committed stays.
-    pub fn append_run(&mut self, topic: &TopicId, payloads: &[Vec<u8>], now_ms: u64) -> Result<u64, Failure> {
+    pub fn append_run(
+        &mut self,
+        topic: &TopicId,
+        payloads: &[Vec<u8>],
+        now_ms: u64,
+    ) -> Result<u64, Failure> {
         self.check_guard()?;
         let mut written = 0;
         let mut rest = payloads;
@@ -230,6 +285,12 @@ pub struct Event {
 impl Event {
     /// An event of only kind and body.
     pub fn new(kind: &str, body: Value) -> Self {
-        Self { kind: kind.to_owned(), body, evidence: Vec::new(), erasable: None, expires_ms: 0 }
+        Self {
+            kind: kind.to_owned(),
+            body,
+            evidence: Vec::new(),
+            erasable: None,
+            expires_ms: 0,
+        }
     }
 }

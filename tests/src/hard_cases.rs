@@ -7,7 +7,7 @@ use synlog_log::identity::Action;
 use synlog_log::ids::EntryId;
 use synlog_log::order::ChainState;
 use synlog_log::run::RunView;
-use synlog_log::scenario::{Person, Node, World, genesis};
+use synlog_log::scenario::{Node, Person, World, genesis};
 use synlog_log::topic::Mode;
 
 /// A small generator, so that a failing shuffle can be run again by its seed.
@@ -15,7 +15,10 @@ pub struct Lcg(pub u64);
 
 impl Lcg {
     pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % limit
     }
 
@@ -37,7 +40,11 @@ fn bytes(id: [u8; 32]) -> Value {
 /// Feeds the runs to nodes in many orders, some in steps with the order looked at
 /// between; all must agree. Gives the node of the first order.
 fn everywhere(world: &World) -> Node {
-    let runs: Vec<&[u8]> = world.written.iter().map(|written| &written.run[..]).collect();
+    let runs: Vec<&[u8]> = world
+        .written
+        .iter()
+        .map(|written| &written.run[..])
+        .collect();
     let mut first = Node::new();
     runs.iter().for_each(|run| first.receive(run));
     let digest = first.digest();
@@ -67,8 +74,22 @@ fn shop(mode: Mode) -> (Person, Person, World) {
 /// A client's feed with two branches at seq 1.
 fn forked_client(world: &mut World, client: &Person) -> (EntryId, EntryId, EntryId, EntryId) {
     let base = world.write(client, 0, None, &[], "note.put", none());
-    let left = world.write(client, 0, Some(base), &[], "note.put", Value::map([("side", Value::Int(1))]));
-    let right = world.write(client, 0, Some(base), &[], "note.put", Value::map([("side", Value::Int(2))]));
+    let left = world.write(
+        client,
+        0,
+        Some(base),
+        &[],
+        "note.put",
+        Value::map([("side", Value::Int(1))]),
+    );
+    let right = world.write(
+        client,
+        0,
+        Some(base),
+        &[],
+        "note.put",
+        Value::map([("side", Value::Int(2))]),
+    );
     let right_next = world.write(client, 0, Some(right), &[], "note.put", none());
     (base, left, right, right_next)
 }
@@ -125,12 +146,17 @@ fn a_fork_proof_alone_gives_the_same_cut() {
     let all = everywhere(&world);
     let mut node = Node::new();
     // this node never gets the right branch
-    for written in world.written.iter().filter(|written| written.id != right && written.id != right_next) {
+    for written in world
+        .written
+        .iter()
+        .filter(|written| written.id != right && written.id != right_next)
+    {
         node.receive(&written.run);
     }
     assert_eq!(node.status(&left), "tentative:accepted");
     let proof = &all.proofs[0];
-    node.order().insert_fork(proof.verify().unwrap().author, proof.seq);
+    node.order()
+        .insert_fork(proof.verify().unwrap().author, proof.seq);
     assert_eq!(node.status(&left), "void:fork");
     assert_eq!(node.status(&base), "tentative:accepted");
 }
@@ -143,7 +169,13 @@ fn a_skiplink_that_contradicts_the_backlinks_is_refused_and_proves_a_fork() {
         at = world.write(&client, 0, Some(at), &[], "note.put", none());
     }
     let honest = world.write(&client, 0, Some(at), &[], "note.put", none());
-    let run = world.written.iter().find(|written| written.id == honest).unwrap().run.clone();
+    let run = world
+        .written
+        .iter()
+        .find(|written| written.id == honest)
+        .unwrap()
+        .run
+        .clone();
     // seq 7 links to seq 3; make it link to something else and sign that
     let mut header: Header = RunView::decode(&run).unwrap().header(0);
     assert_eq!(header.seq, 7);
@@ -159,13 +191,20 @@ fn a_skiplink_that_contradicts_the_backlinks_is_refused_and_proves_a_fork() {
     }
     node.receive(&bad);
     let refused = node.refused[0];
-    assert_eq!((refused.refusal.code(), refused.fork), ("bad_skiplink", Some(3)));
+    assert_eq!(
+        (refused.refusal.code(), refused.fork),
+        ("bad_skiplink", Some(3))
+    );
     // the one header is both sides: its skiplink says one thing of seq 3, its backlinks another
     let view = RunView::decode(&bad).unwrap();
     let by_skiplink = view.commitment_by_skiplink(7, 3).unwrap();
     let below: Vec<Header> = (3..7)
         .rev()
-        .map(|seq| RunView::decode(&world.written[seq as usize + 1].run).unwrap().header(0))
+        .map(|seq| {
+            RunView::decode(&world.written[seq as usize + 1].run)
+                .unwrap()
+                .header(0)
+        })
         .collect();
     let mut path = vec![header];
     path.extend(below);
@@ -181,9 +220,14 @@ fn two_geneses_of_one_device_are_two_topics() {
     let provider = Person::new(1, 1);
     let mut other = genesis(Mode::Ordered, &[]);
     other.nonce = [1; 16];
-    let worlds = [World::new(&provider, 0, &genesis(Mode::Ordered, &[])), World::new(&provider, 0, &other)];
+    let worlds = [
+        World::new(&provider, 0, &genesis(Mode::Ordered, &[])),
+        World::new(&provider, 0, &other),
+    ];
     let mut node = Node::new();
-    worlds.iter().for_each(|world| node.receive(&world.written[0].run));
+    worlds
+        .iter()
+        .for_each(|world| node.receive(&world.written[0].run));
     assert!(node.refused.is_empty() && node.proofs.is_empty());
     assert_ne!(worlds[0].topic, worlds[1].topic);
     let ids = worlds.map(|world| EntryId(world.topic.0));
@@ -195,7 +239,10 @@ fn a_second_beginning_of_the_genesis_feed_is_refused() {
     let (provider, _, mut world) = shop(Mode::Ordered);
     let second = world.write(&provider, 0, None, &[], "note.put", none());
     let mut node = Node::new();
-    world.written.iter().for_each(|written| node.receive(&written.run));
+    world
+        .written
+        .iter()
+        .for_each(|written| node.receive(&written.run));
     assert!(node.facts(&second).is_none());
     assert_eq!(node.refused[0].refusal.code(), "second_first");
 }
@@ -232,7 +279,9 @@ fn a_revocation_acts_from_where_it_is_placed() {
         let (provider, mut client, mut world) = shop(mode);
         let before = world.write(&client, 1, None, &[], "note.put", none());
         let first = world.write(&client, 0, None, &[before], "note.put", none());
-        let revoke = client.state(Action::Revoke { device: client.device(1) });
+        let revoke = client.state(Action::Revoke {
+            device: client.device(1),
+        });
         let body = World::statement_body(&client, &revoke);
         let carrier = world.write(&client, 0, Some(first), &[], "topic.identity", body);
         let genesis = world.genesis();
@@ -251,7 +300,9 @@ fn a_revocation_that_arrives_late_refolds_nothing() {
     let (provider, mut client, mut world) = shop(Mode::Ordered);
     let stolen = world.write(&client, 1, None, &[], "note.put", none());
     let first = world.write(&client, 0, None, &[], "note.put", none());
-    let revoke = client.state(Action::Revoke { device: client.device(1) });
+    let revoke = client.state(Action::Revoke {
+        device: client.device(1),
+    });
     let body = World::statement_body(&client, &revoke);
     let carrier = world.write(&client, 0, Some(first), &[], "topic.identity", body);
     // the sequencer places the stolen device's entry before it hears of the revocation
@@ -266,7 +317,13 @@ fn a_revocation_that_arrives_late_refolds_nothing() {
 }
 
 /// The provider's root lets device 1 go on after `head` of device 0.
-fn takeover(world: &mut World, provider: &mut Person, head: EntryId, last_seq: u64, deps: &[EntryId]) -> EntryId {
+fn takeover(
+    world: &mut World,
+    provider: &mut Person,
+    head: EntryId,
+    last_seq: u64,
+    deps: &[EntryId],
+) -> EntryId {
     let action = Action::Takeover {
         topic: world.topic,
         old: provider.device(0),
@@ -290,25 +347,57 @@ fn a_takeover_that_arrives_late_withdraws_what_came_after() {
     let lost = world.write(&provider, 0, Some(kept), &[], "note.put", none());
     let cites_lost = world.write(&client, 0, Some(asked), &[lost], "note.put", none());
     let begins = takeover(&mut world, &mut provider, kept, 1, &[]);
-    let goes_on = world.write(&provider, 1, Some(begins), &[cites_lost], "topic.ack", none());
+    let goes_on = world.write(
+        &provider,
+        1,
+        Some(begins),
+        &[cites_lost],
+        "topic.ack",
+        none(),
+    );
     let mut node = everywhere(&world);
     assert_eq!(node.status(&kept), "sequenced:accepted");
     assert_eq!(node.status(&begins), "sequenced:accepted");
     assert_eq!(node.status(&lost), "void:withdrawn");
     assert_eq!(node.status(&cites_lost), "sequenced:accepted");
     assert_eq!(node.status(&goes_on), "sequenced:accepted");
-    assert_eq!(node.order().state(), ChainState::Open { sequencer: provider.device(1) });
+    assert_eq!(
+        node.order().state(),
+        ChainState::Open {
+            sequencer: provider.device(1)
+        }
+    );
 }
 
 #[test]
 fn a_takeover_settles_a_forked_sequencer() {
     let (mut provider, _, mut world) = shop(Mode::Ordered);
     let genesis = world.genesis();
-    let left = world.write(&provider, 0, Some(genesis), &[], "note.put", Value::map([("n", Value::Int(1))]));
-    let right = world.write(&provider, 0, Some(genesis), &[], "note.put", Value::map([("n", Value::Int(2))]));
+    let left = world.write(
+        &provider,
+        0,
+        Some(genesis),
+        &[],
+        "note.put",
+        Value::map([("n", Value::Int(1))]),
+    );
+    let right = world.write(
+        &provider,
+        0,
+        Some(genesis),
+        &[],
+        "note.put",
+        Value::map([("n", Value::Int(2))]),
+    );
     let mut node = everywhere(&world);
     assert_eq!(node.status(&left), "held:fork");
-    assert_eq!(node.order().state(), ChainState::Forked { sequencer: provider.device(0), seq: 1 });
+    assert_eq!(
+        node.order().state(),
+        ChainState::Forked {
+            sequencer: provider.device(0),
+            seq: 1
+        }
+    );
     let begins = takeover(&mut world, &mut provider, left, 1, &[]);
     let mut node = everywhere(&world);
     assert_eq!(node.status(&left), "sequenced:accepted");
@@ -338,7 +427,13 @@ fn two_takeovers_under_one_number_fork_the_topic() {
     let mut node = everywhere(&world);
     assert_eq!(node.status(&one), "sequenced:accepted");
     assert_eq!(node.status(&second), "tentative:not_sequencer");
-    assert_eq!(node.order().state(), ChainState::Forked { sequencer: provider.device(0), seq: 2 });
+    assert_eq!(
+        node.order().state(),
+        ChainState::Forked {
+            sequencer: provider.device(0),
+            seq: 2
+        }
+    );
 }
 
 #[test]
@@ -352,7 +447,14 @@ fn a_handover_passes_the_order_on_and_back() {
             Value::map([("next", bytes(to.device(0).0)), ("head", head)])
         };
         let body = handover(&client, Some(hello));
-        let away = world.write(&provider, 0, Some(genesis), &[hello], "topic.handover", body);
+        let away = world.write(
+            &provider,
+            0,
+            Some(genesis),
+            &[hello],
+            "topic.handover",
+            body,
+        );
         let too_late = world.write(&provider, 0, Some(away), &[], "topic.ack", none());
         let mine = world.write(&client, 0, Some(hello), &[away], "topic.ack", none());
         let back = handover(&provider, None);
@@ -364,7 +466,12 @@ fn a_handover_passes_the_order_on_and_back() {
         }
         assert_eq!(node.status(&too_late), "sequenced:not_sequencer");
         let order = node.order();
-        assert_eq!(order.state(), ChainState::Open { sequencer: provider.device(0) });
+        assert_eq!(
+            order.state(),
+            ChainState::Open {
+                sequencer: provider.device(0)
+            }
+        );
         assert_eq!(order.legs().len(), 3);
     }
 }
@@ -394,7 +501,10 @@ fn in_a_causal_topic_a_removal_ends_the_feed_where_it_says() {
         ("last_seq", Value::Int(0)),
         ("head", bytes(before.0)),
     ]);
-    let body = Value::map([("entity", bytes(client.id().0)), ("cuts", Value::Array(vec![cut]))]);
+    let body = Value::map([
+        ("entity", bytes(client.id().0)),
+        ("cuts", Value::Array(vec![cut])),
+    ]);
     world.write(&provider, 0, Some(genesis), &[before], "topic.remove", body);
     let mut node = everywhere(&world);
     assert_eq!(node.status(&before), "sequenced:accepted");
@@ -407,7 +517,11 @@ fn a_tombstone_before_or_after_its_entry_erases_the_same() {
         let (provider, client, mut world) = shop(mode);
         let genesis = world.genesis();
         let mut payload = synlog_log::payload::PayloadBuilder::new("note.put", none());
-        payload.erasable = Some(([4; 16], 0, Value::map([("phone", Value::Text("+358 1".into()))])));
+        payload.erasable = Some((
+            [4; 16],
+            0,
+            Value::map([("phone", Value::Text("+358 1".into()))]),
+        ));
         let payload = payload.encode().unwrap();
         let target = world.write_payload(&client, 0, None, &[genesis], &payload);
         // the client's other device has not seen the entry; it only names it
@@ -425,14 +539,20 @@ fn a_tombstone_before_or_after_its_entry_erases_the_same() {
         only_strangers.digest();
         assert_eq!(only_strangers.order().erased(), []);
         // a node that got the entry with the part dropped has the same order
-        let whole: Vec<&[u8]> = world.written.iter().map(|written| &written.run[..]).collect();
+        let whole: Vec<&[u8]> = world
+            .written
+            .iter()
+            .map(|written| &written.run[..])
+            .collect();
         let mut a = Node::new();
         let mut b = Node::new();
         for run in whole {
             a.receive(run);
             let view = RunView::decode(run).unwrap();
             let mut writer = synlog_log::run::RunWriter::like(&view);
-            view.entries.iter().for_each(|entry| writer.push_erased(entry));
+            view.entries
+                .iter()
+                .for_each(|entry| writer.push_erased(entry));
             b.receive(&writer.finish(view.signature.as_ref()));
         }
         assert_eq!(a.digest(), b.digest());
@@ -461,7 +581,9 @@ fn evidence_holds_after_its_certificate_was_revoked() {
     wrong.signature[5] ^= 1;
     with.evidence = vec![wrong.encode()];
     let bad = with.encode().unwrap();
-    let revoke = client.state(Action::Revoke { device: client.device(1) });
+    let revoke = client.state(Action::Revoke {
+        device: client.device(1),
+    });
     let body = World::statement_body(&client, &revoke);
     let revoked = world.write(&client, 0, None, &[], "topic.identity", body);
     let genesis = world.genesis();

@@ -4,7 +4,7 @@
 use synlog_log::cbor::Value;
 use synlog_log::identity::Action;
 use synlog_log::ids::EntryId;
-use synlog_log::scenario::{Person, Node, World, genesis};
+use synlog_log::scenario::{Node, Person, World, genesis};
 use synlog_log::topic::Mode;
 
 use crate::hard_cases::Lcg;
@@ -13,7 +13,10 @@ use crate::hard_cases::Lcg;
 fn random_world(mode: Mode, count: usize, seed: u64) -> World {
     let mut random = Lcg(seed);
     let mut people: Vec<Person> = (0..5).map(|n| Person::new(1 + n * 40, 2)).collect();
-    let members: Vec<(&Person, &str)> = people[1..4].iter().map(|person| (person, "member")).collect();
+    let members: Vec<(&Person, &str)> = people[1..4]
+        .iter()
+        .map(|person| (person, "member"))
+        .collect();
     let mut world = World::new(&people[0], 0, &genesis(mode, &members));
     // heads of each (person, device); several where it forked
     let mut heads: Vec<((usize, usize), EntryId)> = vec![((0, 0), world.genesis())];
@@ -21,16 +24,32 @@ fn random_world(mode: Mode, count: usize, seed: u64) -> World {
     let mut all = vec![world.genesis()];
     let mut statements = 0;
     while world.written.len() < count {
-        let who = if random.below(3) == 0 { sequencer } else { (random.below(people.len()), random.below(2)) };
-        let own: Vec<usize> = (0..heads.len()).filter(|index| heads[*index].0 == who).collect();
-        let at = if own.is_empty() { None } else { Some(own[random.below(own.len())]) };
+        let who = if random.below(3) == 0 {
+            sequencer
+        } else {
+            (random.below(people.len()), random.below(2))
+        };
+        let own: Vec<usize> = (0..heads.len())
+            .filter(|index| heads[*index].0 == who)
+            .collect();
+        let at = if own.is_empty() {
+            None
+        } else {
+            Some(own[random.below(own.len())])
+        };
         let after = at.map(|index| heads[index].1);
         let fork = random.below(400) == 0;
-        let deps: Vec<EntryId> = (0..random.below(4)).map(|_| {
-            // mostly recent ones, now and then an old one
-            let back = if random.below(5) == 0 { all.len() } else { all.len().min(30) };
-            all[all.len() - 1 - random.below(back)]
-        }).collect();
+        let deps: Vec<EntryId> = (0..random.below(4))
+            .map(|_| {
+                // mostly recent ones, now and then an old one
+                let back = if random.below(5) == 0 {
+                    all.len()
+                } else {
+                    all.len().min(30)
+                };
+                all[all.len() - 1 - random.below(back)]
+            })
+            .collect();
         let person = &people[who.0];
         let id32 = |id: [u8; 32]| Value::Bytes(id.to_vec());
         let roll = random.below(1_000);
@@ -41,26 +60,45 @@ fn random_world(mode: Mode, count: usize, seed: u64) -> World {
             }
             sequencer = to;
             let device = people[to.0].device(to.1);
-            ("topic.handover", Value::map([("next", id32(device.0)), ("head", Value::Null)]))
+            (
+                "topic.handover",
+                Value::map([("next", id32(device.0)), ("head", Value::Null)]),
+            )
         } else if roll < 12 && after.is_some() && statements < 12 {
             statements += 1;
             let device = people[who.0].device(1 - who.1);
             let statement = people[who.0].state(Action::Revoke { device });
-            ("topic.identity", World::statement_body(&people[who.0], &statement))
+            (
+                "topic.identity",
+                World::statement_body(&people[who.0], &statement),
+            )
         } else if roll < 18 && who == sequencer {
             let entity = people[random.below(people.len())].id();
             if random.below(2) == 0 {
                 ("topic.remove", Value::map([("entity", id32(entity.0))]))
             } else {
                 let role = Value::Text("member".into());
-                ("topic.member", Value::map([("entity", id32(entity.0)), ("role", role)]))
+                (
+                    "topic.member",
+                    Value::map([("entity", id32(entity.0)), ("role", role)]),
+                )
             }
         } else if roll < 26 {
-            let (old, Some(head)) = (who, after) else { continue };
+            let (old, Some(head)) = (who, after) else {
+                continue;
+            };
             let next = (who.0, 1 - who.1);
-            let seq = world.written.iter().find(|written| written.id == head).map(|written| {
-                synlog_log::run::RunView::decode(&written.run).unwrap().first().seq
-            }).unwrap();
+            let seq = world
+                .written
+                .iter()
+                .find(|written| written.id == head)
+                .map(|written| {
+                    synlog_log::run::RunView::decode(&written.run)
+                        .unwrap()
+                        .first()
+                        .seq
+                })
+                .unwrap();
             let action = Action::Takeover {
                 topic: world.topic,
                 old: person.device(old.1),
@@ -76,7 +114,14 @@ fn random_world(mode: Mode, count: usize, seed: u64) -> World {
                 continue;
             }
             let after = next_head.map(|index| heads[index].1);
-            let id = world.write(&people[next.0], next.1, after, &[head], "topic.takeover", body);
+            let id = world.write(
+                &people[next.0],
+                next.1,
+                after,
+                &[head],
+                "topic.takeover",
+                body,
+            );
             match next_head {
                 Some(index) => heads[index].1 = id,
                 None => heads.push((next, id)),
@@ -103,7 +148,11 @@ fn random_world(mode: Mode, count: usize, seed: u64) -> World {
 
 fn check(mode: Mode, count: usize, orders: u64, seed: u64) {
     let world = random_world(mode, count, seed);
-    let runs: Vec<&[u8]> = world.written.iter().map(|written| &written.run[..]).collect();
+    let runs: Vec<&[u8]> = world
+        .written
+        .iter()
+        .map(|written| &written.run[..])
+        .collect();
     let mut first = Node::new();
     runs.iter().for_each(|run| first.receive(run));
     assert!(first.refused.is_empty(), "{:?}", first.refused);
@@ -112,9 +161,17 @@ fn check(mode: Mode, count: usize, orders: u64, seed: u64) {
     assert_eq!(lines.len(), world.written.len());
     if std::env::var_os("SYNLOG_SHOW").is_some() {
         let mut counts = std::collections::BTreeMap::new();
-        lines.iter().for_each(|line| *counts.entry((line.status.word(), line.status.text())).or_insert(0) += 1);
+        lines.iter().for_each(|line| {
+            *counts
+                .entry((line.status.word(), line.status.text()))
+                .or_insert(0) += 1
+        });
         let order = first.order();
-        println!("{mode:?} seed {seed}: {counts:?}, {} legs, {:?}", order.legs().len(), order.state());
+        println!(
+            "{mode:?} seed {seed}: {counts:?}, {} legs, {:?}",
+            order.legs().len(),
+            order.state()
+        );
     }
     for order in 0..orders {
         let mut random = Lcg(seed * 1_000 + order);

@@ -86,7 +86,11 @@ impl<E> From<Admit> for Stop<E> {
 }
 
 fn refused(index: usize, refusal: Refusal) -> Admit {
-    Admit::Refused(Refused { index, refusal, fork: None })
+    Admit::Refused(Refused {
+        index,
+        refusal,
+        fork: None,
+    })
 }
 
 impl Admission {
@@ -103,7 +107,12 @@ impl Admission {
     /// Looks at a run. Its signature is checked apart. `now_ms` is UTC
     /// milliseconds, `None` for a verifier, which has no clock. If the outcome is
     /// [`Admit::Fresh`] the ledger must hold the run before the next question.
-    pub fn admit<L: Ledger>(&mut self, run: &RunView<'_>, ledger: &L, now_ms: Option<u64>) -> Result<Admit, L::Error> {
+    pub fn admit<L: Ledger>(
+        &mut self,
+        run: &RunView<'_>,
+        ledger: &L,
+        now_ms: Option<u64>,
+    ) -> Result<Admit, L::Error> {
         match self.look_at(run, ledger, now_ms) {
             Ok(fresh) => Ok(Admit::Fresh(fresh)),
             Err(Stop::Outcome(outcome)) => Ok(outcome),
@@ -119,7 +128,11 @@ impl Admission {
     ) -> Result<FreshRun, Stop<L::Error>> {
         let follows = |tip: &Tip| Some(tip.id) == run.first().backlink;
         let fast = self.tips.get(&run.feed).is_some_and(follows);
-        let (known, fork) = if fast { (0, None) } else { compare(run, ledger)? };
+        let (known, fork) = if fast {
+            (0, None)
+        } else {
+            compare(run, ledger)?
+        };
         if let Err(refusal) = self.keys.admit(&run.feed.author.0) {
             return Err(refused(known, refusal).into());
         }
@@ -137,10 +150,16 @@ impl Admission {
         } else if known == 0 && fast {
             tip = self.tips.remove(&run.feed);
         } else {
-            let before = if known > 0 { Some(run.entries[known - 1].id) } else { run.first().backlink };
+            let before = if known > 0 {
+                Some(run.entries[known - 1].id)
+            } else {
+                run.first().backlink
+            };
             if let Some(before) = before {
                 let facts = ledger.facts(&before).map_err(Stop::Error)?;
-                let follows = |facts: Facts| facts.feed == run.feed && facts.seq + 1 == run.entries[known].seq;
+                let follows = |facts: Facts| {
+                    facts.feed == run.feed && facts.seq + 1 == run.entries[known].seq
+                };
                 if !facts.is_some_and(follows) {
                     return Err(refused(known, Refusal::BadBacklink).into());
                 }
@@ -152,8 +171,14 @@ impl Admission {
         }
         let fork_here = |index: usize| fork.filter(|seq| *seq <= run.entries[index].seq);
         for (index, entry) in run.entries.iter().enumerate().skip(known) {
-            if let Err(refusal) = check_clock(entry, tip.as_ref().map(|tip| tip.hlc), run, ledger)? {
-                return Err(Admit::Refused(Refused { index, refusal, fork: fork_here(index) }).into());
+            if let Err(refusal) = check_clock(entry, tip.as_ref().map(|tip| tip.hlc), run, ledger)?
+            {
+                return Err(Admit::Refused(Refused {
+                    index,
+                    refusal,
+                    fork: fork_here(index),
+                })
+                .into());
             }
             match &mut tip {
                 None => tip = Some(Tip::first(entry.id, entry.hlc)),
@@ -162,7 +187,12 @@ impl Admission {
                         // the header itself commits to two entries at its skip target
                         let target = skiplink::target(entry.seq);
                         let fork = fork_here(index).into_iter().chain(target).min();
-                        return Err(Admit::Refused(Refused { index, refusal: Refusal::BadSkiplink, fork }).into());
+                        return Err(Admit::Refused(Refused {
+                            index,
+                            refusal: Refusal::BadSkiplink,
+                            fork,
+                        })
+                        .into());
                     }
                 }
             }
@@ -173,22 +203,35 @@ impl Admission {
             }
             self.tips.insert(run.feed, tip);
         }
-        Ok(FreshRun { known, fork, certified })
+        Ok(FreshRun {
+            known,
+            fork,
+            certified,
+        })
     }
 
     /// Missing ancestors: the backlink, deps, and for a first entry the genesis.
-    fn look_for_ancestors<L: Ledger>(&self, run: &RunView<'_>, ledger: &L, known: usize) -> Result<(), Stop<L::Error>> {
+    fn look_for_ancestors<L: Ledger>(
+        &self,
+        run: &RunView<'_>,
+        ledger: &L,
+        known: usize,
+    ) -> Result<(), Stop<L::Error>> {
         let mut missing = Vec::new();
         let mut ask = |id: EntryId| -> Result<(), Stop<L::Error>> {
             let here = run.entries.iter().any(|entry| entry.id == id);
-            if !here && ledger.facts(&id).map_err(Stop::Error)?.is_none() && !missing.contains(&id) {
+            if !here && ledger.facts(&id).map_err(Stop::Error)?.is_none() && !missing.contains(&id)
+            {
                 missing.push(id);
             }
             Ok(())
         };
         if known == 0
             && let Some(backlink) = run.first().backlink
-            && self.tips.get(&run.feed).is_none_or(|tip| tip.id != backlink)
+            && self
+                .tips
+                .get(&run.feed)
+                .is_none_or(|tip| tip.id != backlink)
         {
             ask(backlink)?;
         }
@@ -197,18 +240,31 @@ impl Admission {
                 ask(dep)?;
             }
         }
-        if missing.is_empty() { Ok(()) } else { Err(Admit::Waits { missing }.into()) }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Admit::Waits { missing }.into())
+        }
     }
 
     /// A feed's first entry: certificate, genesis.
-    fn check_first<L: Ledger>(&mut self, run: &RunView<'_>, ledger: &L) -> Result<Certified, Stop<L::Error>> {
+    fn check_first<L: Ledger>(
+        &mut self,
+        run: &RunView<'_>,
+        ledger: &L,
+    ) -> Result<Certified, Stop<L::Error>> {
         let wrong = |refusal| Stop::from(refused(0, refusal));
         let bytes = run.certificate.unwrap_or_default();
         let key = *blake3::hash(bytes).as_bytes();
-        let certified = match self.certificates.get(&key).filter(|known| known.device == run.feed.author) {
+        let certified = match self
+            .certificates
+            .get(&key)
+            .filter(|known| known.device == run.feed.author)
+        {
             Some(known) => known.clone(),
             None => {
-                let certified = Certificate::verify_bytes(bytes, &run.feed.author).map_err(wrong)?;
+                let certified =
+                    Certificate::verify_bytes(bytes, &run.feed.author).map_err(wrong)?;
                 if self.certificates.len() >= CERTIFICATES_MAX {
                     self.certificates.clear();
                 }
@@ -218,7 +274,10 @@ impl Admission {
         };
         let first = run.first();
         if run.genesis {
-            let payload = first.payload.split().and_then(|payload| Genesis::parse(&payload.check()?));
+            let payload = first
+                .payload
+                .split()
+                .and_then(|payload| Genesis::parse(&payload.check()?));
             payload.map_err(|_| wrong(Refusal::BadGenesis))?;
         } else if !self.derived.contains(&run.feed.topic) {
             let genesis = EntryId(run.feed.topic.0);
@@ -235,12 +294,22 @@ impl Admission {
 }
 
 /// How many entries at the front are known, and where the others contradict what is known.
-fn compare<L: Ledger>(run: &RunView<'_>, ledger: &L) -> Result<(usize, Option<u64>), Stop<L::Error>> {
+fn compare<L: Ledger>(
+    run: &RunView<'_>,
+    ledger: &L,
+) -> Result<(usize, Option<u64>), Stop<L::Error>> {
     let mut known = 0;
-    while known < run.entries.len() && ledger.facts(&run.entries[known].id).map_err(Stop::Error)?.is_some() {
+    while known < run.entries.len()
+        && ledger
+            .facts(&run.entries[known].id)
+            .map_err(Stop::Error)?
+            .is_some()
+    {
         known += 1;
     }
-    let Some(first) = run.entries.get(known) else { return Err(Admit::Known.into()) };
+    let Some(first) = run.entries.get(known) else {
+        return Err(Admit::Known.into());
+    };
     // branches differ from some seq on; if there is nothing else at the first new one, there is nothing above
     let rivals = ledger.at_seq(&run.feed, first.seq).map_err(Stop::Error)?;
     let counts = !(first.seq == 0 && rivals.iter().any(|rival| rival.0 == run.feed.topic.0));
@@ -263,7 +332,12 @@ fn check_clock<L: Ledger>(
         let inside = run.entries.iter().find(|other| other.id == dep);
         let facts = match inside {
             // an entry can't cite a later one: its id would have to be known before
-            Some(other) => Some(Facts { feed: run.feed, seq: other.seq, hlc: other.hlc, backlink: other.backlink }),
+            Some(other) => Some(Facts {
+                feed: run.feed,
+                seq: other.seq,
+                hlc: other.hlc,
+                backlink: other.backlink,
+            }),
             None => ledger.facts(&dep).map_err(Stop::Error)?,
         };
         match facts {
@@ -284,7 +358,9 @@ impl RunView<'_> {
         }
         let before = &self.entries[known - 1];
         let mut writer = RunWriter::after(&self.feed, before.seq + 1, &before.id);
-        self.entries[known..].iter().for_each(|entry| writer.push_view(entry));
+        self.entries[known..]
+            .iter()
+            .for_each(|entry| writer.push_view(entry));
         writer.finish(self.signature.as_ref())
     }
 
@@ -302,7 +378,9 @@ impl RunView<'_> {
             if reached {
                 return Some(Commitment { path, signature });
             }
-            at = skiplink::target(at).filter(|to| *to >= lowest && *to >= seq).or(at.checked_sub(1))?;
+            at = skiplink::target(at)
+                .filter(|to| *to >= lowest && *to >= seq)
+                .or(at.checked_sub(1))?;
             if at < lowest || at < seq {
                 return None;
             }
@@ -313,11 +391,16 @@ impl RunView<'_> {
     pub fn commitment_by_skiplink(&self, from: u64, seq: u64) -> Option<Commitment> {
         let lowest = self.first().seq;
         let seqs = skiplink::path(self.last().seq, from);
-        let path: Option<Vec<_>> =
-            seqs.iter().map(|at| Some(self.header(usize::try_from(at.checked_sub(lowest)?).ok()?))).collect();
+        let path: Option<Vec<_>> = seqs
+            .iter()
+            .map(|at| Some(self.header(usize::try_from(at.checked_sub(lowest)?).ok()?)))
+            .collect();
         let path = path?;
         path.last()?.commits_to(seq)?;
-        Some(Commitment { path, signature: self.signature? })
+        Some(Commitment {
+            path,
+            signature: self.signature?,
+        })
     }
 }
 

@@ -32,14 +32,20 @@ pub trait Ledger {
 
     /// The entry at a seq back from an entry.
     fn ancestor(&self, from: &EntryId, seq: u64) -> Result<Option<EntryId>, Self::Error> {
-        let Some(facts) = self.facts(from)? else { return Ok(None) };
+        let Some(facts) = self.facts(from)? else {
+            return Ok(None);
+        };
         if let [only] = self.at_seq(&facts.feed, seq)?[..] {
             return Ok((seq <= facts.seq).then_some(only));
         }
         let (mut at, mut facts) = (*from, facts);
         while facts.seq > seq {
-            let Some(backlink) = facts.backlink else { return Ok(None) };
-            let Some(below) = self.facts(&backlink)? else { return Ok(None) };
+            let Some(backlink) = facts.backlink else {
+                return Ok(None);
+            };
+            let Some(below) = self.facts(&backlink)? else {
+                return Ok(None);
+            };
             (at, facts) = (backlink, below);
         }
         Ok((facts.seq == seq).then_some(at))
@@ -57,9 +63,17 @@ impl MemoryLedger {
     /// Adds the entries of a run.
     pub fn add(&mut self, run: &RunView<'_>) {
         for entry in &run.entries {
-            let facts = Facts { feed: run.feed, seq: entry.seq, hlc: entry.hlc, backlink: entry.backlink };
+            let facts = Facts {
+                feed: run.feed,
+                seq: entry.seq,
+                hlc: entry.hlc,
+                backlink: entry.backlink,
+            };
             if self.entries.insert(entry.id, facts).is_none() {
-                self.seqs.entry((run.feed, entry.seq)).or_default().push(entry.id);
+                self.seqs
+                    .entry((run.feed, entry.seq))
+                    .or_default()
+                    .push(entry.id);
             }
         }
     }

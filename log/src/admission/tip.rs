@@ -22,12 +22,19 @@ pub struct Tip {
 impl Tip {
     /// The tip of a feed whose first entry is this.
     pub fn first(id: EntryId, hlc: u64) -> Self {
-        Self { seq: 0, id, hlc, spine: vec![(0, id)] }
+        Self {
+            seq: 0,
+            id,
+            hlc,
+            spine: vec![(0, id)],
+        }
     }
 
     /// The tip at an admitted entry.
     pub fn load<L: Ledger>(ledger: &L, id: &EntryId) -> Result<Option<Self>, L::Error> {
-        let Some(facts) = ledger.facts(id)? else { return Ok(None) };
+        let Some(facts) = ledger.facts(id)? else {
+            return Ok(None);
+        };
         let mut spine = Vec::new();
         for seq in skiplink::path(facts.seq, 0) {
             match ledger.ancestor(id, seq)? {
@@ -36,7 +43,12 @@ impl Tip {
             }
         }
         spine.reverse();
-        Ok(Some(Self { seq: facts.seq, id: *id, hlc: facts.hlc, spine }))
+        Ok(Some(Self {
+            seq: facts.seq,
+            id: *id,
+            hlc: facts.hlc,
+            spine,
+        }))
     }
 
     /// Goes on to the next entry; `false` if its skiplink contradicts the backlinks.

@@ -16,7 +16,10 @@ pub struct WaitingLimits {
 
 impl Default for WaitingLimits {
     fn default() -> Self {
-        Self { entries: WAITING_ENTRIES_MAX, bytes: WAITING_BYTES_MAX }
+        Self {
+            entries: WAITING_ENTRIES_MAX,
+            bytes: WAITING_BYTES_MAX,
+        }
     }
 }
 
@@ -103,7 +106,13 @@ impl<T> Waiting<T> {
         self.insert(source, parked, Vec::new(), Some(until_ms));
     }
 
-    fn insert(&mut self, source: u64, parked: Parked<T>, missing: Vec<EntryId>, until_ms: Option<u64>) {
+    fn insert(
+        &mut self,
+        source: u64,
+        parked: Parked<T>,
+        missing: Vec<EntryId>,
+        until_ms: Option<u64>,
+    ) {
         let number = self.next;
         self.next += 1;
         let of = self.sources.entry(source).or_default();
@@ -113,17 +122,29 @@ impl<T> Waiting<T> {
         for id in &missing {
             self.by_missing.entry(*id).or_default().push(number);
         }
-        self.waiters.insert(number, Waiter { parked, source, missing, until_ms });
+        self.waiters.insert(
+            number,
+            Waiter {
+                parked,
+                source,
+                missing,
+                until_ms,
+            },
+        );
         self.drop_oldest(source);
     }
 
     fn drop_oldest(&mut self, source: u64) {
         loop {
-            let Some(of) = self.sources.get_mut(&source) else { return };
+            let Some(of) = self.sources.get_mut(&source) else {
+                return;
+            };
             if of.entries <= self.limits.entries && of.bytes <= self.limits.bytes {
                 return;
             }
-            let Some(oldest) = of.queue.pop_front() else { return };
+            let Some(oldest) = of.queue.pop_front() else {
+                return;
+            };
             if self.remove(oldest).is_some() {
                 self.dropped += 1;
             }
@@ -155,15 +176,22 @@ impl<T> Waiting<T> {
     pub fn arrived(&mut self, id: &EntryId) -> Vec<(u64, Parked<T>)> {
         let numbers = self.by_missing.remove(id).unwrap_or_default();
         let waiters = numbers.into_iter().filter_map(|number| self.remove(number));
-        waiters.map(|waiter| (waiter.source, waiter.parked)).collect()
+        waiters
+            .map(|waiter| (waiter.source, waiter.parked))
+            .collect()
     }
 
     /// What waited for the clock, which has come to `now_ms`.
     pub fn due(&mut self, now_ms: u64) -> Vec<(u64, Parked<T>)> {
-        let due = self.waiters.iter().filter(|(_, waiter)| waiter.until_ms.is_some_and(|until| until <= now_ms));
+        let due = self
+            .waiters
+            .iter()
+            .filter(|(_, waiter)| waiter.until_ms.is_some_and(|until| until <= now_ms));
         let numbers: Vec<u64> = due.map(|(number, _)| *number).collect();
         let waiters = numbers.into_iter().filter_map(|number| self.remove(number));
-        waiters.map(|waiter| (waiter.source, waiter.parked)).collect()
+        waiters
+            .map(|waiter| (waiter.source, waiter.parked))
+            .collect()
     }
 
     /// All that waits, with its source, oldest first.
@@ -171,7 +199,10 @@ impl<T> Waiting<T> {
         let waiters = std::mem::take(&mut self.waiters);
         self.by_missing.clear();
         self.sources.clear();
-        waiters.into_values().map(|waiter| (waiter.source, waiter.parked)).collect()
+        waiters
+            .into_values()
+            .map(|waiter| (waiter.source, waiter.parked))
+            .collect()
     }
 }
 
@@ -181,9 +212,16 @@ mod tests {
 
     #[test]
     fn what_never_becomes_whole_is_bounded() {
-        let mut waiting = Waiting::new(WaitingLimits { entries: 10, bytes: 1_000 });
+        let mut waiting = Waiting::new(WaitingLimits {
+            entries: 10,
+            bytes: 1_000,
+        });
         for number in 0..100u8 {
-            let parked = Parked { item: number, entries: 1, bytes: 90 };
+            let parked = Parked {
+                item: number,
+                entries: 1,
+                bytes: 90,
+            };
             waiting.park(1, parked, vec![EntryId([number; 32]), EntryId([200; 32])]);
         }
         assert_eq!((waiting.len(), waiting.dropped()), (10, 90));

@@ -39,7 +39,13 @@ impl RecordKind {
 
     /// The kind with a number.
     pub fn from_number(number: u8) -> Option<Self> {
-        let kinds = [Self::Run, Self::ForkProof, Self::Statement, Self::Reducer, Self::Note];
+        let kinds = [
+            Self::Run,
+            Self::ForkProof,
+            Self::Statement,
+            Self::Reducer,
+            Self::Note,
+        ];
         kinds.into_iter().find(|kind| kind.number() == number)
     }
 }
@@ -89,11 +95,19 @@ pub struct BundleReader<R> {
 impl<R: Read> BundleReader<R> {
     /// Checks the magic.
     pub fn new(input: R) -> Result<Self, BundleError> {
-        let mut reader = Self { input, offset: 0, hasher: Context::Bundle.hasher(), ended: false };
+        let mut reader = Self {
+            input,
+            offset: 0,
+            hasher: Context::Bundle.hasher(),
+            ended: false,
+        };
         let mut magic = [0; 8];
         let whole = reader.fill(&mut magic)?;
         if !whole || magic != MAGIC {
-            return Err(BundleError::Frame { offset: 0, what: "this is not a synlog bundle" });
+            return Err(BundleError::Frame {
+                offset: 0,
+                what: "this is not a synlog bundle",
+            });
         }
         reader.hasher.update(&magic);
         Ok(reader)
@@ -116,8 +130,15 @@ impl<R: Read> BundleReader<R> {
 
     fn byte(&mut self) -> Result<u8, BundleError> {
         let mut byte = [0];
-        let cut = BundleError::Frame { offset: self.offset, what: "the file ends early" };
-        if self.fill(&mut byte)? { Ok(byte[0]) } else { Err(cut) }
+        let cut = BundleError::Frame {
+            offset: self.offset,
+            what: "the file ends early",
+        };
+        if self.fill(&mut byte)? {
+            Ok(byte[0])
+        } else {
+            Err(cut)
+        }
     }
 
     /// The next record; `None` after the last, when the end hash was right.
@@ -130,18 +151,30 @@ impl<R: Read> BundleReader<R> {
         if number == 0 {
             let mut hash = [0; 32];
             if !self.fill(&mut hash)? {
-                return Err(BundleError::Frame { offset, what: "the file ends early" });
+                return Err(BundleError::Frame {
+                    offset,
+                    what: "the file ends early",
+                });
             }
             if hash != *self.hasher.finalize().as_bytes() {
-                return Err(BundleError::Frame { offset, what: "the file is damaged: its end hash does not match" });
+                return Err(BundleError::Frame {
+                    offset,
+                    what: "the file is damaged: its end hash does not match",
+                });
             }
             if self.fill(&mut [0])? {
-                return Err(BundleError::Frame { offset: self.offset, what: "there is something after the end" });
+                return Err(BundleError::Frame {
+                    offset: self.offset,
+                    what: "there is something after the end",
+                });
             }
             self.ended = true;
             return Ok(None);
         }
-        let unknown = BundleError::Frame { offset, what: "there is a record of an unknown kind" };
+        let unknown = BundleError::Frame {
+            offset,
+            what: "there is a record of an unknown kind",
+        };
         let kind = RecordKind::from_number(number).ok_or(unknown)?;
         self.hasher.update(&[number]);
         let length = self.length(offset)?;
@@ -150,7 +183,10 @@ impl<R: Read> BundleReader<R> {
         let read = (&mut self.input).take(length).read_to_end(&mut data)?;
         self.offset += read as u64;
         if (read as u64) < length {
-            return Err(BundleError::Frame { offset, what: "the file ends early" });
+            return Err(BundleError::Frame {
+                offset,
+                what: "the file ends early",
+            });
         }
         self.hasher.update(&data);
         Ok(Some(Record { offset, kind, data }))
@@ -166,7 +202,10 @@ impl<R: Read> BundleReader<R> {
         }
         self.hasher.update(&bytes);
         let length = crate::wire::Reader::new(&bytes).length(BUNDLE_RECORD_MAX);
-        let length = length.map_err(|_| BundleError::Frame { offset, what: "the length of a record is wrong" });
+        let length = length.map_err(|_| BundleError::Frame {
+            offset,
+            what: "the length of a record is wrong",
+        });
         length.map(|length| length as u64)
     }
 }
@@ -181,7 +220,11 @@ pub struct BundleWriter<W> {
 impl<W: Write> BundleWriter<W> {
     /// Writes the magic.
     pub fn new(output: W) -> Result<Self, BundleError> {
-        let mut writer = Self { output, hasher: Context::Bundle.hasher(), written: 0 };
+        let mut writer = Self {
+            output,
+            hasher: Context::Bundle.hasher(),
+            written: 0,
+        };
         writer.put(&MAGIC)?;
         Ok(writer)
     }
@@ -195,7 +238,10 @@ impl<W: Write> BundleWriter<W> {
     /// Adds a record.
     pub fn record(&mut self, kind: RecordKind, data: &[u8]) -> Result<(), BundleError> {
         if data.len() > BUNDLE_RECORD_MAX {
-            return Err(BundleError::Frame { offset: self.written, what: "a record is too large for a bundle" });
+            return Err(BundleError::Frame {
+                offset: self.written,
+                what: "a record is too large for a bundle",
+            });
         }
         let mut front = vec![kind.number()];
         front.put_varint(data.len() as u64);

@@ -28,13 +28,23 @@ pub(super) fn authenticate(runs: &[RunView<'_>]) -> Authenticity {
         }
     }
     let checked = signed.len();
-    let garbled: Vec<usize> = batch.failures().into_iter().map(|failure| signed[failure]).collect();
+    let garbled: Vec<usize> = batch
+        .failures()
+        .into_iter()
+        .map(|failure| signed[failure])
+        .collect();
     let mut authentic = vec![0; runs.len()];
     signed.retain(|index| !garbled.contains(index));
-    signed.iter().for_each(|index| authentic[*index] = runs[*index].entries.len());
+    signed
+        .iter()
+        .for_each(|index| authentic[*index] = runs[*index].entries.len());
     if signed.len() < runs.len() {
         let mut places: HashMap<EntryId, Vec<(usize, usize)>> = HashMap::new();
-        for (index, run) in runs.iter().enumerate().filter(|(index, _)| authentic[*index] == 0) {
+        for (index, run) in runs
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| authentic[*index] == 0)
+        {
             for (place, entry) in run.entries.iter().enumerate() {
                 places.entry(entry.id).or_default().push((index, place));
             }
@@ -42,7 +52,11 @@ pub(super) fn authenticate(runs: &[RunView<'_>]) -> Authenticity {
         let mut todo = signed;
         while let Some(index) = todo.pop() {
             let backlink = runs[index].first().backlink;
-            for (other, place) in backlink.and_then(|id| places.get(&id)).into_iter().flatten() {
+            for (other, place) in backlink
+                .and_then(|id| places.get(&id))
+                .into_iter()
+                .flatten()
+            {
                 if authentic[*other] <= *place {
                     authentic[*other] = place + 1;
                     todo.push(*other);
@@ -50,5 +64,9 @@ pub(super) fn authenticate(runs: &[RunView<'_>]) -> Authenticity {
             }
         }
     }
-    Authenticity { authentic, garbled, checked }
+    Authenticity {
+        authentic,
+        garbled,
+        checked,
+    }
 }

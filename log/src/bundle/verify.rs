@@ -86,8 +86,16 @@ impl Report {
 /// it is in the report.
 pub fn verify(input: impl Read) -> Result<Report, BundleError> {
     let (records, frame_problem) = read_records(input)?;
-    let mut verifier = Verifier { problems: frame_problem.into_iter().collect(), ..Verifier::default() };
-    let of = |kind| records.iter().filter(move |(_, of, _)| *of == kind).map(|(offset, _, data)| (*offset, &data[..]));
+    let mut verifier = Verifier {
+        problems: frame_problem.into_iter().collect(),
+        ..Verifier::default()
+    };
+    let of = |kind| {
+        records
+            .iter()
+            .filter(move |(_, of, _)| *of == kind)
+            .map(|(offset, _, data)| (*offset, &data[..]))
+    };
     let mut decoded = Vec::new();
     for (offset, data) in of(RecordKind::Run) {
         match RunView::decode(data) {
@@ -98,7 +106,12 @@ pub fn verify(input: impl Read) -> Result<Report, BundleError> {
     let (offsets, mut runs): (Vec<u64>, Vec<RunView<'_>>) = decoded.into_iter().unzip();
     let authenticity = authenticate(&runs);
     for index in &authenticity.garbled {
-        verifier.problem_at(offsets[*index], &runs[*index], runs[*index].entries.len() - 1, Refusal::BadSignature);
+        verifier.problem_at(
+            offsets[*index],
+            &runs[*index],
+            runs[*index].entries.len() - 1,
+            Refusal::BadSignature,
+        );
     }
     for (index, run) in runs.iter_mut().enumerate() {
         let authentic = authenticity.authentic[index];
@@ -124,7 +137,12 @@ type Records = Vec<(u64, RecordKind, Vec<u8>)>;
 
 fn read_records(input: impl Read) -> Result<(Records, Option<Problem>), BundleError> {
     let frame = |error: BundleError| match error {
-        BundleError::Frame { offset, .. } => Ok(Problem { offset, feed: None, seq: None, refusal: Refusal::BadBundle }),
+        BundleError::Frame { offset, .. } => Ok(Problem {
+            offset,
+            feed: None,
+            seq: None,
+            refusal: Refusal::BadBundle,
+        }),
         error @ BundleError::Io(_) => Err(error),
     };
     let mut records = Vec::new();
@@ -153,17 +171,30 @@ struct Verifier {
 
 impl Verifier {
     fn problem(&mut self, offset: u64, refusal: Refusal) {
-        self.problems.push(Problem { offset, feed: None, seq: None, refusal });
+        self.problems.push(Problem {
+            offset,
+            feed: None,
+            seq: None,
+            refusal,
+        });
     }
 
     fn problem_at(&mut self, offset: u64, run: &RunView<'_>, index: usize, refusal: Refusal) {
         let seq = run.entries.get(index).map(|entry| entry.seq);
-        self.problems.push(Problem { offset, feed: Some(run.feed), seq, refusal });
+        self.problems.push(Problem {
+            offset,
+            feed: Some(run.feed),
+            seq,
+            refusal,
+        });
     }
 
     /// Admits the runs in whatever order their ancestors allow.
     fn admit_all(&mut self, offsets: &[u64], runs: &[RunView<'_>]) {
-        let mut waiting = Waiting::new(WaitingLimits { entries: usize::MAX, bytes: usize::MAX });
+        let mut waiting = Waiting::new(WaitingLimits {
+            entries: usize::MAX,
+            bytes: usize::MAX,
+        });
         let mut queue: Vec<usize> = (0..runs.len()).rev().collect();
         while let Some(index) = queue.pop() {
             if runs[index].entries.is_empty() {
@@ -172,13 +203,30 @@ impl Verifier {
             match self.offer(offsets[index], &runs[index]) {
                 Ok(()) => {
                     for entry in &runs[index].entries {
-                        queue.extend(waiting.arrived(&entry.id).into_iter().map(|(_, parked)| parked.item));
+                        queue.extend(
+                            waiting
+                                .arrived(&entry.id)
+                                .into_iter()
+                                .map(|(_, parked)| parked.item),
+                        );
                     }
                 }
-                Err(missing) => waiting.park(0, Parked { item: index, entries: 0, bytes: 0 }, missing),
+                Err(missing) => waiting.park(
+                    0,
+                    Parked {
+                        item: index,
+                        entries: 0,
+                        bytes: 0,
+                    },
+                    missing,
+                ),
             }
         }
-        let left: Vec<usize> = waiting.drain().into_iter().map(|(_, parked)| parked.item).collect();
+        let left: Vec<usize> = waiting
+            .drain()
+            .into_iter()
+            .map(|(_, parked)| parked.item)
+            .collect();
         self.admit_fronts(offsets, runs, left);
     }
 
@@ -227,12 +275,19 @@ impl Verifier {
         }
         for index in left {
             let (run, front) = (&runs[index], self.whole_front(&runs[index]));
-            let Some(entry) = run.entries.get(front) else { continue };
+            let Some(entry) = run.entries.get(front) else {
+                continue;
+            };
             let mut ancestors = entry.backlink.iter().copied().chain(entry.deps());
             let invalid = ancestors.any(|ancestor| self.invalid.contains(&ancestor));
-            let refusal = if invalid { Refusal::InvalidAncestor } else { Refusal::MissingAncestor };
+            let refusal = if invalid {
+                Refusal::InvalidAncestor
+            } else {
+                Refusal::MissingAncestor
+            };
             if invalid {
-                self.invalid.extend(run.entries[front..].iter().map(|entry| entry.id));
+                self.invalid
+                    .extend(run.entries[front..].iter().map(|entry| entry.id));
             }
             self.problem_at(offsets[index], run, front, refusal);
         }
@@ -244,9 +299,15 @@ impl Verifier {
         let begins = run.first().backlink.is_none_or(|backlink| held(&backlink));
         let whole = |index: &usize| {
             let entry = &run.entries[*index];
-            entry.deps().all(|dep| held(&dep) || run.entries[..*index].iter().any(|other| other.id == dep))
+            entry
+                .deps()
+                .all(|dep| held(&dep) || run.entries[..*index].iter().any(|other| other.id == dep))
         };
-        if begins { (0..run.entries.len()).take_while(whole).count() } else { 0 }
+        if begins {
+            (0..run.entries.len()).take_while(whole).count()
+        } else {
+            0
+        }
     }
 
     fn take_fork_proof(&mut self, offset: u64, data: &[u8]) {
@@ -263,13 +324,21 @@ impl Verifier {
         let mut statements = Vec::new();
         for (offset, data) in records {
             match SignedStatement::decode(data) {
-                Ok(signed) => statements.push((signed.statement.entity, signed.statement.number, offset, signed)),
+                Ok(signed) => statements.push((
+                    signed.statement.entity,
+                    signed.statement.number,
+                    offset,
+                    signed,
+                )),
                 Err(refusal) => self.problem(offset, refusal),
             }
         }
         statements.sort_by_key(|(entity, number, offset, _)| (*entity, *number, *offset));
         for (entity, _, offset, signed) in statements {
-            let log = self.identities.entry(entity).or_insert_with(|| IdentityLog::new(entity));
+            let log = self
+                .identities
+                .entry(entity)
+                .or_insert_with(|| IdentityLog::new(entity));
             if let Err(refusal) = log.add(signed) {
                 self.problem(offset, refusal);
             }
@@ -283,14 +352,22 @@ impl Verifier {
         for entry in runs.iter().flat_map(|run| &run.entries) {
             if matches!(self.replica.ledger.facts(&entry.id), Ok(Some(_))) {
                 let erased = entry.payload.is_erased();
-                seen.entry(entry.id).and_modify(|known| *known &= erased).or_insert(erased);
+                seen.entry(entry.id)
+                    .and_modify(|known| *known &= erased)
+                    .or_insert(erased);
             }
         }
         for run in runs {
             for entry in &run.entries {
-                let Some(erased) = seen.remove(&entry.id) else { continue };
-                let Some(order) = self.replica.orders.get(&run.feed.topic) else { continue };
-                let Some(entity) = order.entity_of(&entry.id) else { continue };
+                let Some(erased) = seen.remove(&entry.id) else {
+                    continue;
+                };
+                let Some(order) = self.replica.orders.get(&run.feed.topic) else {
+                    continue;
+                };
+                let Some(entity) = order.entity_of(&entry.id) else {
+                    continue;
+                };
                 let feed = feeds.entry(run.feed).or_insert_with(|| FeedReport {
                     device: run.feed.author,
                     entity,
@@ -302,7 +379,9 @@ impl Verifier {
                 });
                 feed.erased += u64::from(erased);
                 // of two branches, the head is that of the longer one, then the smaller id
-                if (entry.seq, std::cmp::Reverse(entry.id)) > (feed.up_to, std::cmp::Reverse(feed.head)) {
+                if (entry.seq, std::cmp::Reverse(entry.id))
+                    > (feed.up_to, std::cmp::Reverse(feed.head))
+                {
                     (feed.up_to, feed.head) = (entry.seq, entry.id);
                 }
             }
@@ -310,8 +389,16 @@ impl Verifier {
         let mut topics = Vec::new();
         for (topic, mut order) in self.replica.orders {
             order.settle();
-            let feeds = feeds.iter().filter(|(key, _)| key.topic == topic).map(|(_, feed)| feed.clone()).collect();
-            topics.push(TopicReport { topic, order, feeds });
+            let feeds = feeds
+                .iter()
+                .filter(|(key, _)| key.topic == topic)
+                .map(|(_, feed)| feed.clone())
+                .collect();
+            topics.push(TopicReport {
+                topic,
+                order,
+                feeds,
+            });
         }
         self.problems.sort();
         self.problems.dedup();

@@ -53,7 +53,13 @@ impl Causal {
         !cuts.is_empty()
     }
 
-    pub(super) fn settle(&mut self, graph: &Graph, chain: &Chain, policy: Option<Policy>, all: bool) {
+    pub(super) fn settle(
+        &mut self,
+        graph: &Graph,
+        chain: &Chain,
+        policy: Option<Policy>,
+        all: bool,
+    ) {
         self.derived = policy.is_none();
         if all {
             self.infos.iter_mut().for_each(|info| *info = None);
@@ -91,7 +97,9 @@ impl Causal {
                 }
             }
             let changes = match graph.policy_event(*node) {
-                Some(event @ (PolicyEvent::Member { .. } | PolicyEvent::Remove { .. })) => Some(event),
+                Some(event @ (PolicyEvent::Member { .. } | PolicyEvent::Remove { .. })) => {
+                    Some(event)
+                }
                 Some(event @ (PolicyEvent::Role { .. } | PolicyEvent::Key { .. })) => Some(event),
                 Some(event @ PolicyEvent::Reducer { .. }) => Some(event),
                 _ => None,
@@ -115,7 +123,8 @@ impl Causal {
         }
         for node in &chain.entries {
             if let Some(PolicyEvent::Remove { cuts, .. }) = graph.policy_event(*node) {
-                cuts.iter().for_each(|cut| self.count_cut(graph, chain, *node, cut));
+                cuts.iter()
+                    .for_each(|cut| self.count_cut(graph, chain, *node, cut));
             }
         }
         let mut revocations = Vec::new();
@@ -137,7 +146,9 @@ impl Causal {
     }
 
     fn count_cut(&mut self, graph: &Graph, chain: &Chain, carrier: u32, cut: &Cut) {
-        let Some(feed) = graph.feed_of(&cut.device) else { return };
+        let Some(feed) = graph.feed_of(&cut.device) else {
+            return;
+        };
         if chain.legs.iter().any(|leg| leg.feed == feed) {
             return;
         }
@@ -145,7 +156,9 @@ impl Causal {
         let from = match cut.last {
             None => 0,
             Some((last_seq, head)) => {
-                let Some(head) = graph.find(&head) else { return };
+                let Some(head) = graph.find(&head) else {
+                    return;
+                };
                 let at = &graph.nodes[head as usize];
                 if at.feed != feed || at.seq != last_seq || !graph.is_ancestor(head, carrier) {
                     return;
@@ -159,11 +172,22 @@ impl Causal {
 
     fn void(&self, graph: &Graph, node: u32) -> Option<VoidReason> {
         let at = &graph.nodes[node as usize];
-        if graph.feeds[at.feed as usize].forked_at.is_some_and(|fork| at.seq >= fork) {
+        if graph.feeds[at.feed as usize]
+            .forked_at
+            .is_some_and(|fork| at.seq >= fork)
+        {
             Some(VoidReason::Fork)
-        } else if self.withdrawn.get(&at.feed).is_some_and(|last| at.seq > *last) {
+        } else if self
+            .withdrawn
+            .get(&at.feed)
+            .is_some_and(|last| at.seq > *last)
+        {
             Some(VoidReason::Withdrawn)
-        } else if self.removed.get(&at.feed).is_some_and(|first| at.seq >= *first) {
+        } else if self
+            .removed
+            .get(&at.feed)
+            .is_some_and(|first| at.seq >= *first)
+        {
             Some(VoidReason::Removed)
         } else {
             None
@@ -177,7 +201,12 @@ impl Causal {
     /// Status and verdict of an entry whose ancestors have theirs.
     fn look_at(&self, graph: &Graph, chain: &Chain, number: u32) -> Info {
         let node = &graph.nodes[number as usize];
-        let parents = || graph.parents(number).iter().filter_map(|parent| self.info(*parent));
+        let parents = || {
+            graph
+                .parents(number)
+                .iter()
+                .filter_map(|parent| self.info(*parent))
+        };
         let before = parents().map(|info| info.chain_len).max().unwrap_or(0);
         let mut statements: Option<Arc<BTreeSet<u32>>> = None;
         for seen in parents().filter_map(|info| info.statements.as_ref()) {
@@ -190,14 +219,23 @@ impl Causal {
         let chain_position = chain.position(number);
         let chain_len = chain_position.map_or(before, |position| position + 1);
         let stale = if node.backlink == NONE {
-            statements.as_ref().is_some_and(|seen| self.lacks_rotation(graph, number, seen))
+            statements
+                .as_ref()
+                .is_some_and(|seen| self.lacks_rotation(graph, number, seen))
         } else {
             self.info(node.backlink).is_some_and(|info| info.stale)
         };
         if let Some(reason) = self.void(graph, number) {
-            return Info { status: Status::Void(reason), chain_len, statements, stale };
+            return Info {
+                status: Status::Void(reason),
+                chain_len,
+                statements,
+                stale,
+            };
         }
-        let revoked = statements.as_ref().is_some_and(|seen| is_revoked(graph, number, seen));
+        let revoked = statements
+            .as_ref()
+            .is_some_and(|seen| is_revoked(graph, number, seen));
         let standing = Standing {
             revoked,
             stale,
@@ -206,38 +244,55 @@ impl Causal {
         };
         let entity = graph.certified(number).entity;
         let verdict = if self.derived {
-            let standing = Standing { revoked: false, stale: false, ..standing };
+            let standing = Standing {
+                revoked: false,
+                stale: false,
+                ..standing
+            };
             judge(graph.content(number), &open_to_all(), &entity, standing)
         } else {
             let at = self.policies.partition_point(|(len, _)| *len <= before);
             let policy = at.checked_sub(1).and_then(|at| self.policies.get(at));
-            policy.map_or(Verdict::Rejected(Code::NotMember), |(_, policy)| judge(graph.content(number), policy, &entity, standing))
+            policy.map_or(Verdict::Rejected(Code::NotMember), |(_, policy)| {
+                judge(graph.content(number), policy, &entity, standing)
+            })
         };
-        let identity = matches!(graph.policy_event(number), Some(PolicyEvent::Identity { .. }));
+        let identity = matches!(
+            graph.policy_event(number),
+            Some(PolicyEvent::Identity { .. })
+        );
         if identity && verdict == Verdict::Accepted {
             let mut seen = statements.map(|seen| (*seen).clone()).unwrap_or_default();
             seen.insert(number);
             statements = Some(Arc::new(seen));
         }
-        Info { status: Status::Tentative(verdict), chain_len, statements, stale }
+        Info {
+            status: Status::Tentative(verdict),
+            chain_len,
+            statements,
+            stale,
+        }
     }
 
     fn lacks_rotation(&self, graph: &Graph, number: u32, seen: &BTreeSet<u32>) -> bool {
         let certified = graph.certified(number);
-        seen.iter().any(|carrier| match graph.policy_event(*carrier) {
-            Some(PolicyEvent::Identity { statement, .. }) => {
-                matches!(statement.action, Action::Rotate { .. })
-                    && statement.entity == certified.entity
-                    && !certified.rotations.contains(&statement.hash)
-            }
-            _ => false,
-        })
+        seen.iter()
+            .any(|carrier| match graph.policy_event(*carrier) {
+                Some(PolicyEvent::Identity { statement, .. }) => {
+                    matches!(statement.action, Action::Rotate { .. })
+                        && statement.entity == certified.entity
+                        && !certified.rotations.contains(&statement.hash)
+                }
+                _ => false,
+            })
     }
 
     /// Where one entry stands.
     pub(super) fn status(&self, node: u32) -> Status {
         match self.info(node).map(|info| info.status) {
-            Some(Status::Tentative(verdict)) if self.closed.contains(&node) => Status::Sequenced(verdict),
+            Some(Status::Tentative(verdict)) if self.closed.contains(&node) => {
+                Status::Sequenced(verdict)
+            }
             Some(status) => status,
             None => Status::Tentative(Verdict::Rejected(Code::BadPayload)),
         }
@@ -249,7 +304,10 @@ impl Causal {
 
     /// The policy after the whole chain.
     pub(super) fn policy(&self) -> Policy {
-        self.policies.last().map(|(_, policy)| policy.clone()).unwrap_or_default()
+        self.policies
+            .last()
+            .map(|(_, policy)| policy.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -266,5 +324,8 @@ fn is_revoked(graph: &Graph, number: u32, seen: &BTreeSet<u32>) -> bool {
 
 /// The policy of a derived topic: whoever comes may write.
 fn open_to_all() -> Policy {
-    Policy { open: Some("anyone".to_owned()), ..Policy::default() }
+    Policy {
+        open: Some("anyone".to_owned()),
+        ..Policy::default()
+    }
 }

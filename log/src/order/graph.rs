@@ -48,8 +48,12 @@ impl Feed {
 
     /// All entries from a seq on.
     pub(super) fn from(&self, seq: u64) -> impl Iterator<Item = u32> + '_ {
-        let main = self.main.iter().skip(usize::try_from(seq).unwrap_or(usize::MAX));
-        main.chain(self.branches.range(seq..).flat_map(|(_, nodes)| nodes)).copied()
+        let main = self
+            .main
+            .iter()
+            .skip(usize::try_from(seq).unwrap_or(usize::MAX));
+        main.chain(self.branches.range(seq..).flat_map(|(_, nodes)| nodes))
+            .copied()
     }
 }
 
@@ -173,7 +177,12 @@ impl Graph {
         let next = self.feeds.len() as u32;
         let number = *self.devices.entry(*device).or_insert(next);
         if number == next {
-            let feed = Feed { device: *device, forked_at: None, main: Vec::new(), branches: BTreeMap::new() };
+            let feed = Feed {
+                device: *device,
+                forked_at: None,
+                main: Vec::new(),
+                branches: BTreeMap::new(),
+            };
             self.feeds.push(feed);
         }
         number
@@ -190,7 +199,9 @@ impl Graph {
             },
             Content::Policy(event) => match &**event {
                 PolicyEvent::Takeover { .. } => self.takeovers.push(number),
-                PolicyEvent::Tombstone { target } => self.tombstones.entry(*target).or_default().push(number),
+                PolicyEvent::Tombstone { target } => {
+                    self.tombstones.entry(*target).or_default().push(number)
+                }
                 _ => {}
             },
             _ => {}
@@ -202,7 +213,10 @@ impl Graph {
     pub(super) fn insert_fork(&mut self, topic: &TopicId, device: DeviceId, seq: u64) -> bool {
         let feed = self.feed_for(&device);
         let feed = &mut self.feeds[feed as usize];
-        let begins = feed.main.first().is_some_and(|first| self.nodes[*first as usize].id.0 == topic.0);
+        let begins = feed
+            .main
+            .first()
+            .is_some_and(|first| self.nodes[*first as usize].id.0 == topic.0);
         if (seq == 0 && begins) || feed.forked_at.is_some_and(|known| known <= seq) {
             return false;
         }

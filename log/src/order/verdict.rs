@@ -108,14 +108,19 @@ impl Status {
     pub fn text(self) -> &'static str {
         match self {
             Self::Sequenced(Verdict::Accepted) | Self::Tentative(Verdict::Accepted) => "accepted",
-            Self::Sequenced(Verdict::Rejected(code)) | Self::Tentative(Verdict::Rejected(code)) => code.text(),
+            Self::Sequenced(Verdict::Rejected(code)) | Self::Tentative(Verdict::Rejected(code)) => {
+                code.text()
+            }
             Self::Void(reason) | Self::Held(reason) => reason.text(),
         }
     }
 
     /// Whether the app's reducer gets it.
     pub fn is_accepted(self) -> bool {
-        matches!(self, Self::Sequenced(Verdict::Accepted) | Self::Tentative(Verdict::Accepted))
+        matches!(
+            self,
+            Self::Sequenced(Verdict::Accepted) | Self::Tentative(Verdict::Accepted)
+        )
     }
 }
 
@@ -131,7 +136,12 @@ pub(super) struct Standing {
 }
 
 /// The first code that applies (`spec/05-topic.md` 5.3).
-pub(super) fn judge(content: &Content, policy: &Policy, entity: &EntityId, standing: Standing) -> Verdict {
+pub(super) fn judge(
+    content: &Content,
+    policy: &Policy,
+    entity: &EntityId,
+    standing: Standing,
+) -> Verdict {
     match content {
         Content::BadPayload => return Verdict::Rejected(Code::BadPayload),
         Content::BadEvidence => return Verdict::Rejected(Code::BadEvidence),
@@ -162,8 +172,12 @@ pub(super) fn judge_kernel(content: &Content, standing: Standing) -> Verdict {
         Content::UnknownKind => Code::UnknownKind,
         Content::BadEvent { sequencers: true } if !standing.in_chain => Code::NotSequencer,
         Content::BadEvent { .. } => Code::BadEvent,
-        Content::Policy(event) if event.is_the_sequencers() && !standing.in_chain => Code::NotSequencer,
-        Content::Policy(event) if matches!(**event, PolicyEvent::Takeover { .. }) && !standing.takes_over => {
+        Content::Policy(event) if event.is_the_sequencers() && !standing.in_chain => {
+            Code::NotSequencer
+        }
+        Content::Policy(event)
+            if matches!(**event, PolicyEvent::Takeover { .. }) && !standing.takes_over =>
+        {
             Code::NotSequencer
         }
         _ => return Verdict::Accepted,

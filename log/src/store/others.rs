@@ -20,7 +20,8 @@ impl<D: Disk> Store<D> {
                 }
                 row += spans.len();
                 let others = spans.iter().filter(|span| span.row.what == What::Other);
-                positions.extend(others.map(|span| segment.header.first + u64::from(span.row.first)));
+                positions
+                    .extend(others.map(|span| segment.header.first + u64::from(span.row.first)));
             }
         }
         let mut records = Vec::with_capacity(positions.len());
