@@ -8,6 +8,7 @@ pub mod entries;
 pub mod entropy;
 pub mod failure;
 pub mod home;
+pub mod json;
 pub mod ledger;
 pub mod node;
 pub mod pipeline;
