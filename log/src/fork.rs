@@ -71,8 +71,12 @@ impl ForkProof {
         out
     }
 
-    /// Decodes; [`ForkProof::verify`] says whether it proves a fork.
+    /// Decodes; [`ForkProof::verify`] says whether it proves a fork. Every fault is `bad_fork_proof`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(bytes).map_err(|_| Refusal::BadForkProof)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > FORK_PROOF_MAX {
             return Err(Refusal::TooLarge);
         }
