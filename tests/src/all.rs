@@ -1,6 +1,8 @@
 //! Tests across crates; each module says what it holds.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod decoders;
 mod hard_cases;
 mod order_shuffles;
+mod tidy;
 mod vectors;
