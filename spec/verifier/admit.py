@@ -44,6 +44,8 @@ class Feed:
     def __init__(self, author, topic):
         self.author, self.topic = author, topic
         self.entries, self.by_seq, self.forked_at = [], {}, None
+        # Whether no two held entries have one seq.
+        self.linear = True
 
 
 class Topic:
@@ -52,10 +54,7 @@ class Topic:
     def __init__(self, genesis):
         self.genesis, self.id = genesis, genesis.id
         self.policy = None   # the Genesis
-        self.entries, self.feeds = [], {}
-
-    def feed(self, author):
-        return self.feeds.get(author)
+        self.entries, self.by_id, self.feeds = [], {}, {}
 
 
 class Admission:
@@ -94,9 +93,11 @@ class Admission:
         self._authenticate()
         self._admit()
         self._commit()
+        proven = {}
+        for proof in self.fork_proofs:
+            proven.setdefault((proof.author, proof.topic), []).append(proof.seq)
         for topic in self.topics.values():
-            self._forks(topic)
-        self.commitments = None
+            self._forks(topic, proven)
 
     def _authenticate(self):
         entries = self.entries
@@ -208,7 +209,10 @@ class Admission:
         if feed is None:
             feed = topic.feeds[e.author] = Feed(e.author, topic)
         feed.entries.append(e)
-        feed.by_seq.setdefault(e.seq, []).append(e)
+        there = feed.by_seq.setdefault(e.seq, [])
+        there.append(e)
+        feed.linear = feed.linear and len(there) == 1
+        topic.by_id[e.id] = e
         self._read_payload(e)
 
     def _read_payload(self, e):
@@ -246,15 +250,11 @@ class Admission:
                 if e.skiplink is not None:
                     feed.setdefault(skip_target(e.seq), set()).add(e.skiplink)
 
-    def _forks(self, topic):
-        proven = {}
-        for proof in self.fork_proofs:
-            if proof.topic == topic.id:
-                proven.setdefault(proof.author, []).append(proof.seq)
+    def _forks(self, topic, proven):
         for author, feed in topic.feeds.items():
-            seqs = proven.get(author, [])
-            seqs += [seq for seq, ids in self.commitments[author, topic.id].items()
-                     if len(ids) > 1]
+            key = author, topic.id
+            seqs = [seq for seq, ids in self.commitments[key].items() if len(ids) > 1]
+            seqs += proven.get(key, ())
             # The topic's id fixes where the feed of the genesis begins.
             if author == topic.genesis.author:
                 seqs = [x for x in seqs if x > 0]

@@ -140,11 +140,11 @@ class Chain:
             return []
         head = None
         if event.head is not None:
-            head = next((x for x in feed.entries if x.id == event.head and self._held(x)), None)
-            if head is None:
+            head = self.topic.by_id.get(event.head)
+            if head is None or head.author != event.next or not self._held(head):
                 return []
-        held = [x for x in feed.entries if self._held(x)]
-        linear = len({x.seq for x in held}) == len(held)
+        # What a causal topic holds of a feed ends below the fork.
+        linear = feed.linear or self.causal
         found = self._descendants(h, event.next, only_first=linear)
         if linear:
             # Without branches everything above the first one descends from h.
@@ -184,11 +184,9 @@ class Chain:
         topic, claims = self.topic, []
         takeovers = [e for e in topic.entries if e.event is not None and e.evidence_ok
                      and e.event.kind == "topic.takeover" and self._held(e)]
-        wanted = {e.event.statement.head for e in takeovers}
-        by_id = {e.id: e for e in topic.entries if e.id in wanted} if wanted else {}
         for t in takeovers:
             st = t.event.statement
-            head = by_id.get(st.head)
+            head = topic.by_id.get(st.head)
             if (head is not None and st.topic == topic.id and st.next == t.author
                     and head.author == st.old and head.seq == st.last_seq and self._held(head)
                     and st.entity == t.certificate.entity == head.certificate.entity):

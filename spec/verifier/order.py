@@ -282,8 +282,7 @@ def _void_reasons(topic, chain, ordered):
 def _good_cuts(topic, chain, ordered, carriers):
     """For each carrier its good cuts (6.6)."""
     in_chain = {leg.device for leg in chain.legs}
-    wanted = {cut.head for e in carriers for cut in e.event.cuts}
-    heads = {e.id: e for e in topic.entries if e.id in wanted} if wanted else {}
+    heads = topic.by_id
     pairs = [(heads[cut.head], e) for e in carriers for cut in e.event.cuts if cut.head in heads]
     true = ancestor_pairs(ordered, pairs)
     good = {}
