@@ -25,7 +25,10 @@ pub enum Value {
 impl Value {
     /// A map with its keys brought into order. Of equal keys the first stays.
     pub fn map(pairs: impl IntoIterator<Item = (impl Into<String>, Value)>) -> Self {
-        let mut pairs: Vec<(String, Value)> = pairs.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        let mut pairs: Vec<(String, Value)> = pairs
+            .into_iter()
+            .map(|(key, value)| (key.into(), value))
+            .collect();
         pairs.sort_by(|a, b| key_order(&a.0, &b.0));
         pairs.dedup_by(|later, first| later.0 == first.0);
         Self::Map(pairs)
@@ -34,24 +37,39 @@ impl Value {
     /// The value under a key of a map.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
-            Self::Map(pairs) => pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Self::Map(pairs) => pairs
+                .iter()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value),
             _ => None,
         }
     }
 
     /// The integer, if it is one.
     pub fn as_int(&self) -> Option<i64> {
-        if let Self::Int(value) = self { Some(*value) } else { None }
+        if let Self::Int(value) = self {
+            Some(*value)
+        } else {
+            None
+        }
     }
 
     /// The text, if it is one.
     pub fn as_text(&self) -> Option<&str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+        if let Self::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 
     /// The bytes, if they are bytes.
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
+        if let Self::Bytes(bytes) = self {
+            Some(bytes)
+        } else {
+            None
+        }
     }
 
     /// Exactly 32 bytes, if it is that.
@@ -61,7 +79,11 @@ impl Value {
 
     /// The items, if it is an array.
     pub fn as_array(&self) -> Option<&[Value]> {
-        if let Self::Array(items) = self { Some(items) } else { None }
+        if let Self::Array(items) = self {
+            Some(items)
+        } else {
+            None
+        }
     }
 
     /// The one encoding.
@@ -104,7 +126,11 @@ impl Value {
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
         let mut decoder = Decoder { rest: bytes };
         let value = decoder.value(1)?;
-        if decoder.rest.is_empty() { Ok(value) } else { Err(Refusal::BadCbor) }
+        if decoder.rest.is_empty() {
+            Ok(value)
+        } else {
+            Err(Refusal::BadCbor)
+        }
     }
 
     /// As [`Value::decode`], and it must be a map.
@@ -118,7 +144,9 @@ impl Value {
 
 /// Bytewise order of encodings: the shorter key first, then the bytes.
 fn key_order(a: &str, b: &str) -> std::cmp::Ordering {
-    a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes()))
+    a.len()
+        .cmp(&b.len())
+        .then_with(|| a.as_bytes().cmp(b.as_bytes()))
 }
 
 fn put_head(out: &mut Vec<u8>, major: u8, value: u64) {
@@ -153,8 +181,15 @@ impl<'a> Decoder<'a> {
     }
 
     fn uint(&mut self, len: usize, above: u64) -> Result<u64, Refusal> {
-        let value = self.take(len)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-        if value > above { Ok(value) } else { Err(Refusal::BadCbor) }
+        let value = self
+            .take(len)?
+            .iter()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte));
+        if value > above {
+            Ok(value)
+        } else {
+            Err(Refusal::BadCbor)
+        }
     }
 
     /// Major type and argument, in the shortest form.
@@ -191,7 +226,11 @@ impl<'a> Decoder<'a> {
         }
         if let Some(simple @ 0xf4..=0xf6) = self.rest.first().copied() {
             self.rest = &self.rest[1..];
-            return Ok(if simple == 0xf6 { Value::Null } else { Value::Bool(simple == 0xf5) });
+            return Ok(if simple == 0xf6 {
+                Value::Null
+            } else {
+                Value::Bool(simple == 0xf5)
+            });
         }
         let (major, argument) = self.head()?;
         match major {
@@ -210,9 +249,14 @@ impl<'a> Decoder<'a> {
             5 => {
                 let mut pairs: Vec<(String, Value)> = Vec::new();
                 for _ in 0..argument {
-                    let (3, len) = self.head()? else { return Err(Refusal::BadCbor) };
+                    let (3, len) = self.head()? else {
+                        return Err(Refusal::BadCbor);
+                    };
                     let key = self.text(len)?;
-                    if pairs.last().is_some_and(|(last, _)| key_order(last, &key).is_ge()) {
+                    if pairs
+                        .last()
+                        .is_some_and(|(last, _)| key_order(last, &key).is_ge())
+                    {
                         return Err(Refusal::BadCbor);
                     }
                     let value = self.value(level + 1)?;
@@ -264,9 +308,21 @@ mod tests {
     #[test]
     fn depth_and_claimed_counts_are_bounded() {
         assert!(Value::decode(&[[0x81; 15].as_slice(), &[0x00]].concat()).is_ok());
-        assert_eq!(Value::decode(&[[0x81; 16].as_slice(), &[0x00]].concat()), Err(Refusal::BadCbor));
-        assert_eq!(Value::decode(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Err(Refusal::BadCbor));
-        assert_eq!(Value::decode(&[0x3b, 0x80, 0, 0, 0, 0, 0, 0, 0]), Err(Refusal::BadCbor));
-        assert_eq!(Value::decode(&Value::Int(i64::MIN).encode()), Ok(Value::Int(i64::MIN)));
+        assert_eq!(
+            Value::decode(&[[0x81; 16].as_slice(), &[0x00]].concat()),
+            Err(Refusal::BadCbor)
+        );
+        assert_eq!(
+            Value::decode(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            Err(Refusal::BadCbor)
+        );
+        assert_eq!(
+            Value::decode(&[0x3b, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+            Err(Refusal::BadCbor)
+        );
+        assert_eq!(
+            Value::decode(&Value::Int(i64::MIN).encode()),
+            Ok(Value::Int(i64::MIN))
+        );
     }
 }

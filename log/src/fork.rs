@@ -48,8 +48,14 @@ impl ForkProof {
     pub fn new(seq: u64, one: Commitment, other: Commitment) -> Option<Self> {
         let (a, b) = (one.id_at(seq)?, other.id_at(seq)?);
         match a.cmp(&b) {
-            std::cmp::Ordering::Less => Some(Self { seq, sides: [one, other] }),
-            std::cmp::Ordering::Greater => Some(Self { seq, sides: [other, one] }),
+            std::cmp::Ordering::Less => Some(Self {
+                seq,
+                sides: [one, other],
+            }),
+            std::cmp::Ordering::Greater => Some(Self {
+                seq,
+                sides: [other, one],
+            }),
             std::cmp::Ordering::Equal => None,
         }
     }
@@ -65,15 +71,22 @@ impl ForkProof {
         out
     }
 
-    /// Decodes; [`ForkProof::verify`] says whether it proves a fork.
+    /// Decodes; [`ForkProof::verify`] says whether it proves a fork. Every fault is `bad_fork_proof`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(bytes).map_err(|_| Refusal::BadForkProof)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > FORK_PROOF_MAX {
             return Err(Refusal::TooLarge);
         }
         let mut reader = Reader::new(bytes);
         let seq = reader.varint()?;
         let mut side = || -> Result<Commitment, Refusal> {
-            Ok(Commitment { path: read_path(&mut reader)?, signature: reader.array()? })
+            Ok(Commitment {
+                path: read_path(&mut reader)?,
+                signature: reader.array()?,
+            })
         };
         let sides = [side()?, side()?];
         reader.end()?;
@@ -89,6 +102,10 @@ impl ForkProof {
     pub fn verify(&self) -> Result<FeedKey, Refusal> {
         let (feed, first) = self.sides[0].check(self.seq)?;
         let (other_feed, second) = self.sides[1].check(self.seq)?;
-        if feed == other_feed && first < second { Ok(feed) } else { Err(Refusal::BadForkProof) }
+        if feed == other_feed && first < second {
+            Ok(feed)
+        } else {
+            Err(Refusal::BadForkProof)
+        }
     }
 }

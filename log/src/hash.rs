@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn is_the_derive_key_mode() {
         for context in Context::ALL {
-            assert_eq!(context.hash(b"data"), blake3::derive_key(context.text(), b"data"));
+            assert_eq!(
+                context.hash(b"data"),
+                blake3::derive_key(context.text(), b"data")
+            );
             assert_eq!(context, Context::ALL[context as usize]);
         }
     }

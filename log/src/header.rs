@@ -86,8 +86,15 @@ impl Fields<'_> {
 pub(crate) fn read_deps<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Refusal> {
     let count = reader.length(DEPS_MAX)?;
     let deps = reader.take(32 * count)?;
-    let ascending = deps.chunks_exact(32).zip(deps.chunks_exact(32).skip(1)).all(|(a, b)| a < b);
-    if ascending { Ok(deps) } else { Err(Refusal::BadHeader) }
+    let ascending = deps
+        .chunks_exact(32)
+        .zip(deps.chunks_exact(32).skip(1))
+        .all(|(a, b)| a < b);
+    if ascending {
+        Ok(deps)
+    } else {
+        Err(Refusal::BadHeader)
+    }
 }
 
 impl Header {
@@ -138,13 +145,25 @@ impl Header {
         let author = DeviceId(reader.array()?);
         let topic = TopicId(reader.array()?);
         let seq = reader.varint()?;
-        let backlink = if reader.option()? { Some(EntryId(reader.array()?)) } else { None };
-        let skiplink = if reader.option()? { Some(EntryId(reader.array()?)) } else { None };
+        let backlink = if reader.option()? {
+            Some(EntryId(reader.array()?))
+        } else {
+            None
+        };
+        let skiplink = if reader.option()? {
+            Some(EntryId(reader.array()?))
+        } else {
+            None
+        };
         let hlc = reader.varint()?;
         let deps = read_deps(&mut reader)?;
         let payload_hash = reader.array()?;
         let payload_len = reader.length(PAYLOAD_MAX)? as u32;
-        let certificate = if reader.option()? { Some(reader.bytes(CERTIFICATE_MAX)?.to_vec()) } else { None };
+        let certificate = if reader.option()? {
+            Some(reader.bytes(CERTIFICATE_MAX)?.to_vec())
+        } else {
+            None
+        };
         reader.end()?;
         let genesis = topic == TopicId::ZERO;
         let wrong = backlink.is_some() != (seq > 0)
@@ -155,7 +174,18 @@ impl Header {
             return Err(Refusal::BadHeader);
         }
         let deps = deps.chunks_exact(32).map(entry_id).collect();
-        Ok(Self { author, topic, seq, backlink, skiplink, hlc, deps, payload_hash, payload_len, certificate })
+        Ok(Self {
+            author,
+            topic,
+            seq,
+            backlink,
+            skiplink,
+            hlc,
+            deps,
+            payload_hash,
+            payload_len,
+            certificate,
+        })
     }
 
     /// The id: a hash of the encoding.
@@ -165,12 +195,19 @@ impl Header {
 
     /// The topic to which it belongs: its own id for a genesis.
     pub fn topic_id(&self) -> TopicId {
-        if self.is_genesis() { TopicId(self.id().0) } else { self.topic }
+        if self.is_genesis() {
+            TopicId(self.id().0)
+        } else {
+            self.topic
+        }
     }
 
     /// The feed to which it belongs.
     pub fn feed(&self) -> FeedKey {
-        FeedKey { author: self.author, topic: self.topic_id() }
+        FeedKey {
+            author: self.author,
+            topic: self.topic_id(),
+        }
     }
 
     /// The id that it commits to at a seq: its own, or that of a link there.
@@ -221,8 +258,15 @@ mod tests {
     fn headers() -> impl Strategy<Value = Header> {
         let deps = proptest::collection::btree_set(any::<[u8; 32]>(), 0..16);
         let rest = proptest::collection::vec(any::<u8>(), 0..500);
-        (any::<[[u8; 32]; 5]>(), 0u64..200, any::<u64>(), deps, 0u32..65_536, rest).prop_map(
-            |(ids, seq, hlc, deps, payload_len, certificate)| Header {
+        (
+            any::<[[u8; 32]; 5]>(),
+            0u64..200,
+            any::<u64>(),
+            deps,
+            0u32..65_536,
+            rest,
+        )
+            .prop_map(|(ids, seq, hlc, deps, payload_len, certificate)| Header {
                 author: DeviceId(ids[0]),
                 topic: TopicId(ids[1]),
                 seq,
@@ -233,8 +277,7 @@ mod tests {
                 payload_hash: ids[4],
                 payload_len,
                 certificate: (seq == 0).then_some(certificate),
-            },
-        )
+            })
     }
 
     proptest! {

@@ -52,7 +52,13 @@ fn split_part<'a>(reader: &mut Reader<'a>) -> Result<Payload<'a>, Refusal> {
         room -= proof.len();
         evidence.push(proof);
     }
-    Ok(Payload { part: reader.since(start), kind, body, evidence, erasable: None })
+    Ok(Payload {
+        part: reader.since(start),
+        kind,
+        body,
+        evidence,
+        erasable: None,
+    })
 }
 
 impl<'a> Payload<'a> {
@@ -68,7 +74,12 @@ impl<'a> Payload<'a> {
             let start = reader.position();
             let (salt, expires_ms) = (reader.array()?, reader.varint()?);
             let data = reader.bytes(PAYLOAD_MAX)?;
-            payload.erasable = Some(Erasable { salt, expires_ms, data, encoded: reader.since(start) });
+            payload.erasable = Some(Erasable {
+                salt,
+                expires_ms,
+                data,
+                encoded: reader.since(start),
+            });
         }
         reader.end()?;
         Ok(payload)
@@ -85,7 +96,9 @@ impl<'a> Payload<'a> {
     /// Looks into the fields: the kind's grammar and the CBOR of the body. Evidence is
     /// checked apart; the erasable data never, since another node may have dropped it.
     pub fn check(&self) -> Result<Event<'a>, Refusal> {
-        let kind = std::str::from_utf8(self.kind).ok().filter(|kind| kind_is_right(kind));
+        let kind = std::str::from_utf8(self.kind)
+            .ok()
+            .filter(|kind| kind_is_right(kind));
         let kind = kind.ok_or(Refusal::BadPayload)?;
         let body = Value::decode_map(self.body).map_err(|_| Refusal::BadPayload)?;
         Ok(Event { kind, body })
@@ -106,8 +119,16 @@ pub struct Event<'a> {
 pub fn payload_hash(bytes: &[u8]) -> [u8; 32] {
     match Payload::split(bytes) {
         Err(_) => Context::Body.hash(bytes),
-        Ok(Payload { part, erasable: None, .. }) => Context::Body.hash(part),
-        Ok(Payload { part, erasable: Some(erasable), .. }) => erased_payload_hash(part, &erasable.hash()),
+        Ok(Payload {
+            part,
+            erasable: None,
+            ..
+        }) => Context::Body.hash(part),
+        Ok(Payload {
+            part,
+            erasable: Some(erasable),
+            ..
+        }) => erased_payload_hash(part, &erasable.hash()),
     }
 }
 
@@ -144,7 +165,12 @@ pub struct PayloadBuilder {
 impl PayloadBuilder {
     /// A payload of only kind and body.
     pub fn new(kind: &str, body: Value) -> Self {
-        Self { kind: kind.to_owned(), body, evidence: Vec::new(), erasable: None }
+        Self {
+            kind: kind.to_owned(),
+            body,
+            evidence: Vec::new(),
+            erasable: None,
+        }
     }
 
     /// Encodes the part that is never erased.
@@ -185,12 +211,22 @@ mod tests {
     #[test]
     fn erasing_keeps_the_hash() {
         let mut builder = PayloadBuilder::new("order.request", Value::map([("n", Value::Int(3))]));
-        builder.erasable = Some(([9; 16], 0, Value::map([("street", Value::Text("Bulevardi 7".into()))])));
+        builder.erasable = Some((
+            [9; 16],
+            0,
+            Value::map([("street", Value::Text("Bulevardi 7".into()))]),
+        ));
         let bytes = builder.encode().unwrap();
         let payload = Payload::split(&bytes).unwrap();
         let erasable = payload.erasable.unwrap();
-        assert_eq!(payload_hash(&bytes), erased_payload_hash(payload.part, &erasable.hash()));
-        assert_eq!(Payload::split_erased(payload.part).unwrap().kind, b"order.request");
+        assert_eq!(
+            payload_hash(&bytes),
+            erased_payload_hash(payload.part, &erasable.hash())
+        );
+        assert_eq!(
+            Payload::split_erased(payload.part).unwrap().kind,
+            b"order.request"
+        );
     }
 
     #[test]
@@ -198,7 +234,16 @@ mod tests {
         for good in ["a.b", "order.request", "x.y.z-1_2"] {
             assert!(kind_is_right(good), "{good}");
         }
-        for bad in ["", "order", "order.", ".a", "Order.x", "a..b", "a.1", &format!("a.{}", "b".repeat(64))] {
+        for bad in [
+            "",
+            "order",
+            "order.",
+            ".a",
+            "Order.x",
+            "a..b",
+            "a.1",
+            &format!("a.{}", "b".repeat(64)),
+        ] {
             assert!(!kind_is_right(bad), "{bad}");
         }
     }

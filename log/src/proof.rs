@@ -58,7 +58,10 @@ pub(crate) fn check_path(path: &[Header]) -> Result<Vec<EntryId>, Refusal> {
     let feed = path.first().ok_or(Refusal::BadProof)?.feed();
     for (index, header) in path.iter().enumerate().skip(1) {
         let above = &path[index - 1];
-        if header.feed() != feed || header.seq >= above.seq || above.commits_to(header.seq) != Some(ids[index]) {
+        if header.feed() != feed
+            || header.seq >= above.seq
+            || above.commits_to(header.seq) != Some(ids[index])
+        {
             return Err(Refusal::BadProof);
         }
     }
@@ -75,7 +78,8 @@ pub(crate) fn read_path(reader: &mut Reader<'_>) -> Result<Vec<Header>, Refusal>
 
 pub(crate) fn write_path(out: &mut Vec<u8>, path: &[Header]) {
     out.put_varint(path.len() as u64);
-    path.iter().for_each(|header| out.put_bytes(&header.encode()));
+    path.iter()
+        .for_each(|header| out.put_bytes(&header.encode()));
 }
 
 impl Proof {
@@ -91,7 +95,10 @@ impl Proof {
                 out.put_varint(1);
                 out.put_bytes(bytes);
             }
-            ProofPayload::Erased { part, erasable_hash } => {
+            ProofPayload::Erased {
+                part,
+                erasable_hash,
+            } => {
                 out.put_varint(2);
                 out.put_bytes(part);
                 out.extend_from_slice(erasable_hash);
@@ -100,8 +107,12 @@ impl Proof {
         out
     }
 
-    /// Decodes; [`Proof::verify`] says whether it proves anything.
+    /// Decodes; [`Proof::verify`] says whether it proves anything. Every fault is `bad_proof`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(bytes).map_err(|_| Refusal::BadProof)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > PROOF_MAX {
             return Err(Refusal::TooLarge);
         }
@@ -119,7 +130,12 @@ impl Proof {
             _ => return Err(Refusal::NotCanonical),
         };
         reader.end()?;
-        Ok(Self { certificate, path, signature, payload })
+        Ok(Self {
+            certificate,
+            path,
+            signature,
+            payload,
+        })
     }
 
     /// Checks links, certificate, signature and payload, from these bytes alone.
@@ -137,7 +153,10 @@ impl Proof {
                 return Err(Refusal::PayloadMismatch);
             }
             ProofPayload::Whole(bytes) => Some(payload_hash(bytes)),
-            ProofPayload::Erased { part, erasable_hash } => {
+            ProofPayload::Erased {
+                part,
+                erasable_hash,
+            } => {
                 Payload::split_erased(part).map_err(|_| Refusal::PayloadMismatch)?;
                 Some(erased_payload_hash(part, erasable_hash))
             }
@@ -145,6 +164,10 @@ impl Proof {
         if hash.is_some_and(|hash| hash != header.payload_hash) {
             return Err(Refusal::PayloadMismatch);
         }
-        Ok(Proven { id: *id, header: header.clone(), certified })
+        Ok(Proven {
+            id: *id,
+            header: header.clone(),
+            certified,
+        })
     }
 }

@@ -136,7 +136,9 @@ impl Refusal {
             Self::TooLarge => "a length is above its limit",
             Self::BadCbor => "the body is not deterministic CBOR",
             Self::BadKey => "the public key is not admitted",
-            Self::BadSignature => "the signature does not match: these bytes are not what was signed",
+            Self::BadSignature => {
+                "the signature does not match: these bytes are not what was signed"
+            }
             Self::BadAcceptance => "the key never agreed to belong to this entity",
             Self::BadStatement => "the identity statement breaks its rules",
             Self::BadCertificate => "the certificate is not right for this device",

@@ -59,7 +59,11 @@ impl<'a> PayloadForm<'a> {
     fn hash(&self) -> [u8; 32] {
         match self {
             Self::Whole(bytes) => payload_hash(bytes),
-            Self::Erased { part, erasable_hash, .. } => erased_payload_hash(part, erasable_hash),
+            Self::Erased {
+                part,
+                erasable_hash,
+                ..
+            } => erased_payload_hash(part, erasable_hash),
         }
     }
 }
@@ -134,9 +138,20 @@ impl<'a> RunView<'a> {
         }
         let (mut entries, mut header) = (Vec::new(), Vec::with_capacity(512));
         for seq in first_seq..first_seq + count as u64 {
-            let entry_topic = if genesis && seq == 0 { TopicId::ZERO } else { topic };
-            let entry =
-                read_entry(&mut reader, &mut header, &author, &entry_topic, seq, backlink, certificate)?;
+            let entry_topic = if genesis && seq == 0 {
+                TopicId::ZERO
+            } else {
+                topic
+            };
+            let entry = read_entry(
+                &mut reader,
+                &mut header,
+                &author,
+                &entry_topic,
+                seq,
+                backlink,
+                certificate,
+            )?;
             if genesis && seq == 0 {
                 if !entry.deps.is_empty() {
                     return Err(Refusal::BadHeader);
@@ -146,9 +161,20 @@ impl<'a> RunView<'a> {
             backlink = Some(entry.id);
             entries.push(entry);
         }
-        let signature = if reader.option()? { Some(reader.array()?) } else { None };
+        let signature = if reader.option()? {
+            Some(reader.array()?)
+        } else {
+            None
+        };
         reader.end()?;
-        Ok(Self { feed: FeedKey { author, topic }, genesis, certificate, entries, signature, bytes })
+        Ok(Self {
+            feed: FeedKey { author, topic },
+            genesis,
+            certificate,
+            entries,
+            signature,
+            bytes,
+        })
     }
 
     /// Its first entry.
@@ -170,7 +196,11 @@ impl<'a> RunView<'a> {
     /// The header of one of its entries.
     pub fn header(&self, index: usize) -> Header {
         let entry = &self.entries[index];
-        let topic = if self.genesis && entry.seq == 0 { TopicId::ZERO } else { self.feed.topic };
+        let topic = if self.genesis && entry.seq == 0 {
+            TopicId::ZERO
+        } else {
+            self.feed.topic
+        };
         Header {
             author: self.feed.author,
             topic,
@@ -181,7 +211,10 @@ impl<'a> RunView<'a> {
             deps: entry.deps().collect(),
             payload_hash: entry.payload_hash,
             payload_len: entry.payload.payload_len(),
-            certificate: self.certificate.filter(|_| entry.seq == 0).map(<[u8]>::to_vec),
+            certificate: self
+                .certificate
+                .filter(|_| entry.seq == 0)
+                .map(<[u8]>::to_vec),
         }
     }
 }
@@ -209,7 +242,11 @@ fn read_entry<'a>(
             let len = reader.length(PAYLOAD_MAX)? as u32;
             let part = reader.bytes(PAYLOAD_MAX)?;
             Payload::split_erased(part).map_err(|_| Refusal::BadRun)?;
-            PayloadForm::Erased { len, part, erasable_hash: reader.array()? }
+            PayloadForm::Erased {
+                len,
+                part,
+                erasable_hash: reader.array()?,
+            }
         }
         _ => return Err(Refusal::NotCanonical),
     };
@@ -229,7 +266,16 @@ fn read_entry<'a>(
     };
     fields.encode(header);
     let id = EntryId(Context::Entry.hash(header));
-    Ok(EntryView { id, seq, backlink, skiplink, hlc, deps, payload, payload_hash })
+    Ok(EntryView {
+        id,
+        seq,
+        backlink,
+        skiplink,
+        hlc,
+        deps,
+        payload,
+        payload_hash,
+    })
 }
 
 /// Writes a run entry by entry.
@@ -247,7 +293,12 @@ impl RunWriter {
         let mut front = [&author.0[..], &topic.0[..]].concat();
         front.put_varint(0);
         front.put_bytes(certificate);
-        Self { front, entries: Vec::new(), count: 0, next_seq: 0 }
+        Self {
+            front,
+            entries: Vec::new(),
+            count: 0,
+            next_seq: 0,
+        }
     }
 
     /// A run that goes on after an entry.
@@ -255,7 +306,12 @@ impl RunWriter {
         let mut front = [&feed.author.0[..], &feed.topic.0[..]].concat();
         front.put_varint(seq);
         front.extend_from_slice(&backlink.0);
-        Self { front, entries: Vec::new(), count: 0, next_seq: seq }
+        Self {
+            front,
+            entries: Vec::new(),
+            count: 0,
+            next_seq: seq,
+        }
     }
 
     /// A run that begins as another one does.
@@ -263,8 +319,16 @@ impl RunWriter {
         match run.first().backlink {
             Some(backlink) => Self::after(&run.feed, run.first().seq, &backlink),
             None => {
-                let topic = if run.genesis { TopicId::ZERO } else { run.feed.topic };
-                Self::first(&run.feed.author, &topic, run.certificate.unwrap_or_default())
+                let topic = if run.genesis {
+                    TopicId::ZERO
+                } else {
+                    run.feed.topic
+                };
+                Self::first(
+                    &run.feed.author,
+                    &topic,
+                    run.certificate.unwrap_or_default(),
+                )
             }
         }
     }
@@ -287,10 +351,23 @@ impl RunWriter {
     }
 
     /// Adds the next entry.
-    pub fn push(&mut self, skiplink: Option<&EntryId>, hlc: u64, deps: &[u8], payload: &PayloadForm<'_>) {
-        debug_assert_eq!(skiplink.is_some(), skiplink::target(self.next_seq).is_some());
+    pub fn push(
+        &mut self,
+        skiplink: Option<&EntryId>,
+        hlc: u64,
+        deps: &[u8],
+        payload: &PayloadForm<'_>,
+    ) {
+        debug_assert_eq!(
+            skiplink.is_some(),
+            skiplink::target(self.next_seq).is_some()
+        );
         let out = &mut self.entries;
-        out.push(if payload.is_erased() { FORM_ERASED } else { FORM_WHOLE });
+        out.push(if payload.is_erased() {
+            FORM_ERASED
+        } else {
+            FORM_WHOLE
+        });
         if let Some(skiplink) = skiplink {
             out.extend_from_slice(&skiplink.0);
         }
@@ -299,7 +376,11 @@ impl RunWriter {
         out.extend_from_slice(deps);
         match payload {
             PayloadForm::Whole(bytes) => out.put_bytes(bytes),
-            PayloadForm::Erased { len, part, erasable_hash } => {
+            PayloadForm::Erased {
+                len,
+                part,
+                erasable_hash,
+            } => {
                 out.put_varint(u64::from(*len));
                 out.put_bytes(part);
                 out.extend_from_slice(erasable_hash);
@@ -311,13 +392,23 @@ impl RunWriter {
 
     /// Adds an entry of another run.
     pub fn push_view(&mut self, entry: &EntryView<'_>) {
-        self.push(entry.skiplink.as_ref(), entry.hlc, entry.deps, &entry.payload);
+        self.push(
+            entry.skiplink.as_ref(),
+            entry.hlc,
+            entry.deps,
+            &entry.payload,
+        );
     }
 
     /// Adds an entry of another run without its erasable part.
     pub fn push_erased(&mut self, entry: &EntryView<'_>) {
         let erased = erase(&entry.payload);
-        self.push(entry.skiplink.as_ref(), entry.hlc, entry.deps, &erased.unwrap_or(entry.payload));
+        self.push(
+            entry.skiplink.as_ref(),
+            entry.hlc,
+            entry.deps,
+            &erased.unwrap_or(entry.payload),
+        );
     }
 
     /// The bytes of the run.
@@ -331,8 +422,14 @@ impl RunWriter {
 
 /// The form of a payload without its erasable part; `None` where it has none to drop.
 pub fn erase<'a>(payload: &PayloadForm<'a>) -> Option<PayloadForm<'a>> {
-    let PayloadForm::Whole(bytes) = payload else { return None };
+    let PayloadForm::Whole(bytes) = payload else {
+        return None;
+    };
     let split = Payload::split(bytes).ok()?;
     let erasable_hash = split.erasable?.hash();
-    Some(PayloadForm::Erased { len: bytes.len() as u32, part: split.part, erasable_hash })
+    Some(PayloadForm::Erased {
+        len: bytes.len() as u32,
+        part: split.part,
+        erasable_hash,
+    })
 }

@@ -60,7 +60,15 @@ mod tests {
     #[test]
     fn first_targets() {
         // by hand from the definition: 4 → 1, 8 → 4, 12 → 8, 13 → 4, 40 → 13
-        let expected = [(3, Some(0)), (4, None), (7, Some(3)), (11, Some(7)), (12, Some(3)), (13, None), (39, Some(12))];
+        let expected = [
+            (3, Some(0)),
+            (4, None),
+            (7, Some(3)),
+            (11, Some(7)),
+            (12, Some(3)),
+            (13, None),
+            (39, Some(12)),
+        ];
         for (seq, to) in expected {
             assert_eq!(target(seq), to, "seq {seq}");
         }
@@ -70,7 +78,11 @@ mod tests {
     fn paths_are_short_and_links_never_cross() {
         for head in [1_000u64, 99_999, 1 << 33] {
             for goal in [0, 1, 7, 500, head / 2, head - 1, head] {
-                assert!(path(head, goal).len() <= 64, "{head} → {goal}: {}", path(head, goal).len());
+                assert!(
+                    path(head, goal).len() <= 64,
+                    "{head} → {goal}: {}",
+                    path(head, goal).len()
+                );
             }
         }
         // anti-monotone: a later entry never links below the target of an earlier one between

@@ -118,7 +118,11 @@ impl<'a> Reader<'a> {
 
     /// The end: refuses bytes that are left over.
     pub fn end(self) -> Result<(), Refusal> {
-        if self.is_empty() { Ok(()) } else { Err(Refusal::NotCanonical) }
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::NotCanonical)
+        }
     }
 }
 
@@ -188,9 +192,18 @@ mod tests {
 
     #[test]
     fn longer_forms_are_refused() {
-        assert_eq!(Reader::new(&[0x80, 0x00]).varint(), Err(Refusal::NotCanonical));
-        assert_eq!(Reader::new(&[0xff; 10]).varint(), Err(Refusal::NotCanonical));
+        assert_eq!(
+            Reader::new(&[0x80, 0x00]).varint(),
+            Err(Refusal::NotCanonical)
+        );
+        assert_eq!(
+            Reader::new(&[0xff; 10]).varint(),
+            Err(Refusal::NotCanonical)
+        );
         assert_eq!(Reader::new(&[0x80]).varint(), Err(Refusal::Truncated));
-        assert_eq!(Reader::new(&[0xff, 0xff, 0x7f]).bytes(8), Err(Refusal::TooLarge));
+        assert_eq!(
+            Reader::new(&[0xff, 0xff, 0x7f]).bytes(8),
+            Err(Refusal::TooLarge)
+        );
     }
 }

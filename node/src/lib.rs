@@ -1,1 +1,16 @@
-//! Composition.
+//! A node on one machine: composition of the crates, and the command line.
+
+pub mod carrying;
+pub mod clock;
+pub mod decoder;
+pub mod devices;
+pub mod entries;
+pub mod entropy;
+pub mod failure;
+pub mod home;
+pub mod json;
+pub mod ledger;
+pub mod node;
+pub mod pipeline;
+pub mod upkeep;
+pub mod writing;

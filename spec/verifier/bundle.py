@@ -14,10 +14,11 @@ END, RUN, FORK_PROOF, STATEMENT, REDUCER, NOTE = range(6)
 
 
 def read_frame(data):
-    """[(offset, kind, record bytes)] of a whole file, else bad_bundle."""
+    """([(offset, kind, record bytes)], None), or with the offset from which on
+    the frame is wrong: the records before it are looked at all the same."""
     if data[:8] != MAGIC:
-        raise Refused("bad_bundle", "magic")
-    records, r = [], Reader(data, 8)
+        return [], 0
+    records, r, offset = [], Reader(data, 8), 8
     try:
         while True:
             offset = r.pos
@@ -30,9 +31,9 @@ def read_frame(data):
         if r.take(32) != H("bundle", data[:offset]):
             raise Refused("bad_bundle", "end hash")
         r.done()
-    except Refused as fault:
-        raise Refused("bad_bundle", str(fault)) from None
-    return records
+    except Refused:
+        return records, offset
+    return records, None
 
 
 class Problem:
@@ -49,11 +50,9 @@ class Verified:
 
     def __init__(self, data):
         self.problems, self.topics, self.statements = {}, [], []
-        try:
-            records = read_frame(data)
-        except Refused as fault:
-            self._report(0, fault.code)
-            records = []
+        records, wrong_at = read_frame(data)
+        if wrong_at is not None:
+            self._report(wrong_at, "bad_bundle")
         self._verify(records)
 
     @property

@@ -202,7 +202,10 @@ def decode_run(raw):
     else:
         backlink = r.take(32)
     run.headers, run.payloads = [], []
-    for _ in range(r.count(MAX_RUN_ENTRIES, 1)):
+    count = r.count(MAX_RUN_ENTRIES)
+    if not count or seq + count > 1 << 64 or (seq and topic == ZERO):
+        raise Refused("bad_run")
+    for _ in range(count):
         form = r.u8()
         if form > 1:
             raise Refused("not_canonical", "form")
@@ -225,8 +228,6 @@ def decode_run(raw):
         if topic == ZERO:
             topic = h.id
         seq, backlink, certificate = seq + 1, h.id, None
-        if seq >> 64:
-            raise Refused("not_canonical", "seq of more than 64 bits")
     run.topic = topic
     run.signature = r.option(64)
     r.done()

@@ -8,6 +8,7 @@ from .identity import check_certificate
 
 MAX_PROOF = 16384
 MAX_PATH = 64
+MAX_FORK_PROOF = 262144
 
 
 def _read_path(r):
@@ -95,6 +96,8 @@ def _commitment(path, seq):
 def check_fork_proof(raw):
     proof = ForkProof()
     try:
+        if len(raw) > MAX_FORK_PROOF:
+            raise Refused("too_large")
         r = Reader(raw)
         proof.seq = r.varint()
         sides = [(_read_path(r), r.take(64)) for _ in range(2)]

@@ -34,7 +34,9 @@ impl Certificate {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.put_varint(self.rotations.len() as u64);
-        self.rotations.iter().for_each(|rotation| out.put_bytes(&rotation.encode()));
+        self.rotations
+            .iter()
+            .for_each(|rotation| out.put_bytes(&rotation.encode()));
         out.put_bytes(&self.certify.encode());
         out
     }
@@ -61,21 +63,37 @@ impl Certificate {
 
     /// Decodes and checks in one step; every fault is `bad_certificate`.
     pub fn verify_bytes(bytes: &[u8], device: &DeviceId) -> Result<Certified, Refusal> {
-        Self::decode(bytes).map_err(|_| Refusal::BadCertificate)?.verify(device)
+        Self::decode(bytes)
+            .map_err(|_| Refusal::BadCertificate)?
+            .verify(device)
     }
 
     fn check(&self, device: &DeviceId) -> Result<Certified, Refusal> {
         let entity = self.certify.statement.entity;
         let (root, last) = follow_rotations(&entity, &self.rotations)?;
         self.certify.verify(&root)?;
-        let Action::Certify { device: named, name, .. } = &self.certify.statement.action else {
+        let Action::Certify {
+            device: named,
+            name,
+            ..
+        } = &self.certify.statement.action
+        else {
             return Err(Refusal::BadCertificate);
         };
         if named != device || last.is_some_and(|last| self.certify.statement.number <= last) {
             return Err(Refusal::BadCertificate);
         }
-        let rotations = self.rotations.iter().map(|rotation| rotation.statement.hash()).collect();
-        Ok(Certified { entity, device: *device, name: name.clone(), rotations })
+        let rotations = self
+            .rotations
+            .iter()
+            .map(|rotation| rotation.statement.hash())
+            .collect();
+        Ok(Certified {
+            entity,
+            device: *device,
+            name: name.clone(),
+            rotations,
+        })
     }
 }
 

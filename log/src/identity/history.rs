@@ -31,7 +31,11 @@ const CONFLICTS_MAX: usize = 16;
 impl IdentityLog {
     /// An empty log.
     pub fn new(entity: EntityId) -> Self {
-        Self { entity, statements: BTreeMap::new(), conflicts: Vec::new() }
+        Self {
+            entity,
+            statements: BTreeMap::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     /// The entity.
@@ -62,11 +66,17 @@ impl IdentityLog {
             }
             signed.verify(&self.root_before(number))?;
             if self.conflicts.len() < CONFLICTS_MAX {
-                self.conflicts.push(StatementConflict { kept: kept.clone(), other: signed });
+                self.conflicts.push(StatementConflict {
+                    kept: kept.clone(),
+                    other: signed,
+                });
             }
             return Ok(());
         }
-        let last = self.statements.last_key_value().map(|(number, last)| (*number, last.statement.hash()));
+        let last = self
+            .statements
+            .last_key_value()
+            .map(|(number, last)| (*number, last.statement.hash()));
         let follows = match (last, signed.statement.prev) {
             (None, None) => number == 0,
             (Some((last, hash)), Some(prev)) if number == last + 1 => {
@@ -91,7 +101,11 @@ impl IdentityLog {
     }
 
     fn root_before(&self, number: u64) -> [u8; 32] {
-        match self.rotations_before(number).last().map(|signed| &signed.statement.action) {
+        match self
+            .rotations_before(number)
+            .last()
+            .map(|signed| &signed.statement.action)
+        {
             Some(Action::Rotate { next_root, .. }) => *next_root,
             _ => self.entity.0,
         }
@@ -109,7 +123,12 @@ impl IdentityLog {
 
     /// Signs the next statement and adds it. Error: `bad_statement` if the key is not
     /// the root as of now.
-    pub fn issue(&mut self, action: Action, now_ms: u64, root: &SecretKey) -> Result<SignedStatement, Refusal> {
+    pub fn issue(
+        &mut self,
+        action: Action,
+        now_ms: u64,
+        root: &SecretKey,
+    ) -> Result<SignedStatement, Refusal> {
         if root.public() != self.root() {
             return Err(Refusal::BadStatement);
         }
@@ -131,13 +150,22 @@ impl IdentityLog {
         let certify = self.statements.values().rev().find(
             |signed| matches!(&signed.statement.action, Action::Certify { device: named, .. } if named == device),
         )?;
-        let rotations = self.rotations_before(certify.statement.number).cloned().collect();
-        Some(Certificate { rotations, certify: certify.clone() })
+        let rotations = self
+            .rotations_before(certify.statement.number)
+            .cloned()
+            .collect();
+        Some(Certificate {
+            rotations,
+            certify: certify.clone(),
+        })
     }
 
     /// Whether the log has revoked a device.
     pub fn is_revoked(&self, device: &DeviceId) -> bool {
-        let mut actions = self.statements.values().map(|signed| &signed.statement.action);
+        let mut actions = self
+            .statements
+            .values()
+            .map(|signed| &signed.statement.action);
         actions.any(|action| matches!(action, Action::Revoke { device: named } if named == device))
     }
 }
@@ -158,7 +186,8 @@ mod tests {
     #[test]
     fn certificates_outlive_rotation_and_other_roots_are_refused() {
         let (root, next, device) = (1u8, 2u8, 3u8);
-        let [root, next, device] = [root, next, device].map(|seed| SecretKey::from_seed([seed; 32]));
+        let [root, next, device] =
+            [root, next, device].map(|seed| SecretKey::from_seed([seed; 32]));
         let mut log = IdentityLog::new(EntityId(root.public()));
         log.issue(certify(&log, &device), 10, &root).unwrap();
         let early = log.certificate(&DeviceId(device.public())).unwrap();
@@ -167,7 +196,10 @@ mod tests {
             acceptance: Statement::acceptance(&log.entity(), &next),
         };
         log.issue(rotate, 20, &root).unwrap();
-        assert_eq!(log.issue(certify(&log, &device), 30, &root), Err(Refusal::BadStatement));
+        assert_eq!(
+            log.issue(certify(&log, &device), 30, &root),
+            Err(Refusal::BadStatement)
+        );
         log.issue(certify(&log, &device), 30, &next).unwrap();
         let late = log.certificate(&DeviceId(device.public())).unwrap();
         assert_eq!((early.rotations.len(), late.rotations.len()), (0, 1));
@@ -175,11 +207,17 @@ mod tests {
             let bytes = certificate.encode();
             let certified = Certificate::verify_bytes(&bytes, &DeviceId(device.public())).unwrap();
             assert_eq!(certified.entity, EntityId(root.public()));
-            assert_eq!(Certificate::verify_bytes(&bytes, &DeviceId(next.public())), Err(Refusal::BadCertificate));
+            assert_eq!(
+                Certificate::verify_bytes(&bytes, &DeviceId(next.public())),
+                Err(Refusal::BadCertificate)
+            );
         }
         let mut cut = late;
         cut.rotations.clear();
-        assert_eq!(cut.verify(&DeviceId(device.public())), Err(Refusal::BadCertificate));
+        assert_eq!(
+            cut.verify(&DeviceId(device.public())),
+            Err(Refusal::BadCertificate)
+        );
     }
 
     #[test]

@@ -73,7 +73,11 @@ impl Statement {
         out.put_option(self.prev.as_ref().map(|hash| &hash[..]));
         out.put_varint(self.issued_ms);
         match &self.action {
-            Action::Certify { device, acceptance, name } => {
+            Action::Certify {
+                device,
+                acceptance,
+                name,
+            } => {
                 out.put_varint(0);
                 out.extend_from_slice(&device.0);
                 out.extend_from_slice(acceptance);
@@ -83,12 +87,21 @@ impl Statement {
                 out.put_varint(1);
                 out.extend_from_slice(&device.0);
             }
-            Action::Rotate { next_root, acceptance } => {
+            Action::Rotate {
+                next_root,
+                acceptance,
+            } => {
                 out.put_varint(2);
                 out.extend_from_slice(next_root);
                 out.extend_from_slice(acceptance);
             }
-            Action::Takeover { topic, old, last_seq, head, next } => {
+            Action::Takeover {
+                topic,
+                old,
+                last_seq,
+                head,
+                next,
+            } => {
                 out.put_varint(3);
                 out.extend_from_slice(&topic.0);
                 out.extend_from_slice(&old.0);
@@ -106,7 +119,11 @@ impl Statement {
         }
         let entity = EntityId(reader.array()?);
         let number = reader.varint()?;
-        let prev = if reader.option()? { Some(reader.array()?) } else { None };
+        let prev = if reader.option()? {
+            Some(reader.array()?)
+        } else {
+            None
+        };
         let issued_ms = reader.varint()?;
         let action = match reader.varint()? {
             0 => Action::Certify {
@@ -114,8 +131,13 @@ impl Statement {
                 acceptance: reader.array()?,
                 name: reader.text(NAME_MAX)?.to_owned(),
             },
-            1 => Action::Revoke { device: DeviceId(reader.array()?) },
-            2 => Action::Rotate { next_root: reader.array()?, acceptance: reader.array()? },
+            1 => Action::Revoke {
+                device: DeviceId(reader.array()?),
+            },
+            2 => Action::Rotate {
+                next_root: reader.array()?,
+                acceptance: reader.array()?,
+            },
             3 => Action::Takeover {
                 topic: TopicId(reader.array()?),
                 old: DeviceId(reader.array()?),
@@ -128,7 +150,13 @@ impl Statement {
         if prev.is_some() != (number > 0) {
             return Err(Refusal::BadStatement);
         }
-        Ok(Self { entity, number, prev, issued_ms, action })
+        Ok(Self {
+            entity,
+            number,
+            prev,
+            issued_ms,
+            action,
+        })
     }
 
     /// Hash over the encoding: what is signed, and what the next one links to.
@@ -139,7 +167,10 @@ impl Statement {
     /// Signs it with the root as of its number.
     pub fn sign(self, root: &SecretKey) -> SignedStatement {
         let signature = root.sign(&self.hash());
-        SignedStatement { statement: self, signature }
+        SignedStatement {
+            statement: self,
+            signature,
+        }
     }
 
     /// What a device or a next root signs to agree that it belongs to the entity.
@@ -169,8 +200,12 @@ impl SignedStatement {
         out
     }
 
-    /// Decodes; signatures are checked apart.
+    /// Decodes; signatures are checked apart. Every fault is `bad_statement`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(bytes).map_err(|_| Refusal::BadStatement)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > STATEMENT_MAX {
             return Err(Refusal::TooLarge);
         }
@@ -178,7 +213,10 @@ impl SignedStatement {
         let statement = Statement::read(&mut reader)?;
         let signature = reader.array()?;
         reader.end()?;
-        Ok(Self { statement, signature })
+        Ok(Self {
+            statement,
+            signature,
+        })
     }
 
     /// Checks the root's signature, and the acceptance where the action has one.
@@ -186,11 +224,18 @@ impl SignedStatement {
         admit(root)?;
         verify(root, &self.statement.hash(), &self.signature)?;
         let accepted = match &self.statement.action {
-            Action::Certify { device, acceptance, .. } => Some((&device.0, acceptance)),
-            Action::Rotate { next_root, acceptance } => Some((next_root, acceptance)),
+            Action::Certify {
+                device, acceptance, ..
+            } => Some((&device.0, acceptance)),
+            Action::Rotate {
+                next_root,
+                acceptance,
+            } => Some((next_root, acceptance)),
             Action::Revoke { .. } | Action::Takeover { .. } => None,
         };
-        let Some((key, acceptance)) = accepted else { return Ok(()) };
+        let Some((key, acceptance)) = accepted else {
+            return Ok(());
+        };
         admit(key)?;
         let hash = acceptance_hash(&self.statement.entity, key);
         verify(key, &hash, acceptance).map_err(|_| Refusal::BadAcceptance)

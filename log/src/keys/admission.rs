@@ -16,7 +16,9 @@ const REMEMBERED_MAX: usize = 1 << 20;
 
 /// Refuses a key that is not the canonical encoding of a point of prime order.
 pub fn admit(key: &[u8; 32]) -> Result<(), Refusal> {
-    let point = CompressedEdwardsY(*key).decompress().ok_or(Refusal::BadKey)?;
+    let point = CompressedEdwardsY(*key)
+        .decompress()
+        .ok_or(Refusal::BadKey)?;
     // decompression takes y modulo p and a sign for x = 0; only the canonical form comes back equal
     let canonical = point.compress().to_bytes() == *key;
     if canonical && !point.is_identity() && point.is_torsion_free() {

@@ -44,7 +44,11 @@ impl SecretKey {
 
     /// The text of a key file that holds this key.
     pub fn to_file(&self) -> String {
-        format!("{HEADING}\npublic {}\nsecret {}\n", hex(&self.public()), hex(self.0.as_bytes()))
+        format!(
+            "{HEADING}\npublic {}\nsecret {}\n",
+            hex(&self.public()),
+            hex(self.0.as_bytes())
+        )
     }
 
     /// Reads the text of a key file.
@@ -55,13 +59,22 @@ impl SecretKey {
             return Err(KeyFileError::NotAKey(heading.chars().take(40).collect()));
         }
         let mut field = |name: &'static str| -> Result<[u8; 32], KeyFileError> {
-            let value = lines.next().and_then(|line| line.strip_prefix(name)).map(str::trim);
-            let bytes = value.and_then(unhex).and_then(|bytes| bytes.try_into().ok());
+            let value = lines
+                .next()
+                .and_then(|line| line.strip_prefix(name))
+                .map(str::trim);
+            let bytes = value
+                .and_then(unhex)
+                .and_then(|bytes| bytes.try_into().ok());
             bytes.ok_or(KeyFileError::BadLine(name))
         };
         let public = field("public")?;
         let key = Self::from_seed(field("secret")?);
-        if key.public() == public { Ok(key) } else { Err(KeyFileError::Mismatch) }
+        if key.public() == public {
+            Ok(key)
+        } else {
+            Err(KeyFileError::Mismatch)
+        }
     }
 }
 
@@ -81,10 +94,19 @@ mod tests {
         let key = SecretKey::from_seed([7; 32]);
         let text = key.to_file();
         assert_eq!(SecretKey::from_file(&text).unwrap().public(), key.public());
-        assert!(matches!(SecretKey::from_file("hello"), Err(KeyFileError::NotAKey(_))));
+        assert!(matches!(
+            SecretKey::from_file("hello"),
+            Err(KeyFileError::NotAKey(_))
+        ));
         let cut = &text[..text.len() - 9];
-        assert_eq!(SecretKey::from_file(cut).unwrap_err(), KeyFileError::BadLine("secret"));
+        assert_eq!(
+            SecretKey::from_file(cut).unwrap_err(),
+            KeyFileError::BadLine("secret")
+        );
         let other = text.replace(&hex(&[7; 32]), &hex(&[8; 32]));
-        assert_eq!(SecretKey::from_file(&other).unwrap_err(), KeyFileError::Mismatch);
+        assert_eq!(
+            SecretKey::from_file(&other).unwrap_err(),
+            KeyFileError::Mismatch
+        );
     }
 }

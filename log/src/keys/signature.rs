@@ -17,7 +17,8 @@ const BATCH_MAX: usize = 1024;
 /// Checks one signature by ZIP-215. Key admission is asked apart.
 pub fn verify(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), Refusal> {
     let key = VerificationKey::try_from(*key).map_err(|_| Refusal::BadSignature)?;
-    key.verify(&ZebraSignature::from_bytes(signature), message).map_err(|_| Refusal::BadSignature)
+    key.verify(&ZebraSignature::from_bytes(signature), message)
+        .map_err(|_| Refusal::BadSignature)
 }
 
 /// Signatures that are checked together, at about half the price.
@@ -31,7 +32,11 @@ impl Batch {
     /// Adds a signature; its index in the outcome is the number of those before.
     pub fn push(&mut self, key: &[u8; 32], message: &[u8; 32], signature: &Signature) {
         self.seed.update(key).update(message).update(signature);
-        let parts = (VerificationKeyBytes::from(*key), ZebraSignature::from_bytes(signature), message);
+        let parts = (
+            VerificationKeyBytes::from(*key),
+            ZebraSignature::from_bytes(signature),
+            message,
+        );
         self.items.push(Item::from(parts));
     }
 
@@ -54,11 +59,17 @@ impl Batch {
             if chunk.len() > 1 {
                 let mut verifier = Verifier::new();
                 chunk.iter().for_each(|item| verifier.queue(item.clone()));
-                if verifier.verify(Coefficients::new(seed.as_bytes(), start)).is_ok() {
+                if verifier
+                    .verify(Coefficients::new(seed.as_bytes(), start))
+                    .is_ok()
+                {
                     continue;
                 }
             }
-            let bad = chunk.iter().enumerate().filter(|(_, item)| (*item).clone().verify_single().is_err());
+            let bad = chunk
+                .iter()
+                .enumerate()
+                .filter(|(_, item)| (*item).clone().verify_single().is_err());
             failures.extend(bad.map(|(index, _)| start + index));
         }
         failures

@@ -60,7 +60,9 @@ pub(super) struct Chain {
 
 impl Chain {
     pub(super) fn state(&self) -> ChainState {
-        self.state.unwrap_or(ChainState::Open { sequencer: DeviceId::ZERO })
+        self.state.unwrap_or(ChainState::Open {
+            sequencer: DeviceId::ZERO,
+        })
     }
 
     pub(super) fn contains(&self, node: u32) -> bool {
@@ -74,7 +76,9 @@ impl Chain {
 
     /// Whether an entry begins a leg (after the first) by a takeover.
     pub(super) fn is_takeover_start(&self, node: u32) -> bool {
-        self.legs.windows(2).any(|pair| pair[1].start == node && pair[0].end.is_some())
+        self.legs
+            .windows(2)
+            .any(|pair| pair[1].start == node && pair[0].end.is_some())
     }
 
     /// Whether a device has, had or is to have a leg.
@@ -84,7 +88,13 @@ impl Chain {
 
     pub(super) fn legs(&self, graph: &Graph) -> Vec<(DeviceId, u64)> {
         let legs = self.legs.iter();
-        legs.map(|leg| (graph.feeds[leg.feed as usize].device, graph.nodes[leg.start as usize].seq)).collect()
+        legs.map(|leg| {
+            (
+                graph.feeds[leg.feed as usize].device,
+                graph.nodes[leg.start as usize].seq,
+            )
+        })
+        .collect()
     }
 
     /// Feeds that a takeover withdrew, with the last seq that counts, of the legs
@@ -92,11 +102,15 @@ impl Chain {
     pub(super) fn withdrawn_before(&self, index: usize) -> impl Iterator<Item = (u32, u64)> + '_ {
         let ends = self.legs.iter().enumerate().filter_map(|(number, leg)| {
             let end = leg.end.as_ref()?;
-            let ended_at = self.legs.get(number + 1).map_or(self.entries.len(), |next| next.first);
+            let ended_at = self
+                .legs
+                .get(number + 1)
+                .map_or(self.entries.len(), |next| next.first);
             let reached = self.entries.get(ended_at.checked_sub(1)?) == Some(&end.head);
             reached.then_some((ended_at, leg.feed, end.last_seq))
         });
-        ends.filter(move |(ended_at, ..)| *ended_at <= index).map(|(_, feed, last_seq)| (feed, last_seq))
+        ends.filter(move |(ended_at, ..)| *ended_at <= index)
+            .map(|(_, feed, last_seq)| (feed, last_seq))
     }
 
     /// Walks anew. Gives how many entries at the front of the chain are as before
@@ -104,16 +118,30 @@ impl Chain {
     pub(super) fn rebuild(&mut self, graph: &Graph, causal: bool, topic: &TopicId) -> usize {
         let old = std::mem::take(self);
         self.extend(graph, causal, topic);
-        let same = old.entries.iter().zip(&self.entries).take_while(|(a, b)| a == b).count();
+        let same = old
+            .entries
+            .iter()
+            .zip(&self.entries)
+            .take_while(|(a, b)| a == b)
+            .count();
         // a leg that changed where it ends has different consequences from its end on
-        let legs = old.legs.iter().zip(&self.legs).take_while(|(a, b)| a == b).count();
+        let legs = old
+            .legs
+            .iter()
+            .zip(&self.legs)
+            .take_while(|(a, b)| a == b)
+            .count();
         let next_leg = |chain: &Self| chain.legs.get(legs + 1).map_or(usize::MAX, |leg| leg.first);
         same.min(next_leg(&old)).min(next_leg(self))
     }
 
     /// Walks on from where it stopped.
     pub(super) fn extend(&mut self, graph: &Graph, causal: bool, topic: &TopicId) {
-        let walk = Walk { graph, causal, topic };
+        let walk = Walk {
+            graph,
+            causal,
+            topic,
+        };
         if self.legs.is_empty() {
             self.begin_leg(&walk, 0);
         }
@@ -123,7 +151,9 @@ impl Chain {
                 Step::Leg(start) => self.begin_leg(&walk, start),
                 Step::Stop(state) => {
                     self.awaited = match state {
-                        ChainState::Open { sequencer } | ChainState::Forked { sequencer, .. } => Some(sequencer),
+                        ChainState::Open { sequencer } | ChainState::Forked { sequencer, .. } => {
+                            Some(sequencer)
+                        }
                     };
                     self.state = Some(state);
                     return;
@@ -136,7 +166,12 @@ impl Chain {
         let feed = walk.graph.nodes[start as usize].feed;
         let end = walk.takeover_of(feed, start);
         self.devices.insert(walk.graph.feeds[feed as usize].device);
-        self.legs.push(Leg { feed, start, first: self.entries.len(), end });
+        self.legs.push(Leg {
+            feed,
+            start,
+            first: self.entries.len(),
+            end,
+        });
         self.push(start);
     }
 
@@ -162,7 +197,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn counts(&self, node: u32) -> bool {
         let at = &self.graph.nodes[node as usize];
-        !self.causal || self.graph.feeds[at.feed as usize].forked_at.is_none_or(|fork| at.seq < fork)
+        !self.causal
+            || self.graph.feeds[at.feed as usize]
+                .forked_at
+                .is_none_or(|fork| at.seq < fork)
     }
 
     fn step(&self, chain: &Chain) -> Step {
@@ -183,28 +221,52 @@ impl Walk<'_> {
         }
         if let Some(end) = leg.end.as_ref().filter(|end| end.head == at) {
             if end.conflict {
-                return Step::Stop(ChainState::Forked { sequencer: feed.device, seq: end.last_seq + 1 });
+                return Step::Stop(ChainState::Forked {
+                    sequencer: feed.device,
+                    seq: end.last_seq + 1,
+                });
             }
-            let starts: Vec<u32> = self.claims(leg.feed, leg.start, |statement| statement.hash == end.statement);
-            let next = starts.first().map_or(feed.device, |start| *graph.device(*start));
+            let starts: Vec<u32> = self.claims(leg.feed, leg.start, |statement| {
+                statement.hash == end.statement
+            });
+            let next = starts
+                .first()
+                .map_or(feed.device, |start| *graph.device(*start));
             return self.leg_from(graph.lowest(starts), &next);
         }
         let seq = graph.nodes[at as usize].seq;
         let start_seq = graph.nodes[leg.start as usize].seq;
         if let Some(end) = &leg.end {
             // exactly one of them is on the way to the head that the root named
-            let child = graph.children(at).find(|child| graph.backs_to(end.head, *child));
-            return child.map_or(Step::Stop(ChainState::Open { sequencer: feed.device }), Step::Entry);
+            let child = graph
+                .children(at)
+                .find(|child| graph.backs_to(end.head, *child));
+            return child.map_or(
+                Step::Stop(ChainState::Open {
+                    sequencer: feed.device,
+                }),
+                Step::Entry,
+            );
         }
-        let forked = feed.forked_at.filter(|fork| *fork > start_seq && *fork <= seq + 1);
+        let forked = feed
+            .forked_at
+            .filter(|fork| *fork > start_seq && *fork <= seq + 1);
         if let Some(seq) = forked {
-            return Step::Stop(ChainState::Forked { sequencer: feed.device, seq });
+            return Step::Stop(ChainState::Forked {
+                sequencer: feed.device,
+                seq,
+            });
         }
         let mut children = graph.children(at).filter(|child| self.counts(*child));
         match (children.next(), children.next()) {
-            (None, _) => Step::Stop(ChainState::Open { sequencer: feed.device }),
+            (None, _) => Step::Stop(ChainState::Open {
+                sequencer: feed.device,
+            }),
             (Some(child), None) => Step::Entry(child),
-            (Some(_), Some(_)) => Step::Stop(ChainState::Forked { sequencer: feed.device, seq: seq + 1 }),
+            (Some(_), Some(_)) => Step::Stop(ChainState::Forked {
+                sequencer: feed.device,
+                seq: seq + 1,
+            }),
         }
     }
 
@@ -213,8 +275,13 @@ impl Walk<'_> {
             [] => Step::Stop(ChainState::Open { sequencer: *next }),
             [start] => Step::Leg(start),
             _ => {
-                let seqs = starts.iter().map(|start| self.graph.nodes[*start as usize].seq);
-                Step::Stop(ChainState::Forked { sequencer: *next, seq: seqs.min().unwrap_or_default() })
+                let seqs = starts
+                    .iter()
+                    .map(|start| self.graph.nodes[*start as usize].seq);
+                Step::Stop(ChainState::Forked {
+                    sequencer: *next,
+                    seq: seqs.min().unwrap_or_default(),
+                })
             }
         }
     }
@@ -222,7 +289,9 @@ impl Walk<'_> {
     /// Entries with which the next sequencer may begin after a handover.
     fn handover_starts(&self, handover: u32, next: &DeviceId, head: Option<u32>) -> Vec<u32> {
         let graph = self.graph;
-        let Some(feed) = graph.feed_of(next) else { return Vec::new() };
+        let Some(feed) = graph.feed_of(next) else {
+            return Vec::new();
+        };
         let key = graph.key(handover);
         let mut starts: Vec<u32> = Vec::new();
         let mut nodes: Vec<u32> = graph.feeds[feed as usize].from(0).collect();
@@ -244,15 +313,37 @@ impl Walk<'_> {
     /// Entries that claim a leg by a takeover, of those whose statement passes.
     fn claims(&self, feed: u32, start: u32, pass: impl Fn(&RootStatement) -> bool) -> Vec<u32> {
         let claims = self.graph.takeovers.iter().copied();
-        claims.filter(|claim| self.counts(*claim) && self.claim_head(feed, start, *claim, &pass).is_some()).collect()
+        claims
+            .filter(|claim| {
+                self.counts(*claim) && self.claim_head(feed, start, *claim, &pass).is_some()
+            })
+            .collect()
     }
 
-    fn claim_head(&self, feed: u32, start: u32, claim: u32, pass: impl Fn(&RootStatement) -> bool) -> Option<u32> {
+    fn claim_head(
+        &self,
+        feed: u32,
+        start: u32,
+        claim: u32,
+        pass: impl Fn(&RootStatement) -> bool,
+    ) -> Option<u32> {
         let graph = self.graph;
-        let Some(PolicyEvent::Takeover { statement }) = graph.policy_event(claim) else { return None };
-        let Action::Takeover { topic, old, last_seq, head, .. } = &statement.action else { return None };
+        let Some(PolicyEvent::Takeover { statement }) = graph.policy_event(claim) else {
+            return None;
+        };
+        let Action::Takeover {
+            topic,
+            old,
+            last_seq,
+            head,
+            ..
+        } = &statement.action
+        else {
+            return None;
+        };
         let head = graph.find(head)?;
-        let named = topic == self.topic && *old == graph.feeds[feed as usize].device && pass(statement);
+        let named =
+            topic == self.topic && *old == graph.feeds[feed as usize].device && pass(statement);
         let entities = statement.entity == graph.certified(head).entity
             && statement.entity == graph.certified(claim).entity;
         let at = &graph.nodes[head as usize];
@@ -270,14 +361,28 @@ impl Walk<'_> {
     fn takeover_of(&self, feed: u32, start: u32) -> Option<End> {
         let claims = self.claims(feed, start, |_| true);
         let end = |claim: &u32| -> Option<(u64, End)> {
-            let Some(PolicyEvent::Takeover { statement }) = self.graph.policy_event(*claim) else { return None };
+            let Some(PolicyEvent::Takeover { statement }) = self.graph.policy_event(*claim) else {
+                return None;
+            };
             let head = self.claim_head(feed, start, *claim, |_| true)?;
             let last_seq = self.graph.nodes[head as usize].seq;
-            Some((statement.number, End { head, last_seq, statement: statement.hash, conflict: false }))
+            Some((
+                statement.number,
+                End {
+                    head,
+                    last_seq,
+                    statement: statement.hash,
+                    conflict: false,
+                },
+            ))
         };
         let ends: Vec<(u64, End)> = claims.iter().filter_map(end).collect();
         let highest = ends.iter().map(|(number, _)| *number).max()?;
-        let mut ends: Vec<End> = ends.into_iter().filter(|(number, _)| *number == highest).map(|(_, end)| end).collect();
+        let mut ends: Vec<End> = ends
+            .into_iter()
+            .filter(|(number, _)| *number == highest)
+            .map(|(_, end)| end)
+            .collect();
         ends.sort_by_key(|end| (end.last_seq, end.statement));
         let conflict = ends.iter().any(|end| end.statement != ends[0].statement);
         let first = ends.swap_remove(0);

@@ -15,7 +15,7 @@ pub enum Content {
     /// An event of the topic's app.
     App {
         /// Its kind.
-        kind: String,
+        kind: std::sync::Arc<str>,
     },
     /// An event of the kernel.
     Policy(Box<PolicyEvent>),
@@ -31,14 +31,24 @@ pub enum Content {
 impl Content {
     /// Looks into the payload of an entry. Checks its evidence too.
     pub fn of(payload: &PayloadForm<'_>, author: &DeviceId, is_genesis: bool) -> Self {
-        let Ok(split) = payload.split() else { return Self::BadPayload };
-        let Ok(event) = split.check() else { return Self::BadPayload };
-        let proves = |bytes: &&[u8]| Proof::decode(bytes).and_then(|proof| proof.verify()).is_ok();
+        let Ok(split) = payload.split() else {
+            return Self::BadPayload;
+        };
+        let Ok(event) = split.check() else {
+            return Self::BadPayload;
+        };
+        let proves = |bytes: &&[u8]| {
+            Proof::decode(bytes)
+                .and_then(|proof| proof.verify())
+                .is_ok()
+        };
         if !split.evidence.iter().all(proves) {
             return Self::BadEvidence;
         }
         if !event.kind.starts_with("topic.") {
-            return Self::App { kind: event.kind.to_owned() };
+            return Self::App {
+                kind: event.kind.into(),
+            };
         }
         if event.kind == GENESIS_KIND && !is_genesis {
             return Self::BadEvent { sequencers: true };

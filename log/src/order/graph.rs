@@ -1,6 +1,7 @@
 //! The entries of a topic as a graph: who builds on whom.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::hash::Context;
 use crate::identity::Certified;
@@ -25,17 +26,7 @@ pub(super) struct Node {
     /// Index into [`Graph::certificates`]: that of the first entry of its branch.
     pub certificate: u32,
     parents: (u32, u32),
-    pub content: Stored,
-}
-
-/// [`Content`] with the kind as a number.
-pub(super) enum Stored {
-    BadPayload,
-    BadEvidence,
-    App(u32),
-    Policy(Box<PolicyEvent>),
-    BadEvent { sequencers: bool },
-    UnknownKind,
+    pub content: Content,
 }
 
 /// What one device wrote: the first entry to arrive at each seq, and the others.
@@ -57,8 +48,12 @@ impl Feed {
 
     /// All entries from a seq on.
     pub(super) fn from(&self, seq: u64) -> impl Iterator<Item = u32> + '_ {
-        let main = self.main.iter().skip(usize::try_from(seq).unwrap_or(usize::MAX));
-        main.chain(self.branches.range(seq..).flat_map(|(_, nodes)| nodes)).copied()
+        let main = self
+            .main
+            .iter()
+            .skip(usize::try_from(seq).unwrap_or(usize::MAX));
+        main.chain(self.branches.range(seq..).flat_map(|(_, nodes)| nodes))
+            .copied()
     }
 }
 
@@ -67,7 +62,6 @@ pub(super) struct Graph {
     pub nodes: Vec<Node>,
     pub feeds: Vec<Feed>,
     pub certificates: Vec<Certified>,
-    pub kinds: Vec<String>,
     /// Nodes that nothing builds on.
     pub tips: BTreeSet<u32>,
     /// Entries that carry a takeover.
@@ -78,7 +72,8 @@ pub(super) struct Graph {
     pub forks: u64,
     ids: HashMap<EntryId, u32>,
     devices: HashMap<DeviceId, u32>,
-    kind_numbers: HashMap<String, u32>,
+    /// Kinds of events, each once in memory.
+    kinds: HashSet<Arc<str>>,
     parents: Vec<u32>,
 }
 
@@ -105,13 +100,17 @@ impl Graph {
         &self.certificates[self.nodes[node as usize].certificate as usize]
     }
 
+    pub(super) fn content(&self, node: u32) -> &Content {
+        &self.nodes[node as usize].content
+    }
+
     pub(super) fn device(&self, node: u32) -> &DeviceId {
         &self.feeds[self.nodes[node as usize].feed as usize].device
     }
 
     pub(super) fn policy_event(&self, node: u32) -> Option<&PolicyEvent> {
         match &self.nodes[node as usize].content {
-            Stored::Policy(event) => Some(event),
+            Content::Policy(event) => Some(event),
             _ => None,
         }
     }
@@ -178,42 +177,46 @@ impl Graph {
         let next = self.feeds.len() as u32;
         let number = *self.devices.entry(*device).or_insert(next);
         if number == next {
-            let feed = Feed { device: *device, forked_at: None, main: Vec::new(), branches: BTreeMap::new() };
+            let feed = Feed {
+                device: *device,
+                forked_at: None,
+                main: Vec::new(),
+                branches: BTreeMap::new(),
+            };
             self.feeds.push(feed);
         }
         number
     }
 
-    fn store_content(&mut self, content: Content, number: u32) -> Stored {
-        match content {
-            Content::BadPayload => Stored::BadPayload,
-            Content::BadEvidence => Stored::BadEvidence,
-            Content::BadEvent { sequencers } => Stored::BadEvent { sequencers },
-            Content::UnknownKind => Stored::UnknownKind,
-            Content::App { kind } => {
-                let next = self.kinds.len() as u32;
-                let known = *self.kind_numbers.entry(kind).or_insert_with_key(|kind| {
-                    self.kinds.push(kind.clone());
-                    next
-                });
-                Stored::App(known)
-            }
-            Content::Policy(event) => {
-                match &*event {
-                    PolicyEvent::Takeover { .. } => self.takeovers.push(number),
-                    PolicyEvent::Tombstone { target } => self.tombstones.entry(*target).or_default().push(number),
-                    _ => {}
+    /// Notes what has consequences elsewhere; keeps each kind in memory once.
+    fn store_content(&mut self, mut content: Content, number: u32) -> Content {
+        match &mut content {
+            Content::App { kind } => match self.kinds.get(kind) {
+                Some(known) => *kind = known.clone(),
+                None => {
+                    self.kinds.insert(kind.clone());
                 }
-                Stored::Policy(event)
-            }
+            },
+            Content::Policy(event) => match &**event {
+                PolicyEvent::Takeover { .. } => self.takeovers.push(number),
+                PolicyEvent::Tombstone { target } => {
+                    self.tombstones.entry(*target).or_default().push(number)
+                }
+                _ => {}
+            },
+            _ => {}
         }
+        content
     }
 
     /// Notes a fork; tells whether it is news. The genesis fixes seq 0 of its own feed.
     pub(super) fn insert_fork(&mut self, topic: &TopicId, device: DeviceId, seq: u64) -> bool {
         let feed = self.feed_for(&device);
         let feed = &mut self.feeds[feed as usize];
-        let begins = feed.main.first().is_some_and(|first| self.nodes[*first as usize].id.0 == topic.0);
+        let begins = feed
+            .main
+            .first()
+            .is_some_and(|first| self.nodes[*first as usize].id.0 == topic.0);
         if (seq == 0 && begins) || feed.forked_at.is_some_and(|known| known <= seq) {
             return false;
         }

@@ -196,15 +196,25 @@ impl TopicOrder {
         } else if self.dirty {
             self.chain.rebuild(&self.graph, causal, &self.topic)
         } else {
+            let legs = self.chain.legs.len();
             self.chain.extend(&self.graph, causal, &self.topic);
+            // a device that becomes a sequencer can't be cut any more
+            self.dirty |= causal && self.chain.legs.len() != legs;
             usize::MAX
         };
         let change = match &mut self.engine {
             Engine::Ordered(placement) => {
                 let genesis = self.genesis.as_ref();
                 let owner = self.graph.owner();
-                let policy = genesis.zip(owner).map(|(genesis, owner)| Policy::new(genesis, &owner));
-                placement.settle(&self.graph, &self.chain, kept_chain, &policy.unwrap_or_default())
+                let policy = genesis
+                    .zip(owner)
+                    .map(|(genesis, owner)| Policy::new(genesis, &owner));
+                placement.settle(
+                    &self.graph,
+                    &self.chain,
+                    kept_chain,
+                    &policy.unwrap_or_default(),
+                )
             }
             Engine::Causal(causal) => {
                 let policy = self.genesis.as_ref().zip(self.graph.owner());
@@ -223,7 +233,10 @@ impl TopicOrder {
             Engine::Ordered(placement) => Box::new(placement.lines(&self.graph, &self.chain)),
             Engine::Causal(causal) => Box::new(causal.lines()),
         };
-        nodes.map(|(node, status)| Line { id: self.graph.nodes[node as usize].id, status })
+        nodes.map(|(node, status)| Line {
+            id: self.graph.nodes[node as usize].id,
+            status,
+        })
     }
 
     /// Lines of the sequenced prefix from one on, without those behind the prefix.
@@ -233,7 +246,10 @@ impl TopicOrder {
             Engine::Causal(_) => &[],
         };
         let lines = placed.iter().skip(from);
-        lines.map(|(node, status)| Line { id: self.graph.nodes[*node as usize].id, status: *status })
+        lines.map(|(node, status)| Line {
+            id: self.graph.nodes[*node as usize].id,
+            status: *status,
+        })
     }
 
     /// Where the walk of the sequencers stands.
@@ -256,37 +272,88 @@ impl TopicOrder {
 
     /// Where a device's feed is forked, if it is.
     pub fn forked_at(&self, device: &DeviceId) -> Option<u64> {
-        self.graph.feed_of(device).and_then(|feed| self.graph.feeds[feed as usize].forked_at)
+        self.graph
+            .feed_of(device)
+            .and_then(|feed| self.graph.feeds[feed as usize].forked_at)
     }
 
     /// The entity that an entry's device belongs to here.
     pub fn entity_of(&self, id: &EntryId) -> Option<EntityId> {
-        self.graph.find(id).map(|node| self.graph.certified(node).entity)
+        self.graph
+            .find(id)
+            .map(|node| self.graph.certified(node).entity)
+    }
+
+    /// The name, from its certificate, of the device that wrote an entry.
+    pub fn device_name(&self, id: &EntryId) -> Option<&str> {
+        self.graph
+            .find(id)
+            .map(|node| self.graph.certified(node).name.as_str())
     }
 
     /// Entries that nobody has cited or built on, the latest first: what a writer cites next.
     pub fn tips(&self) -> Vec<EntryId> {
         let mut tips: Vec<u32> = self.graph.tips.iter().copied().collect();
         tips.sort_by_key(|node| std::cmp::Reverse(self.graph.key(*node)));
-        tips.into_iter().map(|node| self.graph.nodes[node as usize].id).collect()
+        tips.into_iter()
+            .map(|node| self.graph.nodes[node as usize].id)
+            .collect()
     }
 
     /// Whether an entry's erasable part may be dropped: a tombstone for it counts.
     pub fn is_erased(&self, target: &EntryId) -> bool {
-        let Some(target_node) = self.graph.find(target) else { return false };
+        let Some(target_node) = self.graph.find(target) else {
+            return false;
+        };
         self.graph.tombstones_of(target).iter().any(|tombstone| {
             let status = match &self.engine {
-                Engine::Ordered(placement) => placement.status(&self.graph, &self.chain, *tombstone),
+                Engine::Ordered(placement) => {
+                    placement.status(&self.graph, &self.chain, *tombstone)
+                }
                 Engine::Causal(causal) => causal.status(*tombstone),
             };
-            let own = self.graph.certified(*tombstone).entity == self.graph.certified(target_node).entity;
+            let own =
+                self.graph.certified(*tombstone).entity == self.graph.certified(target_node).entity;
             status.is_accepted() && (own || self.chain.contains(*tombstone))
         })
     }
 
+    /// How many tombstones it holds, whether they count or not.
+    pub fn tombstone_count(&self) -> usize {
+        self.graph.tombstones.values().map(Vec::len).sum()
+    }
+
+    /// What the kernel would say of an event of a device, if it were placed next.
+    pub fn preview(&self, device: &DeviceId, entity: &EntityId, content: &Content) -> Verdict {
+        let open = matches!(self.state(), ChainState::Open { sequencer } if sequencer == *device);
+        let in_chain = self.genesis.is_some() && open;
+        let policy = self.policy();
+        let standing = verdict::Standing {
+            revoked: policy.revoked.contains(&(*entity, *device)),
+            stale: false,
+            in_chain,
+            takes_over: true,
+        };
+        if self.genesis.is_none() {
+            return verdict::judge_kernel(content, standing);
+        }
+        verdict::judge(content, &policy, entity, standing)
+    }
+
+    /// Whether a device sequences this topic and there is something for it to cite.
+    pub fn awaits_sequencer(&self, device: &DeviceId) -> bool {
+        let open = matches!(self.state(), ChainState::Open { sequencer } if sequencer == *device);
+        open && self.graph.tips.iter().any(|tip| !self.chain.contains(*tip))
+    }
+
     /// Entries whose erasable part may be dropped.
     pub fn erased(&self) -> Vec<EntryId> {
-        self.graph.tombstones.keys().filter(|target| self.is_erased(target)).copied().collect()
+        self.graph
+            .tombstones
+            .keys()
+            .filter(|target| self.is_erased(target))
+            .copied()
+            .collect()
     }
 
     /// Where one entry stands.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::order::chain::Chain;
-use crate::order::graph::{Graph, Key, NONE, Stored};
-use crate::order::{Change, Code, Status, Verdict, VoidReason};
+use crate::order::graph::{Graph, Key, NONE};
+use crate::order::verdict::{Standing, judge};
+use crate::order::{Change, Status, Verdict, VoidReason};
 use crate::topic::{Policy, PolicyEvent};
 
 #[derive(Default)]
@@ -40,7 +41,13 @@ impl Placement {
     }
 
     /// Brings the prefix up to the chain, of which `kept` entries are as before.
-    pub(super) fn settle(&mut self, graph: &Graph, chain: &Chain, kept: usize, first_policy: &Policy) -> Change {
+    pub(super) fn settle(
+        &mut self,
+        graph: &Graph,
+        chain: &Chain,
+        kept: usize,
+        first_policy: &Policy,
+    ) -> Change {
         if self.marks.is_empty() {
             self.policy = first_policy.clone();
         }
@@ -60,7 +67,10 @@ impl Placement {
             self.place_with_ancestors(graph, chain, &withdrawn, chain.entries[index]);
             self.marks.push(self.placed.len());
         }
-        Change { kept, prefix: self.placed.len() }
+        Change {
+            kept,
+            prefix: self.placed.len(),
+        }
     }
 
     /// Takes back what was placed by the chain's entries from an index on.
@@ -74,7 +84,8 @@ impl Placement {
         self.stale.retain(|_, at| (*at as usize) < len);
         self.policy = first_policy.clone();
         let place = &self.place;
-        self.policy_changes.retain(|node| place[*node as usize] != NONE);
+        self.policy_changes
+            .retain(|node| place[*node as usize] != NONE);
         for node in &self.policy_changes {
             if let Some(event) = graph.policy_event(*node) {
                 self.policy.apply(event);
@@ -82,7 +93,13 @@ impl Placement {
         }
     }
 
-    fn place_with_ancestors(&mut self, graph: &Graph, chain: &Chain, withdrawn: &BTreeMap<u32, u64>, node: u32) {
+    fn place_with_ancestors(
+        &mut self,
+        graph: &Graph,
+        chain: &Chain,
+        withdrawn: &BTreeMap<u32, u64>,
+        node: u32,
+    ) {
         if self.place[node as usize] != NONE {
             return;
         }
@@ -104,17 +121,27 @@ impl Placement {
         }
     }
 
-    fn place_one(&mut self, graph: &Graph, chain: &Chain, withdrawn: &BTreeMap<u32, u64>, number: u32) -> Status {
+    fn place_one(
+        &mut self,
+        graph: &Graph,
+        chain: &Chain,
+        withdrawn: &BTreeMap<u32, u64>,
+        number: u32,
+    ) -> Status {
         let node = &graph.nodes[number as usize];
         if let Some(reason) = self.void(graph, withdrawn, number) {
             return Status::Void(reason);
         }
         if node.backlink == NONE && self.is_stale(graph, number) {
-            self.stale.insert(node.certificate, self.placed.len() as u32);
+            self.stale
+                .insert(node.certificate, self.placed.len() as u32);
         }
         let verdict = self.verdict(graph, chain, number);
         if let (Verdict::Accepted, Some(event)) = (verdict, graph.policy_event(number)) {
-            let changes = !matches!(event, PolicyEvent::Ack | PolicyEvent::Sealed | PolicyEvent::Tombstone { .. });
+            let changes = !matches!(
+                event,
+                PolicyEvent::Ack | PolicyEvent::Sealed | PolicyEvent::Tombstone { .. }
+            );
             if changes {
                 self.policy.apply(event);
                 self.policy_changes.push(number);
@@ -123,17 +150,31 @@ impl Placement {
         Status::Sequenced(verdict)
     }
 
-    fn void(&self, graph: &Graph, withdrawn: &BTreeMap<u32, u64>, number: u32) -> Option<VoidReason> {
+    fn void(
+        &self,
+        graph: &Graph,
+        withdrawn: &BTreeMap<u32, u64>,
+        number: u32,
+    ) -> Option<VoidReason> {
         let node = &graph.nodes[number as usize];
         let feed = &graph.feeds[node.feed as usize];
-        let placed = |other: u32| self.place.get(other as usize).is_some_and(|place| *place != NONE);
+        let placed = |other: u32| {
+            self.place
+                .get(other as usize)
+                .is_some_and(|place| *place != NONE)
+        };
         if feed.forked_at.is_some() || node.seq == 0 {
-            let rival = feed.at(node.seq).any(|other| other != number && placed(other));
+            let rival = feed
+                .at(node.seq)
+                .any(|other| other != number && placed(other));
             if rival {
                 return Some(VoidReason::Fork);
             }
         }
-        if withdrawn.get(&node.feed).is_some_and(|last| node.seq > *last) {
+        if withdrawn
+            .get(&node.feed)
+            .is_some_and(|last| node.seq > *last)
+        {
             return Some(VoidReason::Withdrawn);
         }
         let place = *self.place.get(node.backlink as usize)?;
@@ -147,27 +188,45 @@ impl Placement {
     fn is_stale(&self, graph: &Graph, number: u32) -> bool {
         let certified = graph.certified(number);
         let rotated = self.policy.rotated.get(&certified.entity);
-        rotated.is_some_and(|rotations| rotations.iter().any(|hash| !certified.rotations.contains(hash)))
+        rotated.is_some_and(|rotations| {
+            rotations
+                .iter()
+                .any(|hash| !certified.rotations.contains(hash))
+        })
     }
 
     /// The verdict of an entry that is not void, from the policy as it stands.
     fn verdict(&self, graph: &Graph, chain: &Chain, number: u32) -> Verdict {
         let node = &graph.nodes[number as usize];
         let first = self.first_entry_placed(graph, number);
-        let stale = if first { self.stale.contains_key(&node.certificate) } else { self.is_stale(graph, number) };
+        let stale = if first {
+            self.stale.contains_key(&node.certificate)
+        } else {
+            self.is_stale(graph, number)
+        };
         let device = graph.device(number);
         let entity = graph.certified(number).entity;
         let revoked = self.policy.revoked.contains(&(entity, *device));
         let takes_over = chain.is_takeover_start(number);
-        judge(graph, &self.policy, number, Standing { revoked, stale, in_chain: chain.contains(number), takes_over })
+        let standing = Standing {
+            revoked,
+            stale,
+            in_chain: chain.contains(number),
+            takes_over,
+        };
+        judge(graph.content(number), &self.policy, &entity, standing)
     }
 
     /// Whether the first entry of an entry's branch is placed (or being placed now).
     fn first_entry_placed(&self, graph: &Graph, number: u32) -> bool {
         let node = &graph.nodes[number as usize];
         let firsts = graph.feeds[node.feed as usize].at(0);
-        let mut same = firsts.filter(|first| graph.nodes[*first as usize].certificate == node.certificate);
-        same.any(|first| self.place[first as usize] != NONE || (first == number && self.stale.contains_key(&node.certificate)))
+        let mut same =
+            firsts.filter(|first| graph.nodes[*first as usize].certificate == node.certificate);
+        same.any(|first| {
+            self.place[first as usize] != NONE
+                || (first == number && self.stale.contains_key(&node.certificate))
+        })
     }
 
     /// Where one entry stands.
@@ -175,16 +234,33 @@ impl Placement {
         let place = self.place[number as usize];
         match self.placed.get(place as usize) {
             Some((_, status)) => *status,
-            None => self.tentative(graph, chain, &withdrawn_map(chain, chain.entries.len()), number),
+            None => self.tentative(
+                graph,
+                chain,
+                &withdrawn_map(chain, chain.entries.len()),
+                number,
+            ),
         }
     }
 
-    fn tentative(&self, graph: &Graph, chain: &Chain, withdrawn: &BTreeMap<u32, u64>, number: u32) -> Status {
+    fn tentative(
+        &self,
+        graph: &Graph,
+        chain: &Chain,
+        withdrawn: &BTreeMap<u32, u64>,
+        number: u32,
+    ) -> Status {
         let node = &graph.nodes[number as usize];
-        if graph.feeds[node.feed as usize].forked_at.is_some_and(|fork| node.seq >= fork) {
+        if graph.feeds[node.feed as usize]
+            .forked_at
+            .is_some_and(|fork| node.seq >= fork)
+        {
             return Status::Held(VoidReason::Fork);
         }
-        if withdrawn.get(&node.feed).is_some_and(|last| node.seq > *last) {
+        if withdrawn
+            .get(&node.feed)
+            .is_some_and(|last| node.seq > *last)
+        {
             return Status::Held(VoidReason::Withdrawn);
         }
         Status::Tentative(self.verdict(graph, chain, number))
@@ -210,57 +286,4 @@ fn withdrawn_map(chain: &Chain, index: usize) -> BTreeMap<u32, u64> {
         *last = last_seq.min(*last);
     }
     map
-}
-
-/// How an entry's device stands at its place.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
-    pub revoked: bool,
-    pub stale: bool,
-    /// It is an entry of the chain: the sequencer's own.
-    pub in_chain: bool,
-    /// It begins a leg by a takeover.
-    pub takes_over: bool,
-}
-
-/// The first code that applies (`spec/05-topic.md` 5.3).
-pub(super) fn judge(graph: &Graph, policy: &Policy, number: u32, standing: Standing) -> Verdict {
-    let content = &graph.nodes[number as usize].content;
-    match content {
-        Stored::BadPayload => return Verdict::Rejected(Code::BadPayload),
-        Stored::BadEvidence => return Verdict::Rejected(Code::BadEvidence),
-        _ => {}
-    }
-    if !standing.in_chain {
-        if standing.revoked {
-            return Verdict::Rejected(Code::Revoked);
-        }
-        if standing.stale {
-            return Verdict::Rejected(Code::StaleCertificate);
-        }
-        let Some(role) = policy.role(&graph.certified(number).entity) else {
-            return Verdict::Rejected(Code::NotMember);
-        };
-        if let Stored::App(kind) = content
-            && !policy.permits(role, &graph.kinds[*kind as usize])
-        {
-            return Verdict::Rejected(Code::NotPermitted);
-        }
-    }
-    judge_kernel(content, standing)
-}
-
-/// Place 7 of the list: events of the kernel itself.
-pub(super) fn judge_kernel(content: &Stored, standing: Standing) -> Verdict {
-    let code = match content {
-        Stored::UnknownKind => Code::UnknownKind,
-        Stored::BadEvent { sequencers: true } if !standing.in_chain => Code::NotSequencer,
-        Stored::BadEvent { .. } => Code::BadEvent,
-        Stored::Policy(event) if event.is_the_sequencers() && !standing.in_chain => Code::NotSequencer,
-        Stored::Policy(event) if matches!(**event, PolicyEvent::Takeover { .. }) && !standing.takes_over => {
-            Code::NotSequencer
-        }
-        _ => return Verdict::Accepted,
-    };
-    Verdict::Rejected(code)
 }

@@ -1,5 +1,9 @@
 //! What becomes of an entry: where it stands, and whether the kernel accepts it.
 
+use crate::ids::EntityId;
+use crate::order::Content;
+use crate::topic::{Policy, PolicyEvent};
+
 /// Why the kernel rejects an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
@@ -104,13 +108,79 @@ impl Status {
     pub fn text(self) -> &'static str {
         match self {
             Self::Sequenced(Verdict::Accepted) | Self::Tentative(Verdict::Accepted) => "accepted",
-            Self::Sequenced(Verdict::Rejected(code)) | Self::Tentative(Verdict::Rejected(code)) => code.text(),
+            Self::Sequenced(Verdict::Rejected(code)) | Self::Tentative(Verdict::Rejected(code)) => {
+                code.text()
+            }
             Self::Void(reason) | Self::Held(reason) => reason.text(),
         }
     }
 
     /// Whether the app's reducer gets it.
     pub fn is_accepted(self) -> bool {
-        matches!(self, Self::Sequenced(Verdict::Accepted) | Self::Tentative(Verdict::Accepted))
+        matches!(
+            self,
+            Self::Sequenced(Verdict::Accepted) | Self::Tentative(Verdict::Accepted)
+        )
     }
+}
+
+/// How an entry's device stands at its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub revoked: bool,
+    pub stale: bool,
+    /// It is an entry of the chain: the sequencer's own.
+    pub in_chain: bool,
+    /// It begins a leg by a takeover.
+    pub takes_over: bool,
+}
+
+/// The first code that applies (`spec/05-topic.md` 5.3).
+pub(super) fn judge(
+    content: &Content,
+    policy: &Policy,
+    entity: &EntityId,
+    standing: Standing,
+) -> Verdict {
+    match content {
+        Content::BadPayload => return Verdict::Rejected(Code::BadPayload),
+        Content::BadEvidence => return Verdict::Rejected(Code::BadEvidence),
+        _ => {}
+    }
+    if !standing.in_chain {
+        if standing.revoked {
+            return Verdict::Rejected(Code::Revoked);
+        }
+        if standing.stale {
+            return Verdict::Rejected(Code::StaleCertificate);
+        }
+        let Some(role) = policy.role(entity) else {
+            return Verdict::Rejected(Code::NotMember);
+        };
+        if let Content::App { kind } = content
+            && !policy.permits(role, kind)
+        {
+            return Verdict::Rejected(Code::NotPermitted);
+        }
+    }
+    judge_kernel(content, standing)
+}
+
+/// Place 7 of the list: events of the kernel itself.
+pub(super) fn judge_kernel(content: &Content, standing: Standing) -> Verdict {
+    let code = match content {
+        Content::UnknownKind => Code::UnknownKind,
+        Content::BadEvent { sequencers: true } if !standing.in_chain => Code::NotSequencer,
+        Content::BadEvent { .. } => Code::BadEvent,
+        Content::Policy(event) if event.is_the_sequencers() && !standing.in_chain => {
+            Code::NotSequencer
+        }
+        Content::Policy(event)
+            if matches!(**event, PolicyEvent::Takeover { .. }) && !standing.takes_over =>
+        {
+            Code::NotSequencer
+        }
+        _ => return Verdict::Accepted,
+    };
+    Verdict::Rejected(code)
 }

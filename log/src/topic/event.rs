@@ -140,7 +140,12 @@ pub enum ParsedPolicy {
 /// Reads a `topic.` event of an author.
 pub fn parse_policy_event(event: &Event<'_>, author: &DeviceId) -> ParsedPolicy {
     let sequencers = SEQUENCER_KINDS.contains(&event.kind);
-    let others = ["topic.identity", "topic.takeover", "topic.tombstone", "topic.sealed"];
+    let others = [
+        "topic.identity",
+        "topic.takeover",
+        "topic.tombstone",
+        "topic.sealed",
+    ];
     if !sequencers && !others.contains(&event.kind) {
         return ParsedPolicy::UnknownKind;
     }
@@ -153,12 +158,26 @@ pub fn parse_policy_event(event: &Event<'_>, author: &DeviceId) -> ParsedPolicy 
 fn read(event: &Event<'_>, author: &DeviceId) -> Option<PolicyEvent> {
     let body = &event.body;
     let id = |key: &str| body.get(key).and_then(Value::as_id);
-    let role = || body.get("role").and_then(Value::as_text).filter(|role| role_is_right(role)).map(str::to_owned);
+    let role = || {
+        body.get("role")
+            .and_then(Value::as_text)
+            .filter(|role| role_is_right(role))
+            .map(str::to_owned)
+    };
     Some(match event.kind {
         "topic.genesis" => PolicyEvent::Genesis,
-        "topic.member" => PolicyEvent::Member { entity: EntityId(id("entity")?), role: role()? },
-        "topic.remove" => PolicyEvent::Remove { entity: EntityId(id("entity")?), cuts: cuts(body)? },
-        "topic.role" => PolicyEvent::Role { role: role()?, kinds: patterns(body.get("kinds")?)? },
+        "topic.member" => PolicyEvent::Member {
+            entity: EntityId(id("entity")?),
+            role: role()?,
+        },
+        "topic.remove" => PolicyEvent::Remove {
+            entity: EntityId(id("entity")?),
+            cuts: cuts(body)?,
+        },
+        "topic.role" => PolicyEvent::Role {
+            role: role()?,
+            kinds: patterns(body.get("kinds")?)?,
+        },
         "topic.handover" => {
             let head = match body.get("head")? {
                 Value::Null => None,
@@ -173,35 +192,58 @@ fn read(event: &Event<'_>, author: &DeviceId) -> Option<PolicyEvent> {
         "topic.ack" => PolicyEvent::Ack,
         "topic.key" => {
             let epoch = body.get("epoch")?.as_int().filter(|epoch| *epoch >= 1)?;
-            let wraps = body.get("wraps")?.as_array().filter(|wraps| wraps.len() <= WRAPS_MAX)?;
+            let wraps = body
+                .get("wraps")?
+                .as_array()
+                .filter(|wraps| wraps.len() <= WRAPS_MAX)?;
             let fits = |wrap: &Value| {
                 let len = wrap.get("wrap").and_then(Value::as_bytes).map(<[u8]>::len);
                 let entity = wrap.get("entity").and_then(Value::as_id);
-                entity.is_some() && wrap.get("suite").and_then(Value::as_int).is_some() && len.is_some_and(|len| len <= 2_048)
+                entity.is_some()
+                    && wrap.get("suite").and_then(Value::as_int).is_some()
+                    && len.is_some_and(|len| len <= 2_048)
             };
             if !wraps.iter().all(fits) {
                 return None;
             }
-            PolicyEvent::Key { epoch, key_hash: id("key_hash")? }
+            PolicyEvent::Key {
+                epoch,
+                key_hash: id("key_hash")?,
+            }
         }
         "topic.reducer" => {
-            let version = body.get("version")?.as_text().filter(|version| version.len() <= 32)?;
-            PolicyEvent::Reducer { hash: id("hash")?, version: version.to_owned() }
+            let version = body
+                .get("version")?
+                .as_text()
+                .filter(|version| version.len() <= 32)?;
+            PolicyEvent::Reducer {
+                hash: id("hash")?,
+                version: version.to_owned(),
+            }
         }
-        "topic.identity" => PolicyEvent::Identity { statement: root_statement(body)?, cuts: cuts(body)? },
+        "topic.identity" => PolicyEvent::Identity {
+            statement: root_statement(body)?,
+            cuts: cuts(body)?,
+        },
         "topic.takeover" => {
             let statement = root_statement(body)?;
-            let Action::Takeover { next, .. } = &statement.action else { return None };
+            let Action::Takeover { next, .. } = &statement.action else {
+                return None;
+            };
             if next != author {
                 return None;
             }
             PolicyEvent::Takeover { statement }
         }
-        "topic.tombstone" => PolicyEvent::Tombstone { target: EntryId(id("target")?) },
+        "topic.tombstone" => PolicyEvent::Tombstone {
+            target: EntryId(id("target")?),
+        },
         "topic.sealed" => {
             body.get("c")?.as_id()?;
             body.get("e")?.as_int().filter(|epoch| *epoch >= 1)?;
-            body.get("n")?.as_bytes().filter(|nonce| nonce.len() == 24)?;
+            body.get("n")?
+                .as_bytes()
+                .filter(|nonce| nonce.len() == 24)?;
             body.get("x")?.as_bytes()?;
             PolicyEvent::Sealed
         }
@@ -210,8 +252,12 @@ fn read(event: &Event<'_>, author: &DeviceId) -> Option<PolicyEvent> {
 }
 
 fn cuts(body: &Value) -> Option<Vec<Cut>> {
-    let Some(list) = body.get("cuts") else { return Some(Vec::new()) };
-    let items = list.as_array().filter(|items| items.len() <= POLICY_LIST_MAX)?;
+    let Some(list) = body.get("cuts") else {
+        return Some(Vec::new());
+    };
+    let items = list
+        .as_array()
+        .filter(|items| items.len() <= POLICY_LIST_MAX)?;
     let cut = |item: &Value| -> Option<Cut> {
         let device = DeviceId(item.get("device")?.as_id()?);
         let last = match (item.get("last_seq")?.as_int()?, item.get("head")?) {
@@ -226,12 +272,19 @@ fn cuts(body: &Value) -> Option<Vec<Cut>> {
 /// The statement of a body, checked from its own bytes (`spec/05-topic.md` 5.4).
 fn root_statement(body: &Value) -> Option<RootStatement> {
     let signed = |value: &Value| -> Option<SignedStatement> {
-        SignedStatement::decode(value.as_bytes().filter(|bytes| bytes.len() <= STATEMENT_MAX)?).ok()
+        SignedStatement::decode(
+            value
+                .as_bytes()
+                .filter(|bytes| bytes.len() <= STATEMENT_MAX)?,
+        )
+        .ok()
     };
     let rotations: Vec<SignedStatement> = match body.get("rotations") {
         None => Vec::new(),
         Some(list) => {
-            let items = list.as_array().filter(|items| items.len() <= ROTATIONS_MAX)?;
+            let items = list
+                .as_array()
+                .filter(|items| items.len() <= ROTATIONS_MAX)?;
             items.iter().map(signed).collect::<Option<_>>()?
         }
     };
@@ -243,5 +296,10 @@ fn root_statement(body: &Value) -> Option<RootStatement> {
     }
     carried.verify(&root).ok()?;
     let hash = carried.statement.hash();
-    Some(RootStatement { entity, number: carried.statement.number, hash, action: carried.statement.action })
+    Some(RootStatement {
+        entity,
+        number: carried.statement.number,
+        hash,
+        action: carried.statement.action,
+    })
 }

@@ -67,8 +67,13 @@ pub(super) fn role_is_right(role: &str) -> bool {
 
 /// A list of patterns, if it is one.
 pub(super) fn patterns(value: &Value) -> Option<Vec<String>> {
-    let items = value.as_array().filter(|items| items.len() <= POLICY_LIST_MAX)?;
-    items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
+    let items = value
+        .as_array()
+        .filter(|items| items.len() <= POLICY_LIST_MAX)?;
+    items
+        .iter()
+        .map(|item| item.as_text().map(str::to_owned))
+        .collect()
 }
 
 /// An optional key: absent is fine, `None` where it is there but wrong.
@@ -82,11 +87,19 @@ fn optional<T>(body: &Value, key: &str, read: impl Fn(&Value) -> Option<T>) -> O
 impl Genesis {
     /// Reads the event of a genesis. Everything wrong is `bad_genesis`.
     pub fn parse(event: &Event<'_>) -> Result<Self, Refusal> {
-        if event.kind == GENESIS_KIND { Self::read(&event.body) } else { None }.ok_or(Refusal::BadGenesis)
+        if event.kind == GENESIS_KIND {
+            Self::read(&event.body)
+        } else {
+            None
+        }
+        .ok_or(Refusal::BadGenesis)
     }
 
     fn read(body: &Value) -> Option<Self> {
-        let app = body.get("app")?.as_text().filter(|app| (1..=APP_MAX).contains(&app.len()))?;
+        let app = body
+            .get("app")?
+            .as_text()
+            .filter(|app| (1..=APP_MAX).contains(&app.len()))?;
         let mode = match body.get("mode")?.as_text()? {
             "ordered" => Mode::Ordered,
             "causal" => Mode::Causal,
@@ -97,17 +110,39 @@ impl Genesis {
             "private" => Visibility::Private,
             _ => return None,
         };
-        let role = |value: &Value| value.as_text().filter(|role| role_is_right(role)).map(str::to_owned);
-        let name = |value: &Value| value.as_text().filter(|name| name.len() <= TOPIC_NAME_MAX).map(str::to_owned);
-        let member = |value: &Value| Some((EntityId(value.get("entity")?.as_id()?), role(value.get("role")?)?));
+        let role = |value: &Value| {
+            value
+                .as_text()
+                .filter(|role| role_is_right(role))
+                .map(str::to_owned)
+        };
+        let name = |value: &Value| {
+            value
+                .as_text()
+                .filter(|name| name.len() <= TOPIC_NAME_MAX)
+                .map(str::to_owned)
+        };
+        let member = |value: &Value| {
+            Some((
+                EntityId(value.get("entity")?.as_id()?),
+                role(value.get("role")?)?,
+            ))
+        };
         let members = |value: &Value| -> Option<BTreeMap<EntityId, String>> {
-            let items = value.as_array().filter(|items| items.len() <= MEMBERS_MAX)?;
+            let items = value
+                .as_array()
+                .filter(|items| items.len() <= MEMBERS_MAX)?;
             items.iter().map(member).collect()
         };
         let roles = |value: &Value| -> Option<BTreeMap<String, Vec<String>>> {
-            let Value::Map(pairs) = value else { return None };
+            let Value::Map(pairs) = value else {
+                return None;
+            };
             let role = |(role, list): &(String, Value)| {
-                Some((role.clone(), patterns(list).filter(|_| role_is_right(role))?))
+                Some((
+                    role.clone(),
+                    patterns(list).filter(|_| role_is_right(role))?,
+                ))
             };
             pairs.iter().map(role).collect()
         };
@@ -130,8 +165,22 @@ impl Genesis {
         let mut pairs = vec![
             ("app", text(&self.app)),
             ("major", Value::Int(i64::from(self.major))),
-            ("mode", text(if self.mode == Mode::Ordered { "ordered" } else { "causal" })),
-            ("visibility", text(if self.visibility == Visibility::Public { "public" } else { "private" })),
+            (
+                "mode",
+                text(if self.mode == Mode::Ordered {
+                    "ordered"
+                } else {
+                    "causal"
+                }),
+            ),
+            (
+                "visibility",
+                text(if self.visibility == Visibility::Public {
+                    "public"
+                } else {
+                    "private"
+                }),
+            ),
             ("nonce", Value::Bytes(self.nonce.to_vec())),
         ];
         if let Some(name) = &self.name {
@@ -142,13 +191,22 @@ impl Genesis {
         }
         if !self.members.is_empty() {
             let member = |(entity, role): (&EntityId, &String)| {
-                Value::map([("entity", Value::Bytes(entity.0.to_vec())), ("role", text(role))])
+                Value::map([
+                    ("entity", Value::Bytes(entity.0.to_vec())),
+                    ("role", text(role)),
+                ])
             };
-            pairs.push(("members", Value::Array(self.members.iter().map(member).collect())));
+            pairs.push((
+                "members",
+                Value::Array(self.members.iter().map(member).collect()),
+            ));
         }
         if !self.roles.is_empty() {
             let role = |(role, kinds): (&String, &Vec<String>)| {
-                (role.clone(), Value::Array(kinds.iter().map(|kind| text(kind)).collect()))
+                (
+                    role.clone(),
+                    Value::Array(kinds.iter().map(|kind| text(kind)).collect()),
+                )
             };
             pairs.push(("roles", Value::map(self.roles.iter().map(role))));
         }

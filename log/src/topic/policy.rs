@@ -30,17 +30,27 @@ impl Policy {
     pub fn new(genesis: &Genesis, owner: &EntityId) -> Self {
         let mut members = genesis.members.clone();
         members.entry(*owner).or_insert_with(|| "owner".to_owned());
-        Self { members, open: genesis.open.clone(), roles: genesis.roles.clone(), ..Self::default() }
+        Self {
+            members,
+            open: genesis.open.clone(),
+            roles: genesis.roles.clone(),
+            ..Self::default()
+        }
     }
 
     /// Role of an entity, if it may write at all.
     pub fn role(&self, entity: &EntityId) -> Option<&str> {
-        self.members.get(entity).or(self.open.as_ref()).map(String::as_str)
+        self.members
+            .get(entity)
+            .or(self.open.as_ref())
+            .map(String::as_str)
     }
 
     /// Whether a role may write a kind.
     pub fn permits(&self, role: &str, kind: &str) -> bool {
-        self.roles.get(role).is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, kind)))
+        self.roles
+            .get(role)
+            .is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, kind)))
     }
 
     /// Takes in an accepted event.
@@ -73,7 +83,11 @@ impl Policy {
             Action::Revoke { device } => {
                 self.revoked.insert((statement.entity, *device));
             }
-            Action::Rotate { .. } => self.rotated.entry(statement.entity).or_default().push(statement.hash),
+            Action::Rotate { .. } => self
+                .rotated
+                .entry(statement.entity)
+                .or_default()
+                .push(statement.hash),
             Action::Certify { .. } | Action::Takeover { .. } => {}
         }
     }

@@ -1,0 +1,8 @@
+//! Bundle files: topics carried from hand to hand (`spec/08-bundle.md`).
+
+mod format;
+mod signatures;
+mod verify;
+
+pub use format::{BundleError, BundleReader, BundleWriter, Record, RecordKind};
+pub use verify::{FeedReport, Problem, Report, TopicReport, verify};

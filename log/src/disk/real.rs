@@ -1,0 +1,216 @@
+//! The disk of the operating system: the one file here that touches `std::fs`.
+
+use super::{Disk, DiskFile, DiskIdentity};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// How much is written at once where a file system cannot preallocate.
+const ZERO_FILL_BYTES: u64 = 1 << 20;
+
+/// A directory of the operating system.
+#[derive(Debug, Clone)]
+pub struct RealDisk {
+    root: PathBuf,
+}
+
+impl RealDisk {
+    /// Opens a directory, creating it and its parents where missing.
+    pub fn new(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let root = root.into();
+        fs::create_dir_all(&root)?;
+        if let Some(parent) = root.parent().filter(|p| !p.as_os_str().is_empty()) {
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(Self { root })
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        if path.is_empty() {
+            self.root.clone()
+        } else {
+            self.root.join(path)
+        }
+    }
+}
+
+impl Disk for RealDisk {
+    type File = File;
+
+    fn open(&self, path: &str) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.path(path))
+    }
+
+    fn create(&self, path: &str) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(self.path(path))
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        fs::create_dir_all(self.path(path))
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        File::open(self.path(path))?.sync_all()
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        fs::remove_file(self.path(path))
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.path(path))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn try_lock(&self, path: &str) -> io::Result<Option<File>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.path(path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn identity(&self, path: &str) -> io::Result<DiskIdentity> {
+        let metadata = fs::metadata(self.path(path))?;
+        // Where the file system keeps no birth time the inode must do.
+        let born = metadata
+            .created()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .unwrap_or_default();
+        Ok(DiskIdentity::of(&[
+            metadata.ino(),
+            born.as_secs(),
+            u64::from(born.subsec_nanos()),
+        ]))
+    }
+}
+
+impl DiskFile for File {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match FileExt::read_at(self, &mut buffer[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{FallocateFlags, fallocate};
+            use rustix::io::Errno;
+            loop {
+                match fallocate(self, FallocateFlags::empty(), offset, length) {
+                    Ok(()) => return Ok(()),
+                    Err(Errno::INTR) => {}
+                    Err(Errno::OPNOTSUPP | Errno::NOSYS) => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        // Only beyond the end: what is there already must stay.
+        let end = offset.saturating_add(length);
+        let zeros = vec![0; ZERO_FILL_BYTES as usize];
+        let mut at = self.size()?;
+        while at < end {
+            let n = ZERO_FILL_BYTES.min(end - at);
+            DiskFile::write_at(self, at, &zeros[..n as usize])?;
+            at += n;
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        self.set_len(size)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        File::sync_data(self)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        File::sync_all(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_its_identity_and_a_copy_has_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(dir.path().join("a/b")).unwrap();
+        let file = disk.create("HEAD").unwrap();
+        let before = disk.identity("HEAD").unwrap();
+        DiskFile::write_at(&file, 10, b"hello").unwrap();
+        file.allocate(0, 10_000).unwrap();
+        DiskFile::sync_all(&file).unwrap();
+        assert_eq!(disk.identity("HEAD").unwrap(), before);
+        assert_eq!(file.size().unwrap(), 10_000);
+        fs::copy(dir.path().join("a/b/HEAD"), dir.path().join("a/b/COPY")).unwrap();
+        assert_ne!(disk.identity("COPY").unwrap(), before);
+        disk.rename("COPY", "HEAD").unwrap();
+        assert_ne!(disk.identity("HEAD").unwrap(), before);
+        assert_eq!(disk.list("").unwrap(), ["HEAD"]);
+    }
+
+    #[test]
+    fn the_lock_is_exclusive() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(dir.path()).unwrap();
+        let held = disk.try_lock("LOCK").unwrap();
+        assert!(held.is_some());
+        assert!(disk.try_lock("LOCK").unwrap().is_none());
+        drop(held);
+        assert!(disk.try_lock("LOCK").unwrap().is_some());
+    }
+}

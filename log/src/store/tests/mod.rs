@@ -1,0 +1,7 @@
+//! Tests of the store as a whole.
+#![allow(clippy::unwrap_used)]
+
+mod basics;
+mod regressions;
+mod simulation;
+mod toy;

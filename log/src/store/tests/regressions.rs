@@ -1,0 +1,1 @@
+//! One small test per bug that the simulation found.

@@ -1,0 +1,227 @@
+//! Everything that can go wrong for a user, in one place: what it is, what to
+//! do about it, and the exit code.
+
+use std::path::PathBuf;
+
+use synlog_log::bundle::BundleError;
+use synlog_log::draft::DraftError;
+use synlog_log::ids::{DeviceId, EntryId, TopicId};
+use synlog_log::keys::KeyFileError;
+use synlog_log::order::Verdict;
+use synlog_log::refusal::Refusal;
+use synlog_log::store::{GuardReason, StoreError};
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is no node in the directory.
+    #[error("there is no synlog data in {0}")]
+    NoHome(PathBuf),
+    /// There is one already.
+    #[error("there is synlog data in {0} already")]
+    HomeExists(PathBuf),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file can't be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A key file is wrong.
+    #[error("{path}: {source}")]
+    KeyFile {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyFileError,
+    },
+    /// The root key is not on this machine.
+    #[error("the root key is not here: {0} is missing")]
+    NoRootKey(PathBuf),
+    /// The restore guard.
+    #[error("this device must not sign any more: {0}")]
+    Guarded(GuardReason),
+    /// An entry can't be written.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// Something is refused by the protocol's rules.
+    #[error("{what}: {refusal}")]
+    Refused {
+        /// What was refused.
+        what: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The kernel would reject the event.
+    #[error("the event would be rejected here: {0}")]
+    Rejected(&'static str),
+    /// No such topic here.
+    #[error("the topic {0} is not here")]
+    NoTopic(TopicId),
+    /// No such entry here.
+    #[error("the entry {0} is not here")]
+    NoEntry(EntryId),
+    /// An id that is not one, or fits several.
+    #[error("{0}")]
+    BadName(String),
+    /// The device has not written in the topic.
+    #[error("the device {0} is not known here")]
+    NoDevice(DeviceId),
+    /// A bundle can't be read or written.
+    #[error("the bundle {path}: {source}")]
+    Bundle {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong.
+        source: BundleError,
+    },
+    /// A check found something wrong; it has been printed.
+    #[error("{0}")]
+    Findings(String),
+    /// What was typed makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The system refuses something that synlog needs.
+    #[error("{0}")]
+    System(String),
+}
+
+/// How commands end. Stable: scripts rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// A check found something wrong, or something is not there.
+    Findings = 1,
+    /// What was typed makes no sense.
+    Usage = 2,
+    /// The rules refuse it.
+    Refused = 3,
+    /// Another process holds the store.
+    Locked = 4,
+    /// The restore guard.
+    Guarded = 5,
+    /// Disk, files, system.
+    System = 6,
+}
+
+impl Failure {
+    /// A failure over a file.
+    pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+
+    /// A failure over a refusal.
+    pub fn refused(what: impl Into<String>) -> impl FnOnce(Refusal) -> Self {
+        let what = what.into();
+        move |refusal| Self::Refused { what, refusal }
+    }
+
+    /// A verdict that is not "accepted", as a failure.
+    pub fn of_verdict(verdict: Verdict) -> Result<(), Self> {
+        match verdict {
+            Verdict::Accepted => Ok(()),
+            Verdict::Rejected(code) => Err(Self::Rejected(code.text())),
+        }
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Store(StoreError::Locked) => Exit::Locked,
+            Self::Guarded(_) => Exit::Guarded,
+            Self::Draft(_) | Self::Refused { .. } | Self::Rejected(_) => Exit::Refused,
+            Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
+                Exit::Findings
+            }
+            Self::Bundle { source, .. } if source.refusal().is_some() => Exit::Findings,
+            Self::BadName(_) | Self::Usage(_) | Self::NoHome(_) | Self::HomeExists(_) => {
+                Exit::Usage
+            }
+            Self::Store(_) | Self::File { .. } | Self::KeyFile { .. } | Self::NoRootKey(_) => {
+                Exit::System
+            }
+            Self::Bundle { .. } | Self::System(_) => Exit::System,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NoHome(_) => "run `synlog init` first, or say where the data is with --home DIR",
+            Self::HomeExists(_) => "use another directory with --home DIR; nothing was changed",
+            Self::Store(StoreError::Locked) => {
+                "wait until the other synlog command has ended, or use another --home"
+            }
+            Self::Store(StoreError::Full { .. }) => {
+                "nothing was lost; free some space and try again"
+            }
+            Self::Store(StoreError::Failed { .. } | StoreError::Poisoned) => {
+                "what was acknowledged before is safe; look at the disk, then run `synlog doctor scrub`"
+            }
+            Self::Store(StoreError::Missing { .. }) => {
+                "entries are damaged on this disk; read a bundle that has them, or see `synlog doctor scrub`"
+            }
+            Self::NoRootKey(_) => {
+                "put the root key file back for this command; it may live on a stick the rest of the time"
+            }
+            Self::Guarded(_) => {
+                "first read bundles from those you traded with, then run `synlog device renew`: it makes a new device key"
+            }
+            Self::Draft(DraftError::AheadOfClock { .. }) => {
+                "set the clock right; if the feed itself ran ahead, run `synlog device renew`"
+            }
+            Self::Rejected("not_member") => {
+                "ask the topic's sequencer to grant you a role, or --force to write it all the same"
+            }
+            Self::Rejected(_) => {
+                "--force writes it all the same; every reader will then show it as rejected"
+            }
+            Self::NoTopic(_) => {
+                "`synlog topic list` shows the topics that are here; a bundle brings others"
+            }
+            Self::NoEntry(_) => "`synlog tail` shows the entries that are here",
+            Self::BadName(_) => "ids may be shortened as long as they fit only one",
+            Self::File { .. }
+            | Self::KeyFile { .. }
+            | Self::Refused { .. }
+            | Self::NoDevice(_)
+            | Self::Bundle { .. }
+            | Self::Findings(_)
+            | Self::Usage(_)
+            | Self::System(_)
+            | Self::Draft(_)
+            | Self::Store(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// A stable word for `--json`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoHome(_) => "no_home",
+            Self::HomeExists(_) => "home_exists",
+            Self::Store(StoreError::Locked) => "locked",
+            Self::Store(StoreError::Full { .. }) => "disk_full",
+            Self::Store(_) => "store",
+            Self::File { .. } => "file",
+            Self::KeyFile { .. } => "key_file",
+            Self::NoRootKey(_) => "no_root_key",
+            Self::Guarded(_) => "guarded",
+            Self::Draft(_) => "cannot_write",
+            Self::Refused { refusal, .. } => refusal.code(),
+            Self::Rejected(code) => code,
+            Self::NoTopic(_) => "no_topic",
+            Self::NoEntry(_) => "no_entry",
+            Self::BadName(_) => "bad_name",
+            Self::NoDevice(_) => "no_device",
+            Self::Bundle { source, .. } => source.refusal().map_or("bundle", Refusal::code),
+            Self::Findings(_) => "findings",
+            Self::Usage(_) => "usage",
+            Self::System(_) => "system",
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The data directory: where keys and store live, and who may read them.
+//!
+//! A shell file: besides the store's disk this is where the crate touches files.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use synlog_log::disk::RealDisk;
+use synlog_log::keys::SecretKey;
+
+use crate::failure::Failure;
+
+/// A data directory.
+#[derive(Debug, Clone)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// The directory that was named, or `SYNLOG_HOME`, or `synlog` in the user's data directory.
+    pub fn resolve(named: Option<&Path>) -> Result<Self, Failure> {
+        let from_env = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        let root = named
+            .map(Path::to_path_buf)
+            .or_else(|| from_env("SYNLOG_HOME"))
+            .or_else(|| from_env("XDG_DATA_HOME").map(|data| data.join("synlog")))
+            .or_else(|| from_env("HOME").map(|home| home.join(".local/share/synlog")));
+        let missing = || Failure::Usage("no data directory: say where with --home DIR".into());
+        Ok(Self {
+            root: root.ok_or_else(missing)?,
+        })
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// File of the root key.
+    pub fn root_key_path(&self) -> PathBuf {
+        self.root.join("keys/root.key")
+    }
+
+    /// File of the device key.
+    pub fn device_key_path(&self) -> PathBuf {
+        self.root.join("keys/device.key")
+    }
+
+    /// Whether there is a node in it.
+    pub fn exists(&self) -> bool {
+        self.device_key_path().exists()
+    }
+
+    /// Makes the directories, readable by the owner alone.
+    pub fn create(&self) -> Result<(), Failure> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        for directory in ["keys", "store"] {
+            let path = self.root.join(directory);
+            builder.create(&path).map_err(Failure::file(path))?;
+        }
+        Ok(())
+    }
+
+    /// The disk of the store.
+    pub fn disk(&self) -> Result<RealDisk, Failure> {
+        let path = self.root.join("store");
+        RealDisk::new(&path).map_err(Failure::file(path))
+    }
+
+    /// Reads a key file.
+    pub fn read_key(&self, path: PathBuf) -> Result<SecretKey, Failure> {
+        let text = fs::read_to_string(&path).map_err(Failure::file(&path))?;
+        SecretKey::from_file(&text).map_err(|source| Failure::KeyFile { path, source })
+    }
+
+    /// The root key, if it is here.
+    pub fn root_key(&self) -> Result<SecretKey, Failure> {
+        let path = self.root_key_path();
+        if path.exists() {
+            self.read_key(path)
+        } else {
+            Err(Failure::NoRootKey(path))
+        }
+    }
+
+    /// Writes a key file that did not exist, readable by the owner alone, durably.
+    pub fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), Failure> {
+        let text = key.to_file();
+        let write = || -> std::io::Result<()> {
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            match path.parent() {
+                Some(directory) => fs::File::open(directory)?.sync_all(),
+                None => Ok(()),
+            }
+        };
+        write().map_err(Failure::file(path))
+    }
+
+    /// Puts a new device key in place of the old one, which is kept under its number.
+    pub fn replace_device_key(&self, key: &SecretKey) -> Result<PathBuf, Failure> {
+        let path = self.device_key_path();
+        let fresh = self.root.join("keys/device.key.new");
+        let _ = fs::remove_file(&fresh);
+        self.write_key(&fresh, key)?;
+        let kept = (1..)
+            .map(|number| self.root.join(format!("keys/device.key.{number}")))
+            .find(|old| !old.exists());
+        let kept = kept.unwrap_or_else(|| self.root.join("keys/device.key.old"));
+        fs::copy(&path, &kept).map_err(Failure::file(&kept))?;
+        fs::rename(&fresh, &path).map_err(Failure::file(&path))?;
+        let directory = self.root.join("keys");
+        let synced = fs::File::open(&directory).and_then(|directory| directory.sync_all());
+        synced.map_err(Failure::file(directory))?;
+        Ok(kept)
+    }
+}

@@ -1,0 +1,279 @@
+//! A node: keys, store, and the orders of the topics that are in use.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use synlog_log::admission::{Admission, Waiting, WaitingLimits};
+use synlog_log::bundle::RecordKind;
+use synlog_log::disk::RealDisk;
+use synlog_log::fork::ForkProof;
+use synlog_log::identity::{Certificate, Certified, IdentityLog, SignedStatement};
+use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::keys::SecretKey;
+use synlog_log::order::TopicOrder;
+use synlog_log::replica::genesis_of;
+use synlog_log::run::RunView;
+use synlog_log::store::{OpenReport, Options, Record, Store};
+
+use crate::decoder::EntryDecoder;
+use crate::entropy::random;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::ledger::{Remembered, read};
+
+/// An open node. It holds the store's lock until it is closed or dropped.
+pub struct Node {
+    /// Where its data is.
+    pub home: Home,
+    /// The store.
+    pub store: Store<RealDisk>,
+    /// What opening the store found.
+    pub opened: OpenReport,
+    /// Identity logs, by entity.
+    pub identities: BTreeMap<EntityId, IdentityLog>,
+    pub(crate) key: SecretKey,
+    pub(crate) entity: EntityId,
+    pub(crate) admission: Admission,
+    pub(crate) waiting: Waiting<Vec<u8>>,
+    /// Runs of the intake that is under way whose signature did not check.
+    pub(crate) unproven: HashMap<EntryId, Vec<u8>>,
+    pub(crate) orders: HashMap<TopicId, TopicOrder>,
+    /// Lowest fork known of each feed, and its proof.
+    pub(crate) forks: BTreeMap<FeedKey, (u64, Vec<u8>)>,
+    pub(crate) remembered: Remembered,
+}
+
+impl Node {
+    /// Opens the node of a data directory.
+    pub fn open(home: Home) -> Result<Self, Failure> {
+        if !home.exists() {
+            return Err(Failure::NoHome(home.path().to_path_buf()));
+        }
+        let key = home.read_key(home.device_key_path())?;
+        Self::open_with(home, key)
+    }
+
+    /// Opens the store with a device key.
+    pub(crate) fn open_with(home: Home, key: SecretKey) -> Result<Self, Failure> {
+        let options = Options::new(random()?);
+        let (store, opened) = Store::open(home.disk()?, Arc::new(EntryDecoder), options)?;
+        let mut node = Self {
+            home,
+            store,
+            opened,
+            identities: BTreeMap::new(),
+            entity: EntityId::ZERO,
+            key,
+            admission: Admission::default(),
+            waiting: Waiting::new(WaitingLimits::default()),
+            unproven: HashMap::new(),
+            orders: HashMap::new(),
+            forks: BTreeMap::new(),
+            remembered: Remembered::default(),
+        };
+        node.load_others()?;
+        let device = node.device();
+        let own = node
+            .identities
+            .values()
+            .find(|log| log.certificate(&device).is_some());
+        node.entity = own.map_or(EntityId::ZERO, IdentityLog::entity);
+        Ok(node)
+    }
+
+    /// Statements and fork proofs, which are few.
+    fn load_others(&mut self) -> Result<(), Failure> {
+        let mut statements = Vec::new();
+        for record in self.store.others()? {
+            match RecordKind::from_number(record.kind) {
+                Some(RecordKind::Statement) => {
+                    statements.extend(SignedStatement::decode(&record.bytes))
+                }
+                Some(RecordKind::ForkProof) => {
+                    if let Ok(proof) = ForkProof::decode(&record.bytes)
+                        && let Ok(feed) = proof.verify()
+                        && self
+                            .forks
+                            .get(&feed)
+                            .is_none_or(|(known, _)| proof.seq < *known)
+                    {
+                        self.forks.insert(feed, (proof.seq, record.bytes));
+                    }
+                }
+                _ => {}
+            }
+        }
+        statements.sort_by_key(|signed| (signed.statement.entity, signed.statement.number));
+        for signed in statements {
+            let entity = signed.statement.entity;
+            let log = self
+                .identities
+                .entry(entity)
+                .or_insert_with(|| IdentityLog::new(entity));
+            // what is stored was checked; a gap after damage leaves the rest out until it is read again
+            let _ = log.add(signed);
+        }
+        Ok(())
+    }
+
+    /// Closes the store, which makes the next opening fast.
+    pub fn close(self) -> Result<(), Failure> {
+        Ok(self.store.close()?)
+    }
+
+    /// The entity whose device this is.
+    pub fn entity(&self) -> EntityId {
+        self.entity
+    }
+
+    /// The certificate of this device.
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.identities
+            .get(&self.entity)?
+            .certificate(&self.device())
+    }
+
+    /// Takes in a statement: checked against its identity log, then stored. Gives whether it was news.
+    pub fn take_in_statement(&mut self, signed: &SignedStatement) -> Result<bool, Failure> {
+        let entity = signed.statement.entity;
+        let hash = signed.statement.hash();
+        let log = self
+            .identities
+            .entry(entity)
+            .or_insert_with(|| IdentityLog::new(entity));
+        log.add(signed.clone())
+            .map_err(Failure::refused("an identity statement"))?;
+        if self.store.contains(&EntryId(hash))? {
+            return Ok(false);
+        }
+        let bytes = signed.encode();
+        self.store
+            .commit(&[Record::other(RecordKind::Statement.number(), &bytes, hash)])?;
+        Ok(true)
+    }
+
+    /// The order of a topic, up to date.
+    pub fn order(&mut self, topic: &TopicId) -> Result<&mut TopicOrder, Failure> {
+        if !self.orders.contains_key(topic) {
+            let order = self.load_order(topic)?.ok_or(Failure::NoTopic(*topic))?;
+            self.orders.insert(*topic, order);
+        }
+        let order = self.orders.get_mut(topic).ok_or(Failure::NoTopic(*topic))?;
+        order.settle();
+        Ok(order)
+    }
+
+    /// The order into which a run belongs; it is made where the run begins its topic.
+    pub(crate) fn order_for(
+        &mut self,
+        run: &RunView<'_>,
+    ) -> Result<Option<&mut TopicOrder>, Failure> {
+        let topic = run.feed.topic;
+        if !self.orders.contains_key(&topic) {
+            let loaded = match self.load_order(&topic)? {
+                Some(order) => Some(order),
+                None => genesis_of(run).map(|genesis| TopicOrder::new(topic, genesis)),
+            };
+            if let Some(order) = loaded {
+                self.orders.insert(topic, order);
+            }
+        }
+        Ok(self.orders.get_mut(&topic))
+    }
+
+    /// Reads the entries of a topic and puts them in order.
+    fn load_order(&self, topic: &TopicId) -> Result<Option<TopicOrder>, Failure> {
+        let mut records = self.runs_of_topic(topic)?;
+        records.sort_by_key(|record| record.0);
+        let mut order: Option<TopicOrder> = None;
+        // entries that were damaged and came again stand behind what builds on them
+        let mut left: Vec<&[u8]> = records.iter().map(|(_, bytes)| &bytes[..]).collect();
+        loop {
+            let mut again = Vec::new();
+            for bytes in &left {
+                let Ok(run) = RunView::decode(bytes) else {
+                    continue;
+                };
+                if order.is_none() {
+                    order = genesis_of(&run).map(|genesis| TopicOrder::new(*topic, genesis));
+                }
+                let whole = order.as_mut().is_some_and(|order| insert_run(order, &run));
+                if !whole {
+                    again.push(*bytes);
+                }
+            }
+            if again.len() == left.len() || again.is_empty() {
+                break;
+            }
+            left = again;
+        }
+        if let Some(order) = &mut order {
+            for (feed, (seq, _)) in self.forks.iter().filter(|(feed, _)| feed.topic == *topic) {
+                order.insert_fork(feed.author, *seq);
+            }
+        }
+        Ok(order)
+    }
+
+    /// The runs of a topic with their positions; a damaged one is left out.
+    pub(crate) fn runs_of_topic(&self, topic: &TopicId) -> Result<Vec<(u64, Vec<u8>)>, Failure> {
+        let mut runs = BTreeMap::new();
+        for feed in self.store.feeds_of(topic) {
+            for (position, bytes) in self.runs_of_feed(&feed.key)? {
+                runs.insert(position, bytes);
+            }
+        }
+        Ok(runs.into_iter().collect())
+    }
+
+    /// The runs of a feed with their positions, all branches.
+    pub(crate) fn runs_of_feed(&self, key: &FeedKey) -> Result<BTreeMap<u64, Vec<u8>>, Failure> {
+        let mut runs = BTreeMap::new();
+        let Some(state) = self.store.feed(key) else {
+            return Ok(runs);
+        };
+        let height = state
+            .branches
+            .iter()
+            .map(|branch| branch.height)
+            .fold(state.height, u64::max);
+        let forked = !state.branches.is_empty();
+        let mut seq = 0;
+        while seq < height {
+            let mut next = seq + 1;
+            for position in self.store.at_seq(key, seq)? {
+                let Some(record) = read(&self.store, position)? else {
+                    continue;
+                };
+                if !forked {
+                    next = seq + u64::from(record.positions - record.index_in_run);
+                }
+                runs.insert(record.first_position, record.bytes);
+            }
+            seq = next;
+        }
+        Ok(runs)
+    }
+
+    /// What the certificate at the front of a run says.
+    pub(crate) fn certified_of(&self, run: &RunView<'_>) -> Option<Certified> {
+        Certificate::verify_bytes(run.certificate?, &run.feed.author).ok()
+    }
+}
+
+/// Puts a run into an order; `false` if ancestors are missing.
+fn insert_run(order: &mut TopicOrder, run: &RunView<'_>) -> bool {
+    let certificate = run
+        .certificate
+        .and_then(|bytes| Certificate::verify_bytes(bytes, &run.feed.author).ok());
+    let mut certified = certificate;
+    run.entries.iter().all(|entry| {
+        order
+            .insert(synlog_log::replica::order_entry(
+                run,
+                entry,
+                certified.take(),
+            ))
+            .is_ok()
+    })
+}

@@ -1,0 +1,341 @@
+//! What happens to entries, top to bottom: decode → verify → admit → store → order.
+//!
+//! Entries of one's own ([`crate::writing`]) and those of others
+//! ([`crate::carrying`]) go the same way.
+
+use std::collections::BTreeMap;
+
+use synlog_log::admission::{Admit, MemoryLedger, Parked, fork_proof};
+use synlog_log::bundle::RecordKind;
+use synlog_log::fork::ForkProof;
+use synlog_log::ids::{DeviceId, EntryId, FeedKey};
+use synlog_log::keys::Batch;
+use synlog_log::limits::AHEAD_MAX_MS;
+use synlog_log::refusal::Refusal;
+use synlog_log::replica::order_entry;
+use synlog_log::run::{RunView, RunWriter};
+use synlog_log::store::{GuardReason, KIND_RUN, Record, RunFacts};
+
+use crate::decoder::facts_of;
+use crate::failure::Failure;
+use crate::ledger::{StoreLedger, read};
+use crate::node::Node;
+
+/// What became of some runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Intake {
+    /// Entries that are new here, by feed.
+    pub fresh: BTreeMap<FeedKey, u64>,
+    /// Entries that were known already.
+    pub known: u64,
+    /// Entries put aside because they claim a time ahead of the clock.
+    pub ahead: u64,
+    /// Runs that were refused, with the seq from which on.
+    pub refused: Vec<(FeedKey, u64, Refusal)>,
+    /// Runs whose signature did not check. Their entries count where later runs vouch for them.
+    pub garbled: Vec<(FeedKey, u64)>,
+    /// Feeds that turned out to be forked, and where.
+    pub forks: Vec<(FeedKey, u64)>,
+    /// Entries of this device that others have and this store lacked.
+    pub own_from_outside: u64,
+}
+
+impl Intake {
+    /// How many entries are new.
+    pub fn fresh_entries(&self) -> u64 {
+        self.fresh.values().sum()
+    }
+}
+
+/// A run on its way into the store.
+struct Staged {
+    bytes: Vec<u8>,
+    facts: RunFacts,
+}
+
+impl Node {
+    /// Takes in runs that come from outside: checks signatures together, then admits,
+    /// stores and orders what is new. What waits for ancestors is kept for later calls.
+    pub fn take_in(
+        &mut self,
+        runs: Vec<Vec<u8>>,
+        now_ms: u64,
+        intake: &mut Intake,
+    ) -> Result<(), Failure> {
+        let authentic = self.verify(runs, intake);
+        self.admit(authentic, now_ms, intake)
+    }
+
+    /// Verify: the runs that are authentic, each after those it vouches for.
+    fn verify(&mut self, runs: Vec<Vec<u8>>, intake: &mut Intake) -> Vec<Vec<u8>> {
+        let mut batch = Batch::default();
+        let mut signed = Vec::new();
+        let mut unproven = Vec::new();
+        for bytes in runs {
+            let Ok(run) = RunView::decode(&bytes) else {
+                continue;
+            };
+            match &run.signature {
+                Some(signature) => {
+                    batch.push(&run.feed.author.0, &run.last().id.0, signature);
+                    signed.push(bytes);
+                }
+                None => unproven.push(bytes),
+            }
+        }
+        let failures = batch.failures();
+        let mut authentic = Vec::new();
+        for (index, bytes) in signed.into_iter().enumerate() {
+            if failures.binary_search(&index).is_err() {
+                authentic.push(bytes);
+            } else if let Ok(run) = RunView::decode(&bytes) {
+                intake.garbled.push((run.feed, run.last().seq));
+                let mut writer = RunWriter::like(&run);
+                run.entries.iter().for_each(|entry| writer.push_view(entry));
+                unproven.push(writer.finish(None));
+            }
+        }
+        for bytes in unproven {
+            if let Ok(run) = RunView::decode(&bytes) {
+                // bounded by what one call brings: what nothing vouches for is dropped with it
+                self.unproven.insert(run.last().id, bytes);
+            }
+        }
+        let mut ordered = Vec::new();
+        for bytes in authentic {
+            let mut vouched = Vec::new();
+            let mut backlink = RunView::decode(&bytes)
+                .ok()
+                .and_then(|run| run.first().backlink);
+            while let Some(earlier) = backlink.and_then(|id| self.unproven.remove(&id)) {
+                backlink = RunView::decode(&earlier)
+                    .ok()
+                    .and_then(|run| run.first().backlink);
+                vouched.push(earlier);
+            }
+            ordered.extend(vouched.into_iter().rev());
+            ordered.push(bytes);
+        }
+        self.unproven.clear();
+        ordered
+    }
+
+    /// Admit, store, order.
+    fn admit(
+        &mut self,
+        runs: Vec<Vec<u8>>,
+        now_ms: u64,
+        intake: &mut Intake,
+    ) -> Result<(), Failure> {
+        let mut queue: Vec<Vec<u8>> = runs.into_iter().rev().collect();
+        queue.extend(
+            self.waiting
+                .due(now_ms)
+                .into_iter()
+                .map(|(_, parked)| parked.item),
+        );
+        let mut staged_ledger = MemoryLedger::default();
+        let mut staged: Vec<Staged> = Vec::new();
+        let mut forks: Vec<(Vec<u8>, u64)> = Vec::new();
+        while let Some(bytes) = queue.pop() {
+            let Ok(run) = RunView::decode(&bytes) else {
+                continue;
+            };
+            let entries = run.entries.len();
+            let ledger = StoreLedger {
+                store: &self.store,
+                staged: &staged_ledger,
+                remembered: &self.remembered,
+            };
+            let outcome = self.admission.admit(&run, &ledger, Some(now_ms))?;
+            match outcome {
+                Admit::Known => intake.known += entries as u64,
+                Admit::Waits { missing } => {
+                    self.waiting.park(
+                        0,
+                        Parked {
+                            entries,
+                            bytes: bytes.len(),
+                            item: bytes,
+                        },
+                        missing,
+                    );
+                }
+                Admit::Ahead { claimed_ms } => {
+                    intake.ahead += entries as u64;
+                    let until_ms = claimed_ms - AHEAD_MAX_MS;
+                    self.waiting.quarantine(
+                        0,
+                        Parked {
+                            entries,
+                            bytes: bytes.len(),
+                            item: bytes,
+                        },
+                        until_ms,
+                    );
+                }
+                Admit::Refused(refused) => {
+                    intake.refused.push((
+                        run.feed,
+                        run.entries[refused.index].seq,
+                        refused.refusal,
+                    ));
+                    if let Some(seq) = refused.fork {
+                        forks.push((bytes.clone(), seq));
+                    }
+                }
+                Admit::Fresh(fresh) => {
+                    let new = &run.entries[fresh.known..];
+                    intake.known += fresh.known as u64;
+                    *intake.fresh.entry(run.feed).or_default() += new.len() as u64;
+                    if run.feed.author == self.device() {
+                        intake.own_from_outside += new.len() as u64;
+                    }
+                    staged_ledger.add(&run);
+                    for entry in new {
+                        queue.extend(
+                            self.waiting
+                                .arrived(&entry.id)
+                                .into_iter()
+                                .map(|(_, parked)| parked.item),
+                        );
+                    }
+                    if let Some(seq) = fresh.fork {
+                        forks.push((bytes.clone(), seq));
+                    }
+                    let kept = run.without_known(fresh.known);
+                    let kept = self.order_run(&kept)?.unwrap_or(kept);
+                    let facts = RunView::decode(&kept).map(|run| facts_of(&run));
+                    let facts = facts.map_err(Failure::refused("a run that was admitted"))?;
+                    staged.push(Staged { bytes: kept, facts });
+                }
+            }
+        }
+        self.store_staged(&staged)?;
+        for (bytes, seq) in forks {
+            self.note_fork(&bytes, seq, intake)?;
+        }
+        if intake.own_from_outside > 0 && self.store.guard().is_none() {
+            self.store.trip_guard(GuardReason::SeenOutside)?;
+        }
+        Ok(())
+    }
+
+    /// Store: durable when this returns.
+    fn store_staged(&mut self, staged: &[Staged]) -> Result<(), Failure> {
+        let records: Vec<Record<'_>> = staged
+            .iter()
+            .map(|run| Record::run(&run.bytes, &run.facts))
+            .collect();
+        if records.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.store.commit(&records) {
+            // the orders in memory know of entries that the disk does not have
+            self.admission.forget();
+            self.orders.clear();
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Order: takes an admitted run into the order of its topic. Gives the run
+    /// without the erasable parts for which a tombstone counts, if there are any.
+    pub(crate) fn order_run(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        let run = RunView::decode(bytes).map_err(Failure::refused("a run that was admitted"))?;
+        let mut certified = self.certified_of(&run);
+        let Some(order) = self.order_for(&run)? else {
+            return Ok(None);
+        };
+        for entry in &run.entries {
+            let inserted = order.insert(order_entry(&run, entry, certified.take()));
+            debug_assert!(inserted.is_ok(), "{inserted:?}");
+        }
+        if order.tombstone_count() == 0 {
+            return Ok(None);
+        }
+        order.settle();
+        let erased: Vec<EntryId> = run
+            .entries
+            .iter()
+            .map(|entry| entry.id)
+            .filter(|id| order.is_erased(id))
+            .collect();
+        Ok((!erased.is_empty()).then(|| erase_in(&run, &erased)))
+    }
+
+    /// Makes, stores and orders the proof that a feed forks.
+    fn note_fork(&mut self, bytes: &[u8], seq: u64, intake: &mut Intake) -> Result<(), Failure> {
+        let run = RunView::decode(bytes).map_err(Failure::refused("a forked run"))?;
+        intake.forks.push((run.feed, seq));
+        for position in self.store.at_seq(&run.feed, seq)? {
+            let Some(record) = read(&self.store, position)? else {
+                continue;
+            };
+            let Ok(other) = RunView::decode(&record.bytes) else {
+                continue;
+            };
+            if let Some(proof) = fork_proof(&run, &other, seq) {
+                self.take_in_fork_proof(&proof)?;
+                break;
+            }
+        }
+        if let Some(order) = self.orders.get_mut(&run.feed.topic) {
+            order.insert_fork(run.feed.author, seq);
+        }
+        Ok(())
+    }
+
+    /// Takes in a fork proof that has been checked. Gives whether it was news.
+    pub fn take_in_fork_proof(&mut self, proof: &ForkProof) -> Result<bool, Failure> {
+        let feed = proof.verify().map_err(Failure::refused("a fork proof"))?;
+        if self
+            .forks
+            .get(&feed)
+            .is_some_and(|(known, _)| *known <= proof.seq)
+        {
+            return Ok(false);
+        }
+        let bytes = proof.encode();
+        let record = Record::other(RecordKind::ForkProof.number(), &bytes, proof.id());
+        self.store.commit(&[record])?;
+        self.forks.insert(feed, (proof.seq, bytes));
+        if let Some(order) = self.orders.get_mut(&feed.topic) {
+            order.insert_fork(feed.author, proof.seq);
+        }
+        Ok(true)
+    }
+
+    /// Commits a run of this device: durable, marked as its own, ordered. In that order.
+    pub(crate) fn publish(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let run = RunView::decode(bytes).map_err(Failure::refused("an own run"))?;
+        let facts = facts_of(&run);
+        self.store.commit(&[Record::run(bytes, &facts)])?;
+        self.store.mark_own(run.feed, run.last().seq)?;
+        self.order_run(bytes)?;
+        Ok(())
+    }
+
+    /// The device whose key this node holds.
+    pub fn device(&self) -> DeviceId {
+        DeviceId(self.key.public())
+    }
+}
+
+/// The run without the erasable parts of some entries.
+pub(crate) fn erase_in(run: &RunView<'_>, erased: &[EntryId]) -> Vec<u8> {
+    let mut writer = RunWriter::like(run);
+    for entry in &run.entries {
+        if erased.contains(&entry.id) {
+            writer.push_erased(entry);
+        } else {
+            writer.push_view(entry);
+        }
+    }
+    writer.finish(run.signature.as_ref())
+}
+
+/// Whether a record of the store is a run.
+pub(crate) fn is_run(kind: u8) -> bool {
+    kind == KIND_RUN
+}
