@@ -40,7 +40,8 @@ fn fork_proof(bytes: &[u8]) {
 }
 
 fn statement(bytes: &[u8]) {
-    let _ = SignedStatement::decode(bytes).and_then(|signed| signed.verify(&signed.statement.entity.0));
+    let _ =
+        SignedStatement::decode(bytes).and_then(|signed| signed.verify(&signed.statement.entity.0));
 }
 
 fn payload(bytes: &[u8]) {
@@ -66,7 +67,8 @@ fn sealed_payload(bytes: &[u8]) {
         payload_len: 0,
         certificate: None,
     };
-    let _ = Payload::split(bytes).and_then(|payload| sealed::open(&header, &payload, |_| Some([7; 32])));
+    let _ = Payload::split(bytes)
+        .and_then(|payload| sealed::open(&header, &payload, |_| Some([7; 32])));
 }
 
 fn varints(bytes: &[u8]) {
@@ -132,7 +134,11 @@ enum Change {
     Set(prop::sample::Index, u8),
     Insert(prop::sample::Index, Vec<u8>),
     Remove(prop::sample::Index, usize),
-    Splice(prop::sample::Index, prop::sample::Index, prop::sample::Index),
+    Splice(
+        prop::sample::Index,
+        prop::sample::Index,
+        prop::sample::Index,
+    ),
 }
 
 fn changes() -> impl Strategy<Value = Vec<Change>> {
@@ -202,9 +208,17 @@ fn allocation_child() {
     }
     // lazy tables are made before anything is measured
     let corpus = corpus();
-    corpus.iter().take(40).for_each(|bytes| DECODERS.iter().for_each(|(_, decode)| decode(bytes)));
+    corpus
+        .iter()
+        .take(40)
+        .for_each(|bytes| DECODERS.iter().for_each(|(_, decode)| decode(bytes)));
     static LARGEST: AtomicUsize = AtomicUsize::new(0);
-    let claims: [&[u8]; 4] = [&[0xff; 40], &[0xff, 0xff, 0xff, 0xff, 0x0f], &[0x9b; 9], &[0xbb, 0xff, 0xff, 0xff, 0xff]];
+    let claims: [&[u8]; 4] = [
+        &[0xff; 40],
+        &[0xff, 0xff, 0xff, 0xff, 0x0f],
+        &[0x9b; 9],
+        &[0xbb, 0xff, 0xff, 0xff, 0xff],
+    ];
     let mut inputs: Vec<Vec<u8>> = claims.iter().map(|claim| claim.to_vec()).collect();
     inputs.extend(corpus.iter().cloned());
     for bytes in &corpus {
@@ -223,20 +237,36 @@ fn allocation_child() {
             // a bundle is verified whole: its records, entries and orders are all held at once
             let factor = if *name == "bundle" { 40 } else { 4 };
             let limit = factor * bytes.len() + FIXED_BYTES;
-            assert!(peak <= limit, "{name}: {peak} bytes allocated for {} of input", bytes.len());
+            assert!(
+                peak <= limit,
+                "{name}: {peak} bytes allocated for {} of input",
+                bytes.len()
+            );
             LARGEST.fetch_max(peak, Ordering::Relaxed);
         }
     }
-    println!("largest allocation: {} bytes", LARGEST.load(Ordering::Relaxed));
+    println!(
+        "largest allocation: {} bytes",
+        LARGEST.load(Ordering::Relaxed)
+    );
 }
 
 #[test]
 fn allocations_are_bounded_by_the_input() {
     let child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "decoders::allocation_child", "--test-threads=1", "--nocapture"])
+        .args([
+            "--exact",
+            "decoders::allocation_child",
+            "--test-threads=1",
+            "--nocapture",
+        ])
         .env("SYNLOG_ALLOCATION_CHILD", "1")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && text.contains("largest allocation"), "{text}{}", String::from_utf8_lossy(&child.stderr));
+    assert!(
+        child.status.success() && text.contains("largest allocation"),
+        "{text}{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
 }

@@ -36,7 +36,10 @@ const LINES_MAX: usize = 500;
 const TEST_LINES_MAX: usize = 750;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_path_buf()
 }
 
 /// All files under the root with one of some endings, as paths from the root.
@@ -52,7 +55,12 @@ fn files(endings: &[&str]) -> Vec<String> {
                     folders.push(path);
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {
-                found.push(path.strip_prefix(&root).unwrap().to_string_lossy().into_owned());
+                found.push(
+                    path.strip_prefix(&root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned(),
+                );
             }
         }
     }
@@ -67,8 +75,13 @@ fn is_test(path: &str) -> bool {
 /// The code of a file without comments and without its unit tests.
 fn code(path: &str) -> String {
     let text = std::fs::read_to_string(root().join(path)).unwrap();
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let text = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -76,18 +89,30 @@ fn code(path: &str) -> String {
 fn only_shell_files_touch_the_outside_world() {
     let mut wrong = Vec::new();
     for path in files(&[".rs"]).iter().filter(|path| !is_test(path)) {
-        let allowed = SHELL.iter().find(|(shell, _)| path.starts_with(shell)).map_or(&[][..], |(_, allowed)| allowed);
+        let allowed = SHELL
+            .iter()
+            .find(|(shell, _)| path.starts_with(shell))
+            .map_or(&[][..], |(_, allowed)| allowed);
         let code = code(path);
-        let touched = GUARDED.iter().filter(|guarded| code.contains(**guarded) && !allowed.contains(guarded));
+        let touched = GUARDED
+            .iter()
+            .filter(|guarded| code.contains(**guarded) && !allowed.contains(guarded));
         wrong.extend(touched.map(|guarded| format!("{path}: {guarded}")));
     }
-    assert!(wrong.is_empty(), "outside of the shell files:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "outside of the shell files:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn the_list_of_shell_files_is_true() {
     for (shell, _) in SHELL {
-        assert!(root().join(shell).exists(), "{shell} is listed and not there");
+        assert!(
+            root().join(shell).exists(),
+            "{shell} is listed and not there"
+        );
     }
 }
 
@@ -95,12 +120,23 @@ fn the_list_of_shell_files_is_true() {
 fn files_have_one_subject() {
     let mut wrong = Vec::new();
     for path in files(&[".rs", ".py"]) {
-        let lines = std::fs::read_to_string(root().join(&path)).unwrap().lines().count();
-        let limit = if is_test(&path) { TEST_LINES_MAX } else { LINES_MAX };
+        let lines = std::fs::read_to_string(root().join(&path))
+            .unwrap()
+            .lines()
+            .count();
+        let limit = if is_test(&path) {
+            TEST_LINES_MAX
+        } else {
+            LINES_MAX
+        };
         if lines > limit {
             wrong.push(format!("{path}: {lines} lines, at most {limit}"));
         }
-        let name = Path::new(&path).file_stem().unwrap().to_string_lossy().into_owned();
+        let name = Path::new(&path)
+            .file_stem()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         if ["utils", "util", "helpers", "common", "misc"].contains(&name.as_str()) {
             wrong.push(format!("{path}: name it after what it holds"));
         }
@@ -130,7 +166,10 @@ fn named_paths(text: &str) -> BTreeSet<String> {
     let inside = text.split('`').skip(1).step_by(2);
     let folders = ["log/", "node/", "spec/", "tests/", "docs/", ".ci/"];
     let paths = inside.filter(|inside| folders.iter().any(|folder| inside.starts_with(folder)));
-    paths.filter(|path| !path.contains([' ', '*', '<', '{', '…'])).map(str::to_owned).collect()
+    paths
+        .filter(|path| !path.contains([' ', '*', '<', '{', '…']))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -144,24 +183,36 @@ fn the_documents_name_what_is_there() {
             }
         }
         let folder = root().join(&path).parent().unwrap().to_path_buf();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             let target = link.split('#').next().unwrap_or_default();
-            let outside = target.is_empty() || target.contains("://") || target.starts_with("mailto:");
+            let outside =
+                target.is_empty() || target.contains("://") || target.starts_with("mailto:");
             if !outside && !folder.join(target).exists() {
                 wrong.push(format!("{path} links to {link}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(!named_paths(&std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap()).is_empty());
+    assert!(
+        !named_paths(&std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap())
+            .is_empty()
+    );
 }
 
 #[test]
 fn crates_depend_only_downwards() {
     // log ← node ← tests; siblings don't know each other
-    let manifest = |name: &str| std::fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
+    let manifest =
+        |name: &str| std::fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
     for above in ["synlog-node", "synlog-tests"] {
         assert!(!manifest("log").contains(above), "log knows {above}");
     }
-    assert!(!manifest("node").contains("synlog-tests"), "node knows the tests");
+    assert!(
+        !manifest("node").contains("synlog-tests"),
+        "node knows the tests"
+    );
 }

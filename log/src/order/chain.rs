@@ -336,7 +336,7 @@ impl Walk<'_> {
             old,
             last_seq,
             head,
-            ..
+            next,
         } = &statement.action
         else {
             return None;
@@ -344,6 +344,7 @@ impl Walk<'_> {
         let head = graph.find(head)?;
         let named =
             topic == self.topic && *old == graph.feeds[feed as usize].device && pass(statement);
+        let named = named && next == graph.device(claim);
         let entities = statement.entity == graph.certified(head).entity
             && statement.entity == graph.certified(claim).entity;
         let at = &graph.nodes[head as usize];
