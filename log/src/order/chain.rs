@@ -101,7 +101,8 @@ impl Chain {
     /// that ended before an index of the chain.
     pub(super) fn withdrawn_before(&self, index: usize) -> impl Iterator<Item = (u32, u64)> + '_ {
         let ends = self.legs.iter().enumerate().filter_map(|(number, leg)| {
-            let end = leg.end.as_ref()?;
+            // where takeovers contradict each other nothing is decided, so nothing is withdrawn
+            let end = leg.end.as_ref().filter(|end| !end.conflict)?;
             let ended_at = self
                 .legs
                 .get(number + 1)

@@ -56,7 +56,7 @@ impl Content {
         }
         if event.kind == GENESIS_KIND && !is_genesis {
             return Self::BadEvent {
-                sequencers: true,
+                sequencers: false,
                 refusal: None,
             };
         }

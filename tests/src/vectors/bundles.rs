@@ -412,3 +412,26 @@ fn bundles() {
         cases,
     );
 }
+
+/// Bundles that the second implementation wrote, with the outcome that it came to.
+#[test]
+fn bundles_of_the_other_implementation() {
+    let file = super::folder().join("other_bundles.json");
+    let text = std::fs::read_to_string(file).unwrap();
+    let json: Json = serde_json::from_str(&text).unwrap();
+    let cases = json["cases"].as_array().unwrap();
+    assert!(cases.len() > 20);
+    for case in cases {
+        let bytes = synlog_log::ids::unhex(case["bytes"].as_str().unwrap()).unwrap();
+        let found = outcome(&verify(&bytes[..]).unwrap());
+        for (ours, theirs) in found["topics"].as_array().unwrap().iter().zip(case["topics"].as_array().unwrap()) {
+            assert_eq!(ours["state"], theirs["state"], "{}", case["name"]);
+            for (ours, theirs) in ours["order"].as_array().unwrap().iter().zip(theirs["order"].as_array().unwrap()) {
+                assert_eq!(ours, theirs, "{}", case["name"]);
+            }
+        }
+        for part in ["ok", "errors", "topics"] {
+            assert_eq!(found[part], case[part], "{}: {part}", case["name"]);
+        }
+    }
+}
