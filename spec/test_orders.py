@@ -119,7 +119,8 @@ class Slow:
         return bool(cuts) and e.seq > min(cuts)
 
     def verdict(self, e):
-        begins = any(leg[1] is e for leg in self.legs)
+        begins = any(leg[1] is e and before[2] is not None
+                     for before, leg in zip(self.legs, self.legs[1:]))
         return verdict(e, any(c is e for c, _ in self.chain), begins, self)
 
     # The policy of an ordered topic is what was accepted so far; of a causal

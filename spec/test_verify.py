@@ -731,7 +731,23 @@ class Orders(unittest.TestCase):
         self.assertFalse(v.errors)
         self.assertEqual(len(v.statements), 3)
         v = Verified(bundle([(3, s[2])]))
-        self.assertEqual([p.code for p in v.errors], ["bad_signature"])
+        self.assertEqual([p.code for p in v.errors], ["missing_ancestor"])
+        # Number 1 twice: both are kept, and `prev` says what follows on which.
+        two = Entity("two")
+        first = two.revoke(bytes(32))
+        after_first = two.prev
+        rotated = two.rotate("two 2")
+        by_new = two.revoke(b"\1" * 32)
+        two.root, two.number, two.prev = Key("root two"), 1, after_first
+        other = two.revoke(b"\2" * 32)
+        by_old = two.revoke(b"\3" * 32)
+        v = Verified(bundle([(3, x) for x in (by_new, by_old, other, rotated, first)]))
+        self.assertEqual((len(v.statements), v.errors), (5, []))
+        v = Verified(bundle([(3, x) for x in (first, by_old, rotated)]))
+        self.assertEqual([p.code for p in v.errors], ["missing_ancestor"])
+        two.number = 7
+        v = Verified(bundle([(3, x) for x in (first, other, by_old, two.revoke(bytes(32)))]))
+        self.assertEqual([p.code for p in v.errors], ["bad_statement"])
 
 
 class Files(unittest.TestCase):

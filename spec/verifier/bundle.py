@@ -4,7 +4,7 @@ from . import cbor
 from .admit import Admission
 from .encoding import H, Reader, Refused
 from .entry import decode_run
-from .identity import check_statement, parse_statement
+from .identity import ROTATE, check_statement, parse_statement
 from .order import Order
 from .proof import check_fork_proof
 
@@ -46,7 +46,7 @@ class Problem:
 
 class Verified:
     """All that a bundle proves: `errors`, `topics` as (topic, order) pairs, and
-    `statements` as (statement, whether its number is signed twice)."""
+    the right `statements` of its records."""
 
     def __init__(self, data):
         self.problems, self.topics, self.statements = {}, [], []
@@ -83,44 +83,29 @@ class Verified:
             except Refused as fault:
                 self._report(offset, fault.code)
         admission.run()
-        self._check_statements(statements, admission)
+        self._check_statements(statements)
         for topic_id in sorted(admission.topics):
             topic = admission.topics[topic_id]
             self.topics.append((topic, Order(topic)))
 
-    def _check_statements(self, statements, admission):
-        """Statements on their own: the root as of a number is what the
-        rotations below it say, those of the file's certificates included."""
-        roots = {}
-        for e in admission.entries.values():
-            if e.seq == 0 and e.certificate is not None and e.certificate.roots:
-                roots.setdefault(e.certificate.entity, set()).update(e.certificate.roots)
-        hashes, seen = {}, set()
-        for offset, st in statements:
-            hashes.setdefault((st.entity, st.number), set()).add(st.hash)
+    def _check_statements(self, statements):
+        """Statement records, each by the root that the ones before it lead to.
+        A log may be forked: `prev` says which branch a statement belongs to."""
+        roots, seen = {}, set()   # statement hash -> (entity, next number, root after it)
         for offset, st in sorted(statements, key=lambda x: (x[1].number, x[0])):
             try:
-                below = hashes.get((st.entity, st.number - 1))
-                if below is not None and st.prev not in below:
+                entity, number, root = (st.entity, 0, st.entity) if st.prev is None else \
+                    roots.get(st.prev, (None, None, None))
+                if root is None:
+                    raise Refused("missing_ancestor")
+                if (entity, number) != (st.entity, st.number):
                     raise Refused("bad_statement", "prev")
-                self._by_a_root(st, roots.setdefault(st.entity, set()))
+                check_statement(st, root)
             except Refused as fault:
                 self._report(offset, fault.code)
                 continue
-            if st.action_name == "rotate":
-                roots[st.entity].add((st.number, st.subject))
+            after = st.subject if st.action == ROTATE else root
+            roots[st.hash] = st.entity, st.number + 1, after
             if st.hash not in seen:
                 seen.add(st.hash)
                 self.statements.append(st)
-
-    def _by_a_root(self, st, known):
-        """Checks st by the root of its number; where the log is forked there
-        may be more than one."""
-        number = max((n for n, _ in known if n < st.number), default=None)
-        candidates = sorted(root for n, root in known if n == number) or [st.entity]
-        for i, root in enumerate(candidates):
-            try:
-                return check_statement(st, root)
-            except Refused:
-                if i + 1 == len(candidates):
-                    raise

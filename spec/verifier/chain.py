@@ -58,12 +58,14 @@ def lowest_on_branches(entries):
 
 
 class Leg:
-    """`withdrawn_above` is the takeover's last_seq, if one ended the leg."""
+    """`withdrawn_above` is the takeover's last_seq, if one ended the leg;
+    `by_takeover` says whether the leg began with one."""
 
-    __slots__ = ("device", "start", "withdrawn_above")
+    __slots__ = ("device", "start", "by_takeover", "withdrawn_above")
 
-    def __init__(self, device, start):
-        self.device, self.start, self.withdrawn_above = device, start, None
+    def __init__(self, device, start, by_takeover=False):
+        self.device, self.start, self.by_takeover = device, start, by_takeover
+        self.withdrawn_above = None
 
 
 class Chain:
@@ -91,8 +93,12 @@ class Chain:
     def _stop(self, state, device, forked_at=None):
         self.state, self.sequencer, self.forked_at = state, device, forked_at
 
+    def starts_by_takeover(self):
+        """The entries that a topic.takeover is accepted as."""
+        return {leg.start for leg in self.legs if leg.by_takeover}
+
     def _walk(self, leg):
-        """One leg; returns (device, start) of the next one, or None."""
+        """One leg; returns what the next one is made of, or None."""
         self.legs.append(leg)
         feed = self.topic.feeds[leg.device]
         takeover, conflict = self._takeover(leg)
@@ -109,7 +115,7 @@ class Chain:
             self.leg_of.append(len(self.legs) - 1)
             event = c.event
             if event is not None and event.kind == "topic.handover" and c.evidence_ok:
-                return self._next(event.next, self._after_handover(c, event))
+                return self._next(event.next, self._after_handover(c, event), False)
             if takeover:
                 if c is head:
                     return self._end_by_takeover(leg, takeover, conflict)
@@ -126,12 +132,12 @@ class Chain:
                 return self._stop("open", leg.device)
             c = following[0]
 
-    def _next(self, device, candidates):
+    def _next(self, device, candidates, by_takeover):
         if not candidates:
             return self._stop("open", device)
         if len(candidates) > 1:
             return self._stop("forked", device, min(x.seq for x in candidates))
-        return device, candidates[0]
+        return device, candidates[0], by_takeover
 
     def _after_handover(self, h, event):
         """Where the next sequencer's leg may begin (6.3)."""
@@ -215,7 +221,7 @@ class Chain:
             return self._stop("forked", leg.device, last_seq + 1)
         leg.withdrawn_above = last_seq
         return self._next(takeover[0].statement.next,
-                          lowest_on_branches([c.entry for c in takeover]))
+                          lowest_on_branches([c.entry for c in takeover]), True)
 
 
 class Claim:

@@ -98,10 +98,10 @@ def check_carried(raw, rotations):
 
 
 class Certificate:
-    """What a right certificate yields. `rotations` are statement hashes,
-    `roots` the (number, root) pairs that it proves."""
+    """What a right certificate yields. `rotations` are statement hashes
+    in their order."""
 
-    __slots__ = ("entity", "device", "name", "rotations", "roots")
+    __slots__ = ("entity", "device", "name", "rotations")
 
 
 def check_certificate(raw, device):
@@ -134,8 +134,6 @@ def _certificate(raw, device):
     out = Certificate()
     out.entity, out.device, out.name = certify.entity, device, certify.name
     out.rotations = tuple(hashes)
-    statements = [parse_statement(x) for x in rotations]
-    out.roots = tuple((st.number, st.subject) for st in statements)
     return out
 
 

@@ -81,7 +81,7 @@ class PlacedPolicy:
 def _ordered(topic, chain, ordered):
     policy, out = PlacedPolicy(topic.policy), []
     places, void, taken = policy.places, {}, set()
-    starts = {leg.start for leg in chain.legs}
+    starts = chain.starts_by_takeover()
     withdrawn, leg_now = {}, 0
 
     def append(e):
@@ -206,7 +206,7 @@ class CausalPolicy:
 def _causal(topic, chain, ordered):
     policy, out = CausalPolicy(topic.policy), []
     void = _void_reasons(topic, chain, ordered)
-    starts = {leg.start for leg in chain.legs}
+    starts = chain.starts_by_takeover()
     decided = _with_ancestors(chain.entries)
     # What holds for those who come after an entry, itself included.
     seen_after, after = {}, {}
