@@ -1,22 +1,19 @@
-//! The identity statements of a bundle, each checked by the root of its number.
+//! The identity statements of a bundle, each checked by the root that the ones
+//! before it lead to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::bundle::Problem;
-use crate::identity::{Action, Certificate, SignedStatement};
+use crate::identity::{Action, SignedStatement};
 use crate::ids::EntityId;
 use crate::refusal::Refusal;
-use crate::run::RunView;
 
-/// Roots of an entity: (number of the rotation, the root from then on). Where
-/// the identity log is forked there may be several for one number.
-type Roots = BTreeSet<(u64, [u8; 32])>;
+/// What comes after a statement: of which entity, under which number, by which root.
+type Next = (EntityId, u64, [u8; 32]);
 
-/// Checks statements; those that are right by entity, in order of number. The root
-/// of a statement is what the rotations below it say, those of the runs'
-/// certificates included.
+/// Checks statements; those that are right by entity, in order of number. Where an
+/// identity log is forked, `prev` says on which branch a statement is.
 pub(super) fn take_statements(
-    runs: &[RunView<'_>],
     records: Vec<(u64, &[u8])>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<EntityId, Vec<SignedStatement>> {
@@ -28,44 +25,27 @@ pub(super) fn take_statements(
             refusal,
         });
     };
-    let mut roots = roots_of_certificates(runs);
     let mut statements = Vec::new();
-    let mut hashes: BTreeMap<(EntityId, u64), BTreeSet<[u8; 32]>> = BTreeMap::new();
     for (offset, data) in records {
         match SignedStatement::decode(data) {
-            Ok(signed) => {
-                let statement = &signed.statement;
-                let at = hashes.entry((statement.entity, statement.number));
-                at.or_default().insert(statement.hash());
-                statements.push((offset, signed));
-            }
+            Ok(signed) => statements.push((offset, signed)),
             Err(refusal) => refuse(offset, refusal),
         }
     }
     statements.sort_by_key(|(offset, signed)| (signed.statement.number, *offset));
+    let mut after: HashMap<[u8; 32], Next> = HashMap::new();
     let mut right: BTreeMap<EntityId, Vec<SignedStatement>> = BTreeMap::new();
     for (offset, signed) in statements {
-        let statement = &signed.statement;
-        let below = statement.number.checked_sub(1);
-        let below = below.and_then(|number| hashes.get(&(statement.entity, number)));
-        let follows = match (below, &statement.prev) {
-            (Some(below), Some(prev)) => below.contains(prev),
-            _ => true,
-        };
-        let known = roots.entry(statement.entity).or_default();
-        let checked = if follows {
-            by_a_root(&signed, known)
-        } else {
-            Err(Refusal::BadStatement)
-        };
-        match checked {
-            Ok(()) => {
-                if let Action::Rotate { next_root, .. } = &statement.action {
-                    known.insert((statement.number, *next_root));
-                }
-                let log = right.entry(statement.entity).or_default();
-                if !log.contains(&signed) {
-                    log.push(signed);
+        match check(&signed, &after) {
+            Ok(root) => {
+                let statement = &signed.statement;
+                let root = match &statement.action {
+                    Action::Rotate { next_root, .. } => *next_root,
+                    _ => root,
+                };
+                let next = (statement.entity, statement.number + 1, root);
+                if after.insert(statement.hash(), next).is_none() {
+                    right.entry(statement.entity).or_default().push(signed);
                 }
             }
             Err(refusal) => refuse(offset, refusal),
@@ -74,46 +54,19 @@ pub(super) fn take_statements(
     right
 }
 
-fn roots_of_certificates(runs: &[RunView<'_>]) -> BTreeMap<EntityId, Roots> {
-    let mut roots: BTreeMap<EntityId, Roots> = BTreeMap::new();
-    for run in runs.iter().filter(|run| !run.entries.is_empty()) {
-        let certificate = run
-            .certificate
-            .and_then(|bytes| Certificate::decode(bytes).ok());
-        let Some(certificate) = certificate.filter(|it| it.verify(&run.feed.author).is_ok()) else {
-            continue;
-        };
-        for rotation in &certificate.rotations {
-            if let Action::Rotate { next_root, .. } = &rotation.statement.action {
-                let of_entity = roots.entry(rotation.statement.entity).or_default();
-                of_entity.insert((rotation.statement.number, *next_root));
+/// Checks one statement; gives the root that signed it.
+fn check(signed: &SignedStatement, after: &HashMap<[u8; 32], Next>) -> Result<[u8; 32], Refusal> {
+    let statement = &signed.statement;
+    let root = match &statement.prev {
+        None => statement.entity.0,
+        Some(prev) => {
+            let (entity, number, root) = after.get(prev).ok_or(Refusal::MissingAncestor)?;
+            if (*entity, *number) != (statement.entity, statement.number) {
+                return Err(Refusal::BadStatement);
             }
+            *root
         }
-    }
-    roots
-}
-
-fn by_a_root(signed: &SignedStatement, known: &Roots) -> Result<(), Refusal> {
-    let number = signed.statement.number;
-    let last = known
-        .iter()
-        .map(|(at, _)| *at)
-        .filter(|at| *at < number)
-        .max();
-    let mut candidates: Vec<[u8; 32]> = known
-        .iter()
-        .filter(|(at, _)| Some(*at) == last)
-        .map(|(_, root)| *root)
-        .collect();
-    if candidates.is_empty() {
-        candidates.push(signed.statement.entity.0);
-    }
-    let mut checked = Err(Refusal::BadSignature);
-    for root in candidates {
-        checked = signed.verify(&root);
-        if checked.is_ok() {
-            break;
-        }
-    }
-    checked
+    };
+    signed.verify(&root)?;
+    Ok(root)
 }

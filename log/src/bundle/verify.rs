@@ -122,11 +122,8 @@ pub fn verify(input: impl Read) -> Result<Report, BundleError> {
     for (offset, data) in of(RecordKind::ForkProof) {
         judge.take_fork_proof(offset, data);
     }
-    judge.identities = take_statements(
-        &runs,
-        of(RecordKind::Statement).collect(),
-        &mut judge.problems,
-    );
+    let statements = of(RecordKind::Statement).collect();
+    judge.identities = take_statements(statements, &mut judge.problems);
     for (offset, data) in of(RecordKind::Note) {
         if Value::decode_map(data).is_err() {
             judge.problem(offset, Refusal::BadCbor);

@@ -424,9 +424,19 @@ fn bundles_of_the_other_implementation() {
     for case in cases {
         let bytes = synlog_log::ids::unhex(case["bytes"].as_str().unwrap()).unwrap();
         let found = outcome(&verify(&bytes[..]).unwrap());
-        for (ours, theirs) in found["topics"].as_array().unwrap().iter().zip(case["topics"].as_array().unwrap()) {
+        for (ours, theirs) in found["topics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(case["topics"].as_array().unwrap())
+        {
             assert_eq!(ours["state"], theirs["state"], "{}", case["name"]);
-            for (ours, theirs) in ours["order"].as_array().unwrap().iter().zip(theirs["order"].as_array().unwrap()) {
+            for (ours, theirs) in ours["order"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .zip(theirs["order"].as_array().unwrap())
+            {
                 assert_eq!(ours, theirs, "{}", case["name"]);
             }
         }
