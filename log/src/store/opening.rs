@@ -1,17 +1,17 @@
 //! Opening the segments: which are whole, where the log ends, what was torn.
 
 use super::error::StoreError;
-use super::format::{FRAME_BYTES, HEADER_BYTES, Header, SegmentDigest, u32_at};
+use super::format::{DATA_START, FRAME_BYTES, FrameKey, Header, SegmentDigest, u32_at};
 use super::guard::GuardReason;
 use super::head::Watermark;
 use super::record::Decoder;
-use super::recovery::{CutTail, OpenReport, failed};
+use super::recovery::{CutTail, OpenReport, failed, unreadable};
 use super::rows::SegmentRows;
-use super::segment::{Index, Indexing, Segment, digest_up_to};
+use super::segment::{Index, Indexing, Segment, digest_up_to, path_of, whole_file};
 use super::side::Side;
 use super::state::{OpenEnd, Options};
 use super::upkeep::save_file;
-use super::walk::{BadTail, Gap, Start, Walk};
+use super::walk::{BadTail, Gap, Start, Walk, used_bytes};
 use super::writer::new_segment;
 use crate::disk::{Disk, DiskFile};
 use std::sync::{Arc, RwLock};
@@ -39,6 +39,7 @@ pub(crate) struct Found<F> {
     pub(crate) number: u32,
     pub(crate) file: Arc<F>,
     pub(crate) header: Option<Header>,
+    pub(crate) both_headers_good: bool,
     pub(crate) side: Option<Side<F>>,
 }
 
@@ -63,7 +64,7 @@ impl<D: Disk> Opening<'_, D> {
         let count = files.len();
         for (at, found) in files.into_iter().enumerate() {
             next_number = found.number + 1;
-            if found.header.is_none() {
+            if !found.both_headers_good {
                 self.report.damaged_headers.push(found.number);
             }
             let side = found.side.filter(|side| {
@@ -75,12 +76,20 @@ impl<D: Disk> Opening<'_, D> {
                         .is_none_or(|h| h.first == side.reflects.first)
             });
             let header_damaged = found.header.is_none();
-            let header = found.header.unwrap_or_else(|| Header {
-                number: found.number,
-                uuid: self.uuid,
-                first: side.as_ref().map_or(end, |side| side.reflects.first),
-                previous,
-            });
+            let known = match found.header {
+                Some(header) => Some(header),
+                None => self.guess(&found.file, found.number, side.as_ref(), end, previous)?,
+            };
+            let Some(header) = known else {
+                // Which positions it holds cannot be told: those that nothing
+                // else holds are missing, and its bytes stay.
+                if at + 1 == count && self.never_written(&found.file, found.number, end)? {
+                    next_number = found.number;
+                } else if self.has_own {
+                    self.trip(GuardReason::BadTail);
+                }
+                continue;
+            };
             if header.first > end {
                 self.lost.push((end, header.first));
             }
@@ -89,7 +98,7 @@ impl<D: Disk> Opening<'_, D> {
                 header,
                 file: found.file,
                 index: RwLock::new(Index::Rows {
-                    rows: Box::new(SegmentRows::new(self.table_key, HEADER_BYTES)),
+                    rows: Box::new(SegmentRows::new(self.table_key, DATA_START)),
                     saved: false,
                 }),
             };
@@ -114,7 +123,6 @@ impl<D: Disk> Opening<'_, D> {
                     previous = digest;
                     segments.push(segment);
                 }
-                Last::NeverWritten => next_number = found.number,
             }
         }
         // There is no segment to write on: none at all, or the last is damaged.
@@ -133,14 +141,14 @@ impl<D: Disk> Opening<'_, D> {
             previous,
         };
         let size = if options.preallocate {
-            u64::from(options.segment_bytes.max(HEADER_BYTES))
+            u64::from(options.segment_bytes.max(DATA_START))
         } else {
-            u64::from(HEADER_BYTES)
+            u64::from(DATA_START)
         };
         let file = new_segment(self.disk, &header, size)?;
         let open = OpenEnd {
             at: Start {
-                offset: HEADER_BYTES,
+                offset: DATA_START,
                 next: 0,
                 crc: header.crc(),
             },
@@ -153,11 +161,56 @@ impl<D: Disk> Opening<'_, D> {
             header,
             file: Arc::new(file),
             index: RwLock::new(Index::Rows {
-                rows: Box::new(SegmentRows::new(self.table_key, HEADER_BYTES)),
+                rows: Box::new(SegmentRows::new(self.table_key, DATA_START)),
                 saved: false,
             }),
         });
         Ok((segments, open))
+    }
+
+    /// The header of a segment of which both copies are damaged: from its side
+    /// file, or as the segment before it has it be, if the first batch says the same.
+    fn guess(
+        &self,
+        file: &Arc<D::File>,
+        number: u32,
+        side: Option<&Side<D::File>>,
+        end: u64,
+        previous: [u8; 32],
+    ) -> Result<Option<Header>, StoreError> {
+        let header = |first| Header {
+            number,
+            uuid: self.uuid,
+            first,
+            previous,
+        };
+        if let Some(side) = side {
+            return Ok(Some(header(side.reflects.first)));
+        }
+        let bytes = whole_file(file.as_ref()).map_err(unreadable(&path_of(number)))?;
+        let next = header(end);
+        let frame = FrameKey::new(&self.uuid, number).open(&bytes, DATA_START);
+        let follows = frame.is_some_and(|f| f.first == 0 && f.previous == next.crc());
+        Ok(follows.then_some(next))
+    }
+
+    /// Whether a crash hit while the last segment was created. Then nothing in
+    /// it was ever acknowledged, and it is removed.
+    fn never_written(
+        &mut self,
+        file: &Arc<D::File>,
+        number: u32,
+        end: u64,
+    ) -> Result<bool, StoreError> {
+        let path = path_of(number);
+        let bytes = whole_file(file.as_ref()).map_err(unreadable(&path))?;
+        let written = used_bytes(&bytes) > DATA_START as usize;
+        if written || self.watermark.segment >= number || self.watermark.position > end {
+            return Ok(false);
+        }
+        self.disk.remove(&path).map_err(failed("remove", &path))?;
+        self.report.damaged_headers.pop();
+        Ok(true)
     }
 
     /// A segment that has a successor: its side file, if it fits, else its bytes.
@@ -168,9 +221,11 @@ impl<D: Disk> Opening<'_, D> {
         side: Option<Side<D::File>>,
         next_first: Option<u64>,
     ) -> Result<[u8; 32], StoreError> {
-        let fits = match &side {
-            Some(side) => self.side_fits(segment, side, next_first)?,
-            None => false,
+        // The side file may be of a time before the segment was full: only the
+        // successor's header says where it ends.
+        let fits = match (&side, next_first) {
+            (Some(side), Some(next_first)) => self.side_fits(segment, side, next_first)?,
+            _ => false,
         };
         let older = side.map(|side| Index::Side(Box::new(side)));
         if fits && let Some(Index::Side(side)) = older {
@@ -206,14 +261,11 @@ impl<D: Disk> Opening<'_, D> {
         &self,
         segment: &Segment<D::File>,
         side: &Side<D::File>,
-        next_first: Option<u64>,
+        next_first: u64,
     ) -> Result<bool, StoreError> {
         let reflects = &side.reflects;
         let end = segment.header.first + u64::from(reflects.end.next);
-        if next_first.is_some_and(|next| next != end) || reflects.last_batch == 0 {
-            return Ok(false);
-        }
-        if next_first.is_none() && self.watermark.position > end {
+        if next_first != end || reflects.last_batch == 0 {
             return Ok(false);
         }
         let frame = segment.bytes_at(reflects.last_batch, 16)?;
@@ -254,17 +306,6 @@ impl<D: Disk> Opening<'_, D> {
         let walk = indexing.run(start);
         self.report.scanned_bytes += u64::from(walk.end.offset - start.offset);
         let end = segment.header.first + u64::from(walk.end.next);
-        if header_damaged
-            && end == segment.header.first
-            && self.watermark.position <= end
-            && self.watermark.segment < segment.number()
-        {
-            // A crash while it was created: nothing in it was acknowledged.
-            let path = segment.path();
-            self.disk.remove(&path).map_err(failed("remove", &path))?;
-            self.report.damaged_headers.pop();
-            return Ok(Last::NeverWritten);
-        }
         if let Some(batch) = walk.batches.last() {
             last_batch = batch.offset;
         }
@@ -289,7 +330,8 @@ impl<D: Disk> Opening<'_, D> {
         }
         let damaged = header_damaged || ahead || indexing.rows.holes().next().is_some();
         let (rows, digest) = (indexing.rows, indexing.digest);
-        if end > self.watermark.position {
+        // HEAD names a segment only when its header and name are durable.
+        if end > self.watermark.position || segment.number() != self.watermark.segment {
             self.settle(&segment, &bytes, &walk)?;
         }
         let rows_end = rows.end();
@@ -345,11 +387,11 @@ impl<D: Disk> Opening<'_, D> {
         });
         fitting.unwrap_or_else(|| {
             let start = Start {
-                offset: HEADER_BYTES,
+                offset: DATA_START,
                 next: 0,
                 crc: header.crc(),
             };
-            let rows = SegmentRows::new(self.table_key, HEADER_BYTES);
+            let rows = SegmentRows::new(self.table_key, DATA_START);
             (rows, SegmentDigest::new(header), start, 0)
         })
     }
@@ -413,7 +455,8 @@ impl<D: Disk> Opening<'_, D> {
     }
 
     /// Writes and syncs again what may be in the page cache only: after a failed
-    /// sync the last batch can look written without being on the disk.
+    /// sync the header or the last batch can look written without being on the
+    /// disk.
     fn settle(
         &self,
         segment: &Segment<D::File>,
@@ -428,6 +471,10 @@ impl<D: Disk> Opening<'_, D> {
                 .write_at(u64::from(batch.offset), again)
                 .map_err(failed("write", &path))?;
         }
+        segment
+            .file
+            .write_at(0, &segment.header.encode_twice())
+            .map_err(failed("write", &path))?;
         segment.file.sync_all().map_err(failed("sync", &path))?;
         self.disk
             .sync_dir("segments")
@@ -441,6 +488,4 @@ enum Last<F> {
     Open(Segment<F>, Box<OpenEnd>),
     /// It is damaged and gets a successor; with its digest.
     Closed(Segment<F>, [u8; 32]),
-    /// Its creation was never completed; the file is gone.
-    NeverWritten,
 }
