@@ -135,7 +135,10 @@ impl<D: Disk> Scan<'_, D> {
         let inside = start >= self.window_start
             && (start - self.window_start) as usize + length <= self.window.len();
         if !inside {
-            self.window = segment.bytes_at(start, length.max(WINDOW_BYTES))?;
+            // As far as the rows ahead reach (the last of them is the first here).
+            let ahead = self.rows.first().map_or(0, |last| last.offset_limit);
+            let ahead = ahead.saturating_sub(start) as usize;
+            self.window = segment.bytes_at(start, length.max(ahead.min(WINDOW_BYTES)))?;
             self.window_start = start;
         }
         let from = ((start - self.window_start) as usize).min(self.window.len());
