@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
+mod comparison;
+mod guards;
+mod life;
+mod misfortunes;
 mod regressions;
 mod simulation;
 mod toy;
