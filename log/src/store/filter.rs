@@ -3,10 +3,10 @@
 //!
 //! Each segment has a bloom filter of the same length. In memory the filters of
 //! 64 segments lie across: one word per bit of the filter, one bit of the word
-//! per segment. Six words, combined, tell which of the 64 may hold an id.
+//! per segment. Seven words, combined, tell which of the 64 may hold an id.
 
-/// Words looked at per id. At 13 bits an id about 1 in 400 segments is asked in vain.
-const PROBES: usize = 6;
+/// Words looked at per id. At 16 bits an id about 1 in 1,400 segments is asked in vain.
+const PROBES: usize = 7;
 /// Segments whose filters share words.
 const LANES: usize = 64;
 /// The options count filter bits per entry of this length in bytes.
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_segment_of_an_id_is_a_candidate_and_few_others_are() {
-        let bytes = filter_bytes(32 << 10, 13);
+        let bytes = filter_bytes(32 << 10, 16);
         let mut filters = Filters::new(bytes);
         for segment in 0..150 {
             let mut filter = vec![0; bytes];

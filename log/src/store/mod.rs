@@ -50,6 +50,7 @@ mod segment;
 mod side;
 mod side_format;
 mod state;
+mod tail;
 mod upkeep;
 mod walk;
 mod writer;

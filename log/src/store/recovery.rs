@@ -86,7 +86,7 @@ impl<D: Disk> Store<D> {
             disk.create_dir(dir).map_err(failed("create", dir))?;
         }
         disk.sync_dir("").map_err(failed("sync", "the directory"))?;
-        for dir in ["segments", "index"] {
+        for dir in ["segments", "index", "aside"] {
             for name in disk.list(dir).map_err(unreadable(dir))? {
                 if name.ends_with(".tmp") {
                     let path = format!("{dir}/{name}");

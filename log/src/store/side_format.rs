@@ -23,7 +23,7 @@
 //! The file is derived: one that does not fit its segment is made again.
 
 use super::filter;
-use super::format::FORMAT_VERSION;
+use super::format::{FORMAT_VERSION, array_at};
 use super::rows::{SegmentRows, What};
 use super::walk::Start;
 
@@ -52,9 +52,7 @@ pub(crate) struct Reflects {
 
 /// The bytes of a side file.
 pub(crate) fn encode(rows: &SegmentRows, reflects: &Reflects, filter_bytes: usize) -> Vec<u8> {
-    let mut ids: Vec<([u8; 32], u32)> = rows.ids.iter().copied().zip(0..).collect();
-    ids.retain(|(id, _)| *id != [0; 32]);
-    ids.sort_unstable();
+    let ids = sorted_ids(rows);
     let filter = segment_filter(rows, filter_bytes);
 
     let mut order: Vec<u32> = (0..rows.feeds.len() as u32).collect();
@@ -159,6 +157,23 @@ pub(crate) fn encode(rows: &SegmentRows, reflects: &Reflects, filter_bytes: usiz
     out.resize(out.len().next_multiple_of(PAGE_BYTES), 0);
     out.extend_from_slice(&pages.0);
     out
+}
+
+/// Known ids with their positions, sorted.
+fn sorted_ids(rows: &SegmentRows) -> Vec<([u8; 32], u32)> {
+    // By the first eight bytes, as numbers: that is all but always enough.
+    let known = rows.ids.iter().zip(0..).filter(|(id, _)| **id != [0; 32]);
+    let prefix = |id: &[u8; 32]| u64::from_be_bytes(array_at(id, 0));
+    let mut order: Vec<(u64, u32)> = known.map(|(id, n)| (prefix(id), n)).collect();
+    order.sort_unstable();
+    let with_id = |(_, n): &(u64, u32)| (rows.ids[*n as usize], *n);
+    let mut ids: Vec<([u8; 32], u32)> = order.iter().map(with_id).collect();
+    let mut start = 0;
+    for same in order.chunk_by(|a, b| a.0 == b.0) {
+        ids[start..start + same.len()].sort_unstable();
+        start += same.len();
+    }
+    ids
 }
 
 /// The filter of a segment.

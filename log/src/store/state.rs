@@ -41,8 +41,8 @@ impl Options {
             // small enough to be read whole after a crash.
             segment_bytes: 32 << 20,
             preallocate: true,
-            // About one page in 400 is read for nothing.
-            filter_bits: 13,
+            // In one of 1,400 segments a page is read for nothing.
+            filter_bits: 16,
         }
     }
 }

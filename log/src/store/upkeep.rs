@@ -3,7 +3,7 @@
 use super::checkpoint::{self, FEEDS_NAME, Mark};
 use super::error::StoreError;
 use super::guard::GuardReason;
-use super::head::Watermark;
+use super::head::{MAX_OWN_FEEDS, Watermark};
 use super::missing::MISSING_NAME;
 use super::segment::{Index, reflects};
 use super::side::Side;
@@ -45,7 +45,11 @@ impl<D: Disk> Store<D> {
         if seq >= height {
             return Err(StoreError::NotStored { seq });
         }
-        let first = self.head.state.own.is_empty();
+        let own = &self.head.state.own;
+        if own.len() >= MAX_OWN_FEEDS && !own.contains_key(&feed) {
+            return Err(StoreError::Unstorable("more than a million own feeds"));
+        }
+        let first = own.is_empty();
         let own = self.head.state.own.entry(feed).or_insert(seq);
         *own = seq.max(*own);
         self.head.dirty = true;

@@ -93,8 +93,8 @@ impl<D: Disk> Store<D> {
     /// cannot meet a full disk. Ask before signing.
     pub fn reserve(&mut self, bytes: u64) -> Result<(), StoreError> {
         self.running()?;
-        // At 20 bytes the record is smaller than what surrounds it; entries
-        // are ten times as large, and this many extra is no loss.
+        // A quarter more covers what surrounds records of 128 bytes and up;
+        // entries are larger, and this much extra is no loss.
         let result = self.ensure_room(bytes + bytes / 4 + 2 * RECORD_OVERHEAD_BYTES, 0);
         self.stop_on(result)
     }

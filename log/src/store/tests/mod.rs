@@ -7,5 +7,6 @@ mod guards;
 mod life;
 mod misfortunes;
 mod regressions;
+mod side_files;
 mod simulation;
 mod toy;

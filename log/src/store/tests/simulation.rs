@@ -7,7 +7,7 @@ use super::life::Life;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const DEFAULT_SEEDS: u64 = 3_000;
+const DEFAULT_SEEDS: u64 = 2_500;
 /// After so many failing seeds the rest would tell nothing new.
 const MOST_FAILURES: usize = 8;
 
