@@ -1,5 +1,13 @@
 //! Tests across crates; each module says what it holds.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod cli;
+mod cli_exits;
+mod cli_follow;
+mod cli_import;
+mod cli_kill;
+mod cli_reference;
+mod cli_restore;
+mod cli_story;
 mod hard_cases;
 mod order_shuffles;

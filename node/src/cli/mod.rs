@@ -88,6 +88,9 @@ enum Command {
     Man(man::Args),
 }
 
+/// The command line as data.
+pub use clap::Command as Parsed;
+
 /// The whole command line, for help pages and completions.
 pub fn command() -> clap::Command {
     Cli::command()
