@@ -4,6 +4,7 @@
 mod cli;
 mod cli_exits;
 mod cli_follow;
+mod cli_forks;
 mod cli_import;
 mod cli_kill;
 mod cli_reference;

@@ -1,6 +1,6 @@
 //! `synlog append`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use synlog_log::cbor::Value;
@@ -67,7 +67,11 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let event = Event {
         kind: args.kind.clone(),
         body,
-        evidence: args.evidence.iter().map(proof).collect::<Result<_, _>>()?,
+        evidence: args
+            .evidence
+            .iter()
+            .map(|path| proof(path))
+            .collect::<Result<_, _>>()?,
         erasable: erasable.transpose()?,
         expires_ms: args.expires.unwrap_or(0),
     };
@@ -99,7 +103,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
 }
 
 /// Reads a proof and checks it, since readers will.
-fn proof(path: &PathBuf) -> Result<Vec<u8>, Failure> {
+fn proof(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = input::read_up_to(path, PROOF_MAX as u64)?;
     let checked = Proof::decode(&bytes).and_then(|proof| proof.verify());
     checked.map_err(Failure::refused(format!(
