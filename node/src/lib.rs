@@ -1,6 +1,7 @@
 //! A node on one machine: composition of the crates, and the command line.
 
 pub mod carrying;
+pub mod cli;
 pub mod clock;
 pub mod decoder;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod entries;
 pub mod entropy;
 pub mod failure;
 pub mod home;
+pub mod instant;
 pub mod json;
 pub mod ledger;
 pub mod node;
