@@ -55,7 +55,7 @@ pub fn epoch_key_hash(key: &[u8; 32]) -> [u8; 32] {
 pub struct Opened {
     /// The encoded part: kind, body, evidence.
     pub part: Vec<u8>,
-    /// The erasable data, where it is there.
+    /// The erasable data, where it is there and opens.
     pub erasable: Option<Value>,
 }
 
@@ -177,18 +177,14 @@ pub fn open(
     if inner != Ok(false) {
         return Err(Refusal::Unsealable);
     }
-    let mut erasable = None;
-    if let Some(sealed) = &payload.erasable {
-        let map = Value::decode_map(sealed.data).map_err(|_| Refusal::Unsealable)?;
+    // who dropped the erasable part could not tell whether it opens, so that must not matter
+    let erasable = payload.erasable.as_ref().and_then(|sealed| {
+        let map = Value::decode_map(sealed.data).ok()?;
         let same_epoch = map.get("e").and_then(Value::as_int) == epoch;
-        let plain = open_part(
-            &key(Part::Erasable),
-            &associated(header, Part::Erasable),
-            &map,
-        );
-        let plain = plain.filter(|_| same_epoch).ok_or(Refusal::Unsealable)?;
-        erasable = Some(Value::decode_map(&plain).map_err(|_| Refusal::Unsealable)?);
-    }
+        let bound_to = associated(header, Part::Erasable);
+        let plain = open_part(&key(Part::Erasable), &bound_to, &map).filter(|_| same_epoch)?;
+        Value::decode_map(&plain).ok()
+    });
     Ok(Opened { part, erasable })
 }
 

@@ -4,6 +4,7 @@ pub mod carrying;
 pub mod cli;
 pub mod clock;
 pub mod decoder;
+pub mod demo;
 pub mod devices;
 pub mod entries;
 pub mod entropy;

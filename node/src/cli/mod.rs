@@ -3,6 +3,7 @@
 mod append;
 mod bundle;
 mod completions;
+mod demo;
 mod device;
 mod doctor;
 mod entry;
@@ -84,6 +85,7 @@ enum Command {
     Bundle(bundle::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
+    Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -130,6 +132,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Bundle(args) => bundle::run(&args, setting),
         Command::Verify(args) => verify::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
+        Command::Demo(args) => demo::run(&args, setting),
         Command::Completions(args) => completions::run(&args, setting),
         Command::Man(args) => man::run(&args, setting),
     }

@@ -256,9 +256,7 @@ impl<'a> View<'a> {
         let kind_fits = |pattern: &String| {
             let form = entry.payload.form();
             let split = form.split().ok();
-            split.is_some_and(|payload| {
-                std::str::from_utf8(payload.kind).is_ok_and(|kind| input::fits(pattern, kind))
-            })
+            split.is_some_and(|payload| input::fits(pattern, payload.kind))
         };
         self.topic.is_none_or(|topic| entry.topic == topic)
             && self
