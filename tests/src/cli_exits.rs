@@ -97,7 +97,7 @@ fn errors_are_json_where_the_answer_would_be() {
         ],
     );
     let error: serde_json::Value = serde_json::from_str(&refused.err).unwrap();
-    assert_eq!(error["error"]["code"], json!("truncated"));
+    assert_eq!(error["error"]["code"], json!("bad_proof"));
 }
 
 #[test]
