@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use synlog_log::store::{Record, RunFacts};
 
 use super::Stage;
-use super::ingest::{Bare, open, with_facts};
+use super::ingest::{Bare, joined, open, with_facts};
 use super::inputs::{Feed, people};
 use super::meter::median;
 use super::opening::size_rows;
@@ -37,7 +37,7 @@ fn measure(stage: &Stage, together: usize, rounds: usize) -> Result<Appends, Fai
     let (mut store_us, mut bare_us, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let runs = entries(&mut feed, together)?;
-        let bytes: Vec<u8> = runs.iter().flat_map(|(bytes, _)| bytes).copied().collect();
+        let bytes = joined(&runs);
         let records: Vec<Record<'_>> = runs
             .iter()
             .map(|(bytes, facts)| Record::run(bytes, facts))
