@@ -3,7 +3,7 @@
 use synlog_log::admission::Tip;
 use synlog_log::cbor::Value;
 use synlog_log::draft::Draft;
-use synlog_log::ids::{DeviceId, EntryId, TopicId};
+use synlog_log::ids::{EntryId, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::payload::PayloadBuilder;
 use synlog_log::scenario::{Person, START_MS, genesis};
@@ -11,9 +11,7 @@ use synlog_log::topic::{GENESIS_KIND, Mode};
 
 use crate::failure::Failure;
 
-/// Bytes of every payload.
-pub(super) const PAYLOAD_BYTES: usize = 200;
-/// Bytes in a payload's body that are only there to make it [`PAYLOAD_BYTES`] long.
+/// Bytes in a payload's body that are only there to make the payload 200 bytes long.
 const FILL_BYTES: usize = 164;
 
 /// Payload number `n`. What fills it does not compress, so that a rival that
@@ -76,11 +74,6 @@ impl Feed {
         self.topic
     }
 
-    /// Its device.
-    pub(super) fn device(&self) -> DeviceId {
-        DeviceId(self.key.public())
-    }
-
     /// Its last entry with its clock, to be cited.
     pub(super) fn head(&self) -> Option<(EntryId, u64)> {
         self.tip.as_ref().map(|tip| (tip.id, tip.hlc))
@@ -125,9 +118,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_payloads_are_of_one_length() {
+    fn all_payloads_have_200_bytes() {
         for n in [0, 1, 255, 1 << 20, 99_999 << 24 | 1_000_000] {
-            assert_eq!(payload(n).unwrap().len(), PAYLOAD_BYTES);
+            assert_eq!(payload(n).unwrap().len(), 200);
         }
     }
 }

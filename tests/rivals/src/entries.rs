@@ -72,8 +72,8 @@ impl Writer {
         Ok(Entry { bytes, facts })
     }
 
-    /// Xorshift.
-    fn next_byte(&mut self) -> u8 {
+    /// The next byte of the generator (xorshift).
+    pub fn next_byte(&mut self) -> u8 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
