@@ -219,7 +219,12 @@ impl Bare {
         let file = disk.create("bare")?;
         file.allocate(0, u64::from(RESERVED_BYTES))?;
         if zeroed {
-            DiskFile::write_at(&file, 0, &vec![0; RESERVED_BYTES as usize])?;
+            // in small pieces: a large one stays in large folios of the page cache,
+            // and a later write of a few bytes then costs more
+            let zeros = [0; 8 << 10];
+            for at in (0..u64::from(RESERVED_BYTES)).step_by(zeros.len()) {
+                DiskFile::write_at(&file, at, &zeros)?;
+            }
         }
         DiskFile::sync_all(&file)?;
         disk.sync_dir("")?;
