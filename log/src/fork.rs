@@ -24,13 +24,16 @@ impl Commitment {
         self.path.last()?.commits_to(seq)
     }
 
-    fn check(&self, seq: u64) -> Result<(FeedKey, EntryId), Refusal> {
-        let ids = check_path(&self.path).map_err(|_| Refusal::BadForkProof)?;
+    /// The feed and the id at a seq, by links alone.
+    fn links(&self, seq: u64) -> Result<(FeedKey, EntryId), Refusal> {
+        check_path(&self.path).map_err(|_| Refusal::BadForkProof)?;
         let id = self.id_at(seq).ok_or(Refusal::BadForkProof)?;
-        let feed = self.path[0].feed();
-        admit(&feed.author.0)?;
-        verify(&feed.author.0, &ids[0].0, &self.signature)?;
-        Ok((feed, id))
+        Ok((self.path[0].feed(), id))
+    }
+
+    fn check_signature(&self) -> Result<(), Refusal> {
+        let signed = self.path.first().ok_or(Refusal::BadForkProof)?;
+        verify(&signed.author.0, &signed.id().0, &self.signature)
     }
 }
 
@@ -71,8 +74,12 @@ impl ForkProof {
         out
     }
 
-    /// Decodes; [`ForkProof::verify`] says whether it proves a fork.
+    /// Decodes; [`ForkProof::verify`] says whether it proves a fork. Every fault is `bad_fork_proof`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(bytes).map_err(|_| Refusal::BadForkProof)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > FORK_PROOF_MAX {
             return Err(Refusal::TooLarge);
         }
@@ -96,12 +103,14 @@ impl ForkProof {
 
     /// Checks it from its bytes alone. Gives the feed that forked.
     pub fn verify(&self) -> Result<FeedKey, Refusal> {
-        let (feed, first) = self.sides[0].check(self.seq)?;
-        let (other_feed, second) = self.sides[1].check(self.seq)?;
-        if feed == other_feed && first < second {
-            Ok(feed)
-        } else {
-            Err(Refusal::BadForkProof)
+        let (feed, first) = self.sides[0].links(self.seq)?;
+        let (other_feed, second) = self.sides[1].links(self.seq)?;
+        if feed != other_feed || first >= second {
+            return Err(Refusal::BadForkProof);
         }
+        admit(&feed.author.0)?;
+        self.sides[0].check_signature()?;
+        self.sides[1].check_signature()?;
+        Ok(feed)
     }
 }

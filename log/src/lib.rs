@@ -24,6 +24,7 @@ pub mod refusal;
 pub mod replica;
 pub mod run;
 pub mod scenario;
+pub mod sealed;
 pub mod skiplink;
 pub mod store;
 pub mod topic;

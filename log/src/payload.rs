@@ -11,8 +11,8 @@ use crate::wire::{Reader, Writer};
 pub struct Payload<'a> {
     /// The encoding of kind, body and evidence, which is never erased.
     pub part: &'a [u8],
-    /// What kind of event it is.
-    pub kind: &'a [u8],
+    /// What kind of event it is; its grammar is not looked at yet.
+    pub kind: &'a str,
     /// The event, CBOR.
     pub body: &'a [u8],
     /// Proofs of facts from elsewhere.
@@ -43,7 +43,10 @@ impl Erasable<'_> {
 
 fn split_part<'a>(reader: &mut Reader<'a>) -> Result<Payload<'a>, Refusal> {
     let start = reader.position();
-    let kind = reader.bytes(KIND_MAX)?;
+    let kind = reader.text(KIND_MAX)?;
+    if kind.is_empty() {
+        return Err(Refusal::NotCanonical);
+    }
     let body = reader.bytes(BODY_MAX)?;
     let count = reader.length(EVIDENCE_COUNT_MAX)?;
     let (mut evidence, mut room) = (Vec::new(), EVIDENCE_MAX);
@@ -96,12 +99,14 @@ impl<'a> Payload<'a> {
     /// Looks into the fields: the kind's grammar and the CBOR of the body. Evidence is
     /// checked apart; the erasable data never, since another node may have dropped it.
     pub fn check(&self) -> Result<Event<'a>, Refusal> {
-        let kind = std::str::from_utf8(self.kind)
-            .ok()
-            .filter(|kind| kind_is_right(kind));
-        let kind = kind.ok_or(Refusal::BadPayload)?;
+        if !kind_is_right(self.kind) {
+            return Err(Refusal::BadPayload);
+        }
         let body = Value::decode_map(self.body).map_err(|_| Refusal::BadPayload)?;
-        Ok(Event { kind, body })
+        Ok(Event {
+            kind: self.kind,
+            body,
+        })
     }
 }
 
@@ -225,7 +230,7 @@ mod tests {
         );
         assert_eq!(
             Payload::split_erased(payload.part).unwrap().kind,
-            b"order.request"
+            "order.request"
         );
     }
 

@@ -107,8 +107,12 @@ impl Proof {
         out
     }
 
-    /// Decodes; [`Proof::verify`] says whether it proves anything.
+    /// Decodes; [`Proof::verify`] says whether it proves anything. Every fault is `bad_proof`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(bytes).map_err(|_| Refusal::BadProof)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > PROOF_MAX {
             return Err(Refusal::TooLarge);
         }

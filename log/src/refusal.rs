@@ -33,6 +33,8 @@ pub enum Refusal {
     BadProof,
     /// A fork proof that proves none.
     BadForkProof,
+    /// Evidence that does not check.
+    BadEvidence,
     /// A genesis without a payload that says what the topic is.
     BadGenesis,
     /// The backlink is not the previous entry of the feed.
@@ -79,6 +81,7 @@ impl Refusal {
         Self::BadRun,
         Self::BadProof,
         Self::BadForkProof,
+        Self::BadEvidence,
         Self::BadGenesis,
         Self::BadBacklink,
         Self::BadSkiplink,
@@ -112,6 +115,7 @@ impl Refusal {
             Self::BadRun => "bad_run",
             Self::BadProof => "bad_proof",
             Self::BadForkProof => "bad_fork_proof",
+            Self::BadEvidence => "bad_evidence",
             Self::BadGenesis => "bad_genesis",
             Self::BadBacklink => "bad_backlink",
             Self::BadSkiplink => "bad_skiplink",
@@ -148,6 +152,7 @@ impl Refusal {
             Self::BadRun => "the run is framed wrongly",
             Self::BadProof => "the path of the proof does not lead to its entry",
             Self::BadForkProof => "the proof shows no fork",
+            Self::BadEvidence => "evidence that it carries does not check",
             Self::BadGenesis => "the genesis does not say what the topic is",
             Self::BadBacklink => "the entry does not link to the one before it",
             Self::BadSkiplink => "the skiplink contradicts the backlinks",

@@ -246,7 +246,7 @@ fn read_entry<'a>(
         FORM_ERASED => {
             let len = reader.length(PAYLOAD_MAX)? as u32;
             let part = reader.bytes(PAYLOAD_MAX)?;
-            Payload::split_erased(part).map_err(|_| Refusal::BadRun)?;
+            Payload::split_erased(part).map_err(|_| Refusal::BadPayload)?;
             PayloadForm::Erased {
                 len,
                 part,

@@ -1,5 +1,7 @@
 //! Looking entries up: by id or the front of one, with their payloads and proofs.
 
+use std::collections::HashMap;
+
 use synlog_log::bundle::RecordKind;
 use synlog_log::header::Header;
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId, hex};
@@ -180,6 +182,20 @@ impl Node {
         let index = record.index_in_run as usize;
         let entry = run.entries.get(index).ok_or(Failure::NoEntry(*id))?.clone();
         self.describe(position, &run, index, &entry)
+    }
+
+    /// All entries of a topic, in its order; damaged ones are left out.
+    pub fn entries_in_order(&mut self, topic: &TopicId) -> Result<Vec<Entry>, Failure> {
+        let ids: Vec<EntryId> = self.order(topic)?.lines().map(|line| line.id).collect();
+        let mut held = HashMap::new();
+        for (first, bytes) in self.runs_of_topic(topic)? {
+            let run = RunView::decode(&bytes).map_err(Failure::refused("a stored run"))?;
+            for (index, entry) in run.entries.iter().enumerate() {
+                let described = self.describe(first + index as u64, &run, index, entry)?;
+                held.entry(entry.id).or_insert(described);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| held.remove(id)).collect())
     }
 
     /// The one entry whose id begins with some hex digits.

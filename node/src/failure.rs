@@ -88,11 +88,19 @@ pub enum Failure {
     /// The system refuses something that synlog needs.
     #[error("{0}")]
     System(String),
+    /// It would have no effect, coming from this node.
+    #[error("{0}")]
+    NoEffect(String),
+    /// Whoever read the output has gone; nothing is wrong here.
+    #[error("the output is closed")]
+    OutputGone,
 }
 
 /// How commands end. Stable: scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
+    /// All is well, though nobody listens any more.
+    Quiet = 0,
     /// A check found something wrong, or something is not there.
     Findings = 1,
     /// What was typed makes no sense.
@@ -114,6 +122,15 @@ impl Failure {
         move |source| Self::File { path, source }
     }
 
+    /// A failure to write the answer.
+    pub fn output(source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::BrokenPipe {
+            Self::OutputGone
+        } else {
+            Self::System(format!("the output could not be written: {source}"))
+        }
+    }
+
     /// A failure over a refusal.
     pub fn refused(what: impl Into<String>) -> impl FnOnce(Refusal) -> Self {
         let what = what.into();
@@ -133,7 +150,10 @@ impl Failure {
         match self {
             Self::Store(StoreError::Locked) => Exit::Locked,
             Self::Guarded(_) => Exit::Guarded,
-            Self::Draft(_) | Self::Refused { .. } | Self::Rejected(_) => Exit::Refused,
+            Self::OutputGone => Exit::Quiet,
+            Self::Draft(_) | Self::Refused { .. } | Self::Rejected(_) | Self::NoEffect(_) => {
+                Exit::Refused
+            }
             Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
                 Exit::Findings
             }
@@ -177,6 +197,9 @@ impl Failure {
             Self::Rejected("not_member") => {
                 "ask the topic's sequencer to grant you a role, or --force to write it all the same"
             }
+            Self::Rejected("not_sequencer") => {
+                "only the topic's sequencer decides this; `synlog topic show` says which device that is"
+            }
             Self::Rejected(_) => {
                 "--force writes it all the same; every reader will then show it as rejected"
             }
@@ -193,6 +216,8 @@ impl Failure {
             | Self::Findings(_)
             | Self::Usage(_)
             | Self::System(_)
+            | Self::NoEffect(_)
+            | Self::OutputGone
             | Self::Draft(_)
             | Self::Store(_) => return None,
         };
@@ -222,6 +247,8 @@ impl Failure {
             Self::Findings(_) => "findings",
             Self::Usage(_) => "usage",
             Self::System(_) => "system",
+            Self::NoEffect(_) => "no_effect",
+            Self::OutputGone => "output_gone",
         }
     }
 }

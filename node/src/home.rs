@@ -37,6 +37,13 @@ impl Home {
         })
     }
 
+    /// A directory, whatever the environment says.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            root: path.to_path_buf(),
+        }
+    }
+
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.root

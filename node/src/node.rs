@@ -50,7 +50,15 @@ impl Node {
             return Err(Failure::NoHome(home.path().to_path_buf()));
         }
         let key = home.read_key(home.device_key_path())?;
-        Self::open_with(home, key)
+        let node = Self::open_with(home, key)?;
+        // before the lock was held another process may have renewed the key
+        let now = node.home.read_key(node.home.device_key_path())?;
+        if now.public() == node.key.public() {
+            return Ok(node);
+        }
+        let home = node.home.clone();
+        drop(node);
+        Self::open_with(home, now)
     }
 
     /// Opens the store with a device key.

@@ -9,7 +9,7 @@ use synlog_log::identity::{Action, SignedStatement};
 use synlog_log::ids::{EntryId, FeedKey, TopicId};
 use synlog_log::limits::{DEPS_MAX, PAYLOAD_MAX, SALT_LEN};
 use synlog_log::order::{Content, Verdict};
-use synlog_log::payload::PayloadBuilder;
+use synlog_log::payload::{Payload, PayloadBuilder};
 use synlog_log::run::PayloadForm;
 use synlog_log::topic::{GENESIS_KIND, Genesis};
 
@@ -99,6 +99,9 @@ impl Node {
         self.store.reserve(RESERVE_BYTES)?;
         let payload = PayloadBuilder::new(GENESIS_KIND, genesis.body()).encode();
         let payload = payload.map_err(Failure::refused("the genesis"))?;
+        // what is written is read back by the same rules that others will apply
+        let read = Payload::split(&payload).and_then(|split| Genesis::parse(&split.check()?));
+        read.map_err(Failure::refused("the genesis"))?;
         let mut draft = Draft::first(&self.key, TopicId::ZERO, self.own_certificate()?);
         let id = draft.add(now_ms, &[], &payload)?;
         if let Some((run, _)) = draft.sign() {

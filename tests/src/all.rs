@@ -1,5 +1,17 @@
 //! Tests across crates; each module says what it holds.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod cli;
+mod cli_exits;
+mod cli_follow;
+mod cli_forks;
+mod cli_import;
+mod cli_kill;
+mod cli_reference;
+mod cli_restore;
+mod cli_story;
+mod decoders;
 mod hard_cases;
 mod order_shuffles;
+mod tidy;
+mod vectors;

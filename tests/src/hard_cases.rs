@@ -65,7 +65,7 @@ fn everywhere(world: &World) -> Node {
 }
 
 /// Provider P (two devices), client C (two devices).
-fn shop(mode: Mode) -> (Person, Person, World) {
+pub fn shop(mode: Mode) -> (Person, Person, World) {
     let (provider, client) = (Person::new(1, 2), Person::new(40, 2));
     let world = World::new(&provider, 0, &genesis(mode, &[(&client, "client")]));
     (provider, client, world)
@@ -317,7 +317,7 @@ fn a_revocation_that_arrives_late_refolds_nothing() {
 }
 
 /// The provider's root lets device 1 go on after `head` of device 0.
-fn takeover(
+pub fn takeover(
     world: &mut World,
     provider: &mut Person,
     head: EntryId,

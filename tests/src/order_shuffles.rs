@@ -10,7 +10,7 @@ use synlog_log::topic::Mode;
 use crate::hard_cases::Lcg;
 
 /// Writes `count` entries by random writers on random branches.
-fn random_world(mode: Mode, count: usize, seed: u64) -> World {
+pub fn random_world(mode: Mode, count: usize, seed: u64) -> World {
     let mut random = Lcg(seed);
     let mut people: Vec<Person> = (0..5).map(|n| Person::new(1 + n * 40, 2)).collect();
     let members: Vec<(&Person, &str)> = people[1..4]

@@ -136,6 +136,19 @@ impl Admission {
         if let Err(refusal) = self.keys.admit(&run.feed.author.0) {
             return Err(refused(known, refusal).into());
         }
+        let begins = known == 0 && run.first().seq == 0;
+        let stop = |index: usize, refusal: Refusal| {
+            let fork = fork.filter(|seq| *seq <= run.entries[index].seq);
+            Stop::from(Admit::Refused(Refused {
+                index,
+                refusal,
+                fork,
+            }))
+        };
+        let mut certified = None;
+        if begins {
+            certified = Some(self.check_certificate(run).map_err(|why| stop(0, why))?);
+        }
         self.look_for_ancestors(run, ledger, known)?;
         if let Some(now_ms) = now_ms {
             let claimed_ms = run.last().hlc >> 16;
@@ -143,17 +156,18 @@ impl Admission {
                 return Err(Admit::Ahead { claimed_ms }.into());
             }
         }
-        let mut certified = None;
         let mut tip = None;
-        if known == 0 && run.first().seq == 0 {
-            certified = Some(self.check_first(run, ledger)?);
+        if begins {
+            let genesis = ledger
+                .facts(&EntryId(run.feed.topic.0))
+                .map_err(Stop::Error)?;
+            check_beginning(run, genesis).map_err(|why| stop(0, why))?;
         } else if known == 0 && fast {
             tip = self.tips.remove(&run.feed);
         } else {
-            let before = if known > 0 {
-                Some(run.entries[known - 1].id)
-            } else {
-                run.first().backlink
+            let before = match known {
+                0 => run.first().backlink,
+                _ => Some(run.entries[known - 1].id),
             };
             if let Some(before) = before {
                 let facts = ledger.facts(&before).map_err(Stop::Error)?;
@@ -161,41 +175,34 @@ impl Admission {
                     facts.feed == run.feed && facts.seq + 1 == run.entries[known].seq
                 };
                 if !facts.is_some_and(follows) {
-                    return Err(refused(known, Refusal::BadBacklink).into());
+                    return Err(stop(known, Refusal::BadBacklink));
                 }
                 tip = Tip::load(ledger, &before).map_err(Stop::Error)?;
             }
             if tip.is_none() {
-                return Err(refused(known, Refusal::InvalidAncestor).into());
+                return Err(stop(known, Refusal::InvalidAncestor));
             }
         }
-        let fork_here = |index: usize| fork.filter(|seq| *seq <= run.entries[index].seq);
         for (index, entry) in run.entries.iter().enumerate().skip(known) {
-            if let Err(refusal) = check_clock(entry, tip.as_ref().map(|tip| tip.hlc), run, ledger)?
-            {
-                return Err(Admit::Refused(Refused {
-                    index,
-                    refusal,
-                    fork: fork_here(index),
-                })
-                .into());
-            }
+            let before = tip.as_ref().map(|tip| tip.hlc);
             match &mut tip {
                 None => tip = Some(Tip::first(entry.id, entry.hlc)),
                 Some(tip) => {
                     if !tip.advance(entry) {
                         // the header itself commits to two entries at its skip target
                         let target = skiplink::target(entry.seq);
-                        let fork = fork_here(index).into_iter().chain(target).min();
+                        let fork = fork.into_iter().chain(target).min();
+                        let refusal = Refusal::BadSkiplink;
                         return Err(Admit::Refused(Refused {
                             index,
-                            refusal: Refusal::BadSkiplink,
+                            refusal,
                             fork,
                         })
                         .into());
                     }
                 }
             }
+            check_clock(entry, before, run, ledger)?.map_err(|why| stop(index, why))?;
         }
         if let Some(tip) = tip.filter(|_| fork.is_none()) {
             if self.tips.len() >= TIPS_MAX {
@@ -247,24 +254,15 @@ impl Admission {
         }
     }
 
-    /// A feed's first entry: certificate, genesis.
-    fn check_first<L: Ledger>(
-        &mut self,
-        run: &RunView<'_>,
-        ledger: &L,
-    ) -> Result<Certified, Stop<L::Error>> {
-        let wrong = |refusal| Stop::from(refused(0, refusal));
+    /// What a feed's first header says by itself: a right certificate, the genesis among its deps.
+    fn check_certificate(&mut self, run: &RunView<'_>) -> Result<Certified, Refusal> {
         let bytes = run.certificate.unwrap_or_default();
         let key = *blake3::hash(bytes).as_bytes();
-        let certified = match self
-            .certificates
-            .get(&key)
-            .filter(|known| known.device == run.feed.author)
-        {
+        let known = self.certificates.get(&key);
+        let certified = match known.filter(|known| known.device == run.feed.author) {
             Some(known) => known.clone(),
             None => {
-                let certified =
-                    Certificate::verify_bytes(bytes, &run.feed.author).map_err(wrong)?;
+                let certified = Certificate::verify_bytes(bytes, &run.feed.author)?;
                 if self.certificates.len() >= CERTIFICATES_MAX {
                     self.certificates.clear();
                 }
@@ -272,24 +270,32 @@ impl Admission {
                 certified
             }
         };
-        let first = run.first();
-        if run.genesis {
-            let payload = first
-                .payload
-                .split()
-                .and_then(|payload| Genesis::parse(&payload.check()?));
-            payload.map_err(|_| wrong(Refusal::BadGenesis))?;
-        } else if !self.derived.contains(&run.feed.topic) {
-            let genesis = EntryId(run.feed.topic.0);
-            if !first.deps().any(|dep| dep == genesis) {
-                return Err(wrong(Refusal::NoGenesis));
-            }
-            let facts = ledger.facts(&genesis).map_err(Stop::Error)?;
-            if facts.is_some_and(|facts| facts.feed.author == run.feed.author) {
-                return Err(wrong(Refusal::SecondFirst));
-            }
+        let genesis = EntryId(run.feed.topic.0);
+        let rooted = run.genesis
+            || self.derived.contains(&run.feed.topic)
+            || run.first().deps().any(|dep| dep == genesis);
+        if rooted {
+            Ok(certified)
+        } else {
+            Err(Refusal::NoGenesis)
         }
-        Ok(certified)
+    }
+}
+
+/// The beginning of a feed: a genesis says what the topic is, another first entry
+/// is not by the genesis's author. `genesis` is what is known of the entry that
+/// the topic is named by.
+fn check_beginning(run: &RunView<'_>, genesis: Option<Facts>) -> Result<(), Refusal> {
+    if run.genesis {
+        let payload = run.first().payload.split();
+        let genesis = payload.and_then(|payload| Genesis::parse(&payload.check()?));
+        return genesis.map(drop).map_err(|_| Refusal::BadGenesis);
+    }
+    match genesis {
+        // named by an entry that begins no topic
+        Some(facts) if facts.feed.topic != run.feed.topic => Err(Refusal::NoGenesis),
+        Some(facts) if facts.feed.author == run.feed.author => Err(Refusal::SecondFirst),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Bundle files: topics carried from hand to hand (`spec/08-bundle.md`).
 
 mod format;
+mod judge;
 mod signatures;
+mod statements;
 mod verify;
 
 pub use format::{BundleError, BundleReader, BundleWriter, Record, RecordKind};

@@ -1,17 +1,18 @@
 //! Which entries of a set of runs are authentic (`spec/03-entry.md` 3.4).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::ids::EntryId;
-use crate::keys::Batch;
+use crate::keys::{AdmittedKeys, Batch};
+use crate::refusal::Refusal;
 use crate::run::RunView;
 
 /// What the signatures of some runs say.
 pub(super) struct Authenticity {
     /// How many entries at the front of each run are authentic.
     pub authentic: Vec<usize>,
-    /// Runs whose signature does not check.
-    pub garbled: Vec<usize>,
+    /// Runs whose signature does not check or whose key is not admitted.
+    pub garbled: BTreeMap<usize, Refusal>,
     /// How many signatures were checked.
     pub checked: usize,
 }
@@ -20,21 +21,22 @@ pub(super) struct Authenticity {
 /// right to those that have none that is.
 pub(super) fn authenticate(runs: &[RunView<'_>]) -> Authenticity {
     let mut batch = Batch::default();
-    let mut signed = Vec::new();
+    let mut keys = AdmittedKeys::default();
+    let (mut signed, mut garbled) = (Vec::new(), BTreeMap::new());
     for (index, run) in runs.iter().enumerate() {
-        if let Some(signature) = &run.signature {
+        if let Err(refusal) = keys.admit(&run.feed.author.0) {
+            garbled.insert(index, refusal);
+        } else if let Some(signature) = &run.signature {
             batch.push(&run.feed.author.0, &run.last().id.0, signature);
             signed.push(index);
         }
     }
     let checked = signed.len();
-    let garbled: Vec<usize> = batch
-        .failures()
-        .into_iter()
-        .map(|failure| signed[failure])
-        .collect();
+    let failures = batch.failures();
+    for failure in failures.iter().rev() {
+        garbled.insert(signed.remove(*failure), Refusal::BadSignature);
+    }
     let mut authentic = vec![0; runs.len()];
-    signed.retain(|index| !garbled.contains(index));
     signed
         .iter()
         .for_each(|index| authentic[*index] = runs[*index].entries.len());

@@ -7,11 +7,15 @@
 
 mod memory;
 mod real;
+mod seeded;
 mod sim;
+mod world;
 
 pub use memory::MemoryDisk;
 pub use real::RealDisk;
-pub use sim::{Faults, Seeded, SimDisk};
+pub use seeded::Seeded;
+pub use sim::SimDisk;
+pub use world::Faults;
 
 use std::fmt;
 use std::io;

@@ -200,8 +200,12 @@ impl SignedStatement {
         out
     }
 
-    /// Decodes; signatures are checked apart.
+    /// Decodes; signatures are checked apart. Every fault is `bad_statement`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::read(bytes).map_err(|_| Refusal::BadStatement)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if bytes.len() > STATEMENT_MAX {
             return Err(Refusal::TooLarge);
         }

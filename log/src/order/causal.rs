@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::identity::Action;
+use crate::ids::EntityId;
 use crate::order::chain::Chain;
 use crate::order::graph::{Graph, Key, NONE};
 use crate::order::verdict::{Standing, judge};
@@ -36,7 +37,8 @@ pub(super) struct Causal {
     closed: BTreeSet<u32>,
     /// Where feeds end, by feed.
     withdrawn: BTreeMap<u32, u64>,
-    removed: BTreeMap<u32, u64>,
+    /// Of the entries of which entity (`None`: of all) from which seq on, by feed.
+    removed: BTreeMap<(u32, Option<EntityId>), u64>,
     derived: bool,
 }
 
@@ -124,7 +126,7 @@ impl Causal {
         for node in &chain.entries {
             if let Some(PolicyEvent::Remove { cuts, .. }) = graph.policy_event(*node) {
                 cuts.iter()
-                    .for_each(|cut| self.count_cut(graph, chain, *node, cut));
+                    .for_each(|cut| self.count_cut(graph, chain, *node, cut, None));
             }
         }
         let mut revocations = Vec::new();
@@ -133,19 +135,28 @@ impl Causal {
                 && let Action::Revoke { device } = &statement.action
                 && (graph.certified(*node).entity == statement.entity || chain.contains(*node))
             {
-                revocations.push((statement.number, statement.hash, *key, *node, *device, cuts));
+                let order = (statement.number, statement.hash, *key);
+                revocations.push((order, *node, *device, statement.entity, cuts));
             }
         }
-        revocations.sort_by_key(|(number, hash, key, ..)| (*number, *hash, *key));
-        for (_, _, _, node, device, cuts) in revocations {
+        revocations.sort_by_key(|(order, ..)| *order);
+        for (_, node, device, entity, cuts) in revocations {
             if self.void(graph, node).is_none() {
                 let of_device = cuts.iter().filter(|cut| cut.device == device);
-                of_device.for_each(|cut| self.count_cut(graph, chain, node, cut));
+                // a root speaks for its own entity's entries, whoever else the device belongs to
+                of_device.for_each(|cut| self.count_cut(graph, chain, node, cut, Some(entity)));
             }
         }
     }
 
-    fn count_cut(&mut self, graph: &Graph, chain: &Chain, carrier: u32, cut: &Cut) {
+    fn count_cut(
+        &mut self,
+        graph: &Graph,
+        chain: &Chain,
+        carrier: u32,
+        cut: &Cut,
+        of: Option<EntityId>,
+    ) {
         let Some(feed) = graph.feed_of(&cut.device) else {
             return;
         };
@@ -166,7 +177,7 @@ impl Causal {
                 last_seq + 1
             }
         };
-        let first = self.removed.entry(feed).or_insert(from);
+        let first = self.removed.entry((feed, of)).or_insert(from);
         *first = from.min(*first);
     }
 
@@ -183,10 +194,10 @@ impl Causal {
             .is_some_and(|last| at.seq > *last)
         {
             Some(VoidReason::Withdrawn)
-        } else if self
-            .removed
-            .get(&at.feed)
-            .is_some_and(|first| at.seq >= *first)
+        } else if [None, Some(graph.certified(node).entity)]
+            .iter()
+            .filter_map(|of| self.removed.get(&(at.feed, *of)))
+            .any(|first| at.seq >= *first)
         {
             Some(VoidReason::Removed)
         } else {

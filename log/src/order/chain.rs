@@ -33,6 +33,8 @@ struct End {
     last_seq: u64,
     statement: [u8; 32],
     conflict: bool,
+    /// Its head hands over, which ends the leg before the takeover could.
+    overtaken: bool,
 }
 
 /// One device's turn as sequencer.
@@ -74,11 +76,23 @@ impl Chain {
         self.index.get(&node).copied()
     }
 
-    /// Whether an entry begins a leg (after the first) by a takeover.
+    /// Whether an entry begins a leg by a takeover.
     pub(super) fn is_takeover_start(&self, node: u32) -> bool {
-        self.legs
-            .windows(2)
-            .any(|pair| pair[1].start == node && pair[0].end.is_some())
+        let mut pairs = self.legs.windows(2);
+        pairs.any(|pair| pair[1].start == node && self.taken_over(&pair[0], pair[1].first))
+    }
+
+    /// Whether a leg that ended before an index of the chain was ended by its takeover.
+    fn taken_over(&self, leg: &Leg, ended_at: usize) -> bool {
+        let last = ended_at
+            .checked_sub(1)
+            .and_then(|last| self.entries.get(last));
+        // where takeovers contradict each other nothing is decided
+        let end = leg
+            .end
+            .as_ref()
+            .filter(|end| !end.conflict && !end.overtaken);
+        end.is_some_and(|end| Some(&end.head) == last)
     }
 
     /// Whether a device has, had or is to have a leg.
@@ -101,13 +115,13 @@ impl Chain {
     /// that ended before an index of the chain.
     pub(super) fn withdrawn_before(&self, index: usize) -> impl Iterator<Item = (u32, u64)> + '_ {
         let ends = self.legs.iter().enumerate().filter_map(|(number, leg)| {
-            let end = leg.end.as_ref()?;
-            let ended_at = self
-                .legs
-                .get(number + 1)
-                .map_or(self.entries.len(), |next| next.first);
-            let reached = self.entries.get(ended_at.checked_sub(1)?) == Some(&end.head);
-            reached.then_some((ended_at, leg.feed, end.last_seq))
+            let next = self.legs.get(number + 1);
+            let ended_at = next.map_or(self.entries.len(), |next| next.first);
+            let end = leg
+                .end
+                .as_ref()
+                .filter(|_| self.taken_over(leg, ended_at))?;
+            Some((ended_at, leg.feed, end.last_seq))
         });
         ends.filter(move |(ended_at, ..)| *ended_at <= index)
             .map(|(_, feed, last_seq)| (feed, last_seq))
@@ -336,7 +350,7 @@ impl Walk<'_> {
             old,
             last_seq,
             head,
-            ..
+            next,
         } = &statement.action
         else {
             return None;
@@ -344,6 +358,7 @@ impl Walk<'_> {
         let head = graph.find(head)?;
         let named =
             topic == self.topic && *old == graph.feeds[feed as usize].device && pass(statement);
+        let named = named && next == graph.device(claim);
         let entities = statement.entity == graph.certified(head).entity
             && statement.entity == graph.certified(claim).entity;
         let at = &graph.nodes[head as usize];
@@ -373,6 +388,10 @@ impl Walk<'_> {
                     last_seq,
                     statement: statement.hash,
                     conflict: false,
+                    overtaken: matches!(
+                        self.graph.policy_event(head),
+                        Some(PolicyEvent::Handover { .. })
+                    ),
                 },
             ))
         };

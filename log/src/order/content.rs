@@ -2,7 +2,9 @@
 
 use crate::ids::DeviceId;
 use crate::proof::Proof;
+use crate::refusal::Refusal;
 use crate::run::PayloadForm;
+use crate::sealed::SEALED_KIND;
 use crate::topic::{GENESIS_KIND, ParsedPolicy, PolicyEvent, parse_policy_event};
 
 /// What a payload turned out to be.
@@ -23,6 +25,8 @@ pub enum Content {
     BadEvent {
         /// Whether only the sequencer may write the kind.
         sequencers: bool,
+        /// What is wrong with the keys and signatures of a statement that it carries.
+        refusal: Option<Refusal>,
     },
     /// Its kind would be the kernel's, but there is none such.
     UnknownKind,
@@ -51,11 +55,27 @@ impl Content {
             };
         }
         if event.kind == GENESIS_KIND && !is_genesis {
-            return Self::BadEvent { sequencers: true };
+            return Self::BadEvent {
+                sequencers: false,
+                refusal: None,
+            };
+        }
+        if event.kind == SEALED_KIND && !split.evidence.is_empty() {
+            // what it proves would stand there for everybody to read
+            return Self::BadEvent {
+                sequencers: false,
+                refusal: None,
+            };
         }
         match parse_policy_event(&event, author) {
             ParsedPolicy::Event(event) => Self::Policy(event),
-            ParsedPolicy::BadEvent { sequencers } => Self::BadEvent { sequencers },
+            ParsedPolicy::BadEvent {
+                sequencers,
+                refusal,
+            } => Self::BadEvent {
+                sequencers,
+                refusal,
+            },
             ParsedPolicy::UnknownKind => Self::UnknownKind,
         }
     }

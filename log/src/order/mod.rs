@@ -16,6 +16,7 @@ mod verdict;
 use crate::hash::Context;
 use crate::identity::Certified;
 use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
+use crate::refusal::Refusal;
 use crate::topic::{Genesis, Mode, Policy};
 use crate::wire::Writer;
 
@@ -275,6 +276,16 @@ impl TopicOrder {
         self.graph
             .feed_of(device)
             .and_then(|feed| self.graph.feeds[feed as usize].forked_at)
+    }
+
+    /// What in an entry's payload does not check: evidence, or the signatures of a
+    /// statement. The entry is valid all the same.
+    pub fn refusal_within(&self, id: &EntryId) -> Option<Refusal> {
+        match self.graph.content(self.graph.find(id)?) {
+            Content::BadEvidence => Some(Refusal::BadEvidence),
+            Content::BadEvent { refusal, .. } => *refusal,
+            _ => None,
+        }
     }
 
     /// The entity that an entry's device belongs to here.

@@ -170,7 +170,9 @@ pub(super) fn judge(
 pub(super) fn judge_kernel(content: &Content, standing: Standing) -> Verdict {
     let code = match content {
         Content::UnknownKind => Code::UnknownKind,
-        Content::BadEvent { sequencers: true } if !standing.in_chain => Code::NotSequencer,
+        Content::BadEvent {
+            sequencers: true, ..
+        } if !standing.in_chain => Code::NotSequencer,
         Content::BadEvent { .. } => Code::BadEvent,
         Content::Policy(event) if event.is_the_sequencers() && !standing.in_chain => {
             Code::NotSequencer

@@ -4,14 +4,16 @@
 //! index/feeds                                          (integers little-endian)
 //!    0 magic "SYNLOGFT" 8 │ 8 version 4 │ 12 store uuid 16
 //!   28 position 8 │ 36 segment 4 │ 40 digest of that segment up to there 32
-//!   72 number of feeds 4 │ 76 CRC32C of 0..76 and of the rest 4
+//!   72 CRC of the missing positions 4 │ 76 number of feeds 4
+//!   80 CRC32C of 0..80 and of the rest 4
 //! rest, per feed: author 32, topic 32, then varints:
 //!   number of branches, each: from, height − from, head 32 bytes, hlc
 //!   number of extents, each: segment, from, to − from
 //! ```
 //!
-//! Digest and position say what the table reflects; the runs behind it are
-//! taken in again at opening. Written when what came in since is several times
+//! Digest, position and missing positions say what the table reflects; the
+//! runs behind it are taken in again at opening. Runs that are missing are not
+//! part of it. Written when what came in since is several times
 //! as large as the table itself, so its cost stays a fraction, and on close.
 
 use super::feeds::{Branch, Extent, Feed, FeedTable};
@@ -20,7 +22,7 @@ use crate::ids::{DeviceId, EntryId, FeedKey, TopicId};
 
 pub(crate) const FEEDS_NAME: &str = "feeds";
 const MAGIC: &[u8; 8] = b"SYNLOGFT";
-const HEADER_BYTES: usize = 80;
+const HEADER_BYTES: usize = 84;
 /// Least bytes of a feed in the file; bounds what a count may claim.
 const LEAST_FEED_BYTES: usize = 64;
 
@@ -30,6 +32,8 @@ pub(crate) struct Mark {
     pub(crate) position: u64,
     pub(crate) segment: u32,
     pub(crate) digest: [u8; 32],
+    /// CRC of the ranges that were missing.
+    pub(crate) missing: u32,
 }
 
 pub(crate) fn encode(table: &FeedTable, uuid: &[u8; 16], mark: &Mark) -> Vec<u8> {
@@ -40,6 +44,7 @@ pub(crate) fn encode(table: &FeedTable, uuid: &[u8; 16], mark: &Mark) -> Vec<u8>
     out.extend_from_slice(&mark.position.to_le_bytes());
     out.extend_from_slice(&mark.segment.to_le_bytes());
     out.extend_from_slice(&mark.digest);
+    out.extend_from_slice(&mark.missing.to_le_bytes());
     out.extend_from_slice(&(table.feeds.len() as u32).to_le_bytes());
     out.extend_from_slice(&[0; 4]);
     for feed in &table.feeds {
@@ -59,8 +64,8 @@ pub(crate) fn encode(table: &FeedTable, uuid: &[u8; 16], mark: &Mark) -> Vec<u8>
             push_varint(&mut out, extent.to - extent.from);
         }
     }
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&out[..76]), &out[HEADER_BYTES..]);
-    out[76..80].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&out[..80]), &out[HEADER_BYTES..]);
+    out[80..84].copy_from_slice(&crc.to_le_bytes());
     out
 }
 
@@ -70,9 +75,9 @@ pub(crate) fn decode(bytes: &[u8], uuid: &[u8; 16]) -> Option<(FeedTable, Mark)>
         return None;
     }
     let mut rest = &bytes[HEADER_BYTES..];
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..76]), rest);
-    let count = u32_at(bytes, 72) as usize;
-    if crc != u32_at(bytes, 76)
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..80]), rest);
+    let count = u32_at(bytes, 76) as usize;
+    if crc != u32_at(bytes, 80)
         || u32_at(bytes, 8) != FORMAT_VERSION
         || &bytes[12..28] != uuid
         || count > rest.len() / LEAST_FEED_BYTES
@@ -83,6 +88,7 @@ pub(crate) fn decode(bytes: &[u8], uuid: &[u8; 16]) -> Option<(FeedTable, Mark)>
         position: u64_at(bytes, 28),
         segment: u32_at(bytes, 36),
         digest: array_at(bytes, 40),
+        missing: u32_at(bytes, 72),
     };
     let mut table = FeedTable::default();
     table.feeds.reserve(count);

@@ -3,7 +3,7 @@
 //! ```text
 //! segments/00000001.seg                                (integers little-endian)
 //!
-//! header, 76 bytes
+//! header, 76 bytes, twice: at 0 and at 4096, in two pages of the disk
 //!    0  magic "SYNLOGSG"            8
 //!    8  format version              4   = 1
 //!   12  segment number              4   counted from 1
@@ -12,7 +12,7 @@
 //!   40  digest of the previous     32   zero in segment 1
 //!   72  CRC32C of bytes 0..72       4
 //!
-//! batch frame, one after the other from byte 76 on
+//! batch frame, one after the other from byte 4172 on
 //!    0  body length in bytes        4 ┐
 //!    4  first position − segment's  4 │ stored XOR a mask made from the uuid
 //!    8  CRC of the previous frame   4 ┘ (of the header, in the first frame)
@@ -43,6 +43,11 @@ use crate::ids::hex;
 pub(crate) const FORMAT_VERSION: u32 = 1;
 /// Length of a segment header in bytes.
 pub(crate) const HEADER_BYTES: u32 = 76;
+/// Where the second copy of the header lies: positions hang on it, so one
+/// lost page must not take it.
+const HEADER_COPY_AT: u32 = 4096;
+/// Where batches begin.
+pub(crate) const DATA_START: u32 = HEADER_COPY_AT + HEADER_BYTES;
 /// Length of a batch frame without body, in bytes.
 pub(crate) const FRAME_BYTES: u32 = 16;
 /// A batch collects records up to this many bytes; a larger record is a batch
@@ -126,7 +131,26 @@ impl Header {
         u32_at(&self.encode(), 72)
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> HeaderRead {
+    /// Both copies, as a segment begins with them.
+    pub(crate) fn encode_twice(&self) -> Vec<u8> {
+        let mut bytes = vec![0; DATA_START as usize];
+        bytes[..HEADER_BYTES as usize].copy_from_slice(&self.encode());
+        bytes[HEADER_COPY_AT as usize..].copy_from_slice(&self.encode());
+        bytes
+    }
+
+    /// The header at the beginning of a segment, and whether both copies are good.
+    pub(crate) fn decode_twice(bytes: &[u8]) -> (HeaderRead, bool) {
+        let first = Self::decode(bytes);
+        let second = Self::decode(bytes.get(HEADER_COPY_AT as usize..).unwrap_or_default());
+        let both = matches!(first, HeaderRead::Good(_)) && first == second;
+        match first {
+            HeaderRead::Damaged => (second, both),
+            _ => (first, both),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> HeaderRead {
         if bytes.len() < HEADER_BYTES as usize
             || &bytes[..8] != MAGIC
             || crc32c::crc32c(&bytes[..72]) != u32_at(bytes, 72)

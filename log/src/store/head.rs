@@ -29,8 +29,10 @@ const FIXED_BYTES: usize = 81;
 const OWN_BYTES: usize = 72;
 /// First length of a slot: a page, so that no write tears both.
 const SLOT_BYTES: usize = 4096;
-/// Largest HEAD that is read: a million own feeds.
-const MAX_HEAD_BYTES: u64 = 2 * OWN_BYTES as u64 * (1 << 20);
+/// Most own feeds: HEAD is written whole, and a device is in far fewer topics.
+pub(crate) const MAX_OWN_FEEDS: usize = 1 << 20;
+/// Largest HEAD that is read: two slots, rounded up, for that many own feeds.
+const MAX_HEAD_BYTES: u64 = 4 * OWN_BYTES as u64 * MAX_OWN_FEEDS as u64;
 
 /// A place in the log up to which everything is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -167,7 +167,9 @@ impl<D: Disk> Store<D> {
         id: &[u8; 32],
         more: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), StoreError> {
-        for segment in &self.segments {
+        let open = self.segments.len() - 1;
+        for at in self.filters.candidates(id).chain(std::iter::once(open)) {
+            let segment = &self.segments[at];
             let mut found = self.ask(segment, |index| index.locate(id))?;
             found.sort_unstable();
             for position in found {

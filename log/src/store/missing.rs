@@ -61,6 +61,14 @@ impl Quarantine {
         self.unsaved = true;
     }
 
+    /// A checksum of the ranges.
+    pub(crate) fn crc(&self) -> u32 {
+        self.ranges.iter().fold(0, |crc, (first, end)| {
+            let crc = crc32c::crc32c_append(crc, &first.to_le_bytes());
+            crc32c::crc32c_append(crc, &end.to_le_bytes())
+        })
+    }
+
     pub(crate) fn encode(&self, uuid: &[u8; 16]) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());

@@ -51,6 +51,7 @@ mod segment;
 mod side;
 mod side_format;
 mod state;
+mod tail;
 mod upkeep;
 mod walk;
 mod writer;

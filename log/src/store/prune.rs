@@ -6,7 +6,7 @@
 
 use super::error::StoreError;
 use super::format::{
-    FRAME_BYTES, HEADER_BYTES, KIND_RUN, MAX_SEGMENT_BYTES, RawRecord, parse_body, push_record,
+    DATA_START, FRAME_BYTES, KIND_RUN, MAX_SEGMENT_BYTES, RawRecord, parse_body, push_record,
     segment_name,
 };
 use super::rows::SegmentRows;
@@ -53,11 +53,11 @@ impl<D: Disk> Store<D> {
     ) -> Result<PruneReport, StoreError> {
         self.running()?;
         if self.open.at.next > 0 {
-            let size = self.options.segment_bytes.max(HEADER_BYTES);
+            let size = self.options.segment_bytes.max(DATA_START);
             let rolled = self.roll(u64::from(if self.options.preallocate {
                 size
             } else {
-                HEADER_BYTES
+                DATA_START
             }));
             self.stop_on(rolled)?;
         }
@@ -93,21 +93,19 @@ impl<D: Disk> Store<D> {
     ) -> Rewritten {
         let key = segment.frame_key();
         let start = Start {
-            offset: HEADER_BYTES,
+            offset: DATA_START,
             next: 0,
             crc: segment.header.crc(),
         };
         let walk = walk(bytes, &key, start, segment.positions());
         let base = segment.header.first;
         let mut new = Rewritten {
-            bytes: bytes[..bytes.len().min(HEADER_BYTES as usize)].to_vec(),
+            // A damaged header is known from its copy or its neighbours.
+            bytes: segment.header.encode_twice(),
             records: 0,
             refused: 0,
             damaged: Vec::new(),
         };
-        // A damaged header is known from its neighbours.
-        new.bytes.clear();
-        new.bytes.extend_from_slice(&segment.header.encode());
         let mut crc = start.crc;
         for batch in &walk.batches {
             if let Some(gap) = walk.gaps.iter().find(|gap| gap.end == batch.offset) {
@@ -138,8 +136,8 @@ impl<D: Disk> Store<D> {
         }
         if walk.end.next < segment.positions() {
             let end = walk.tail.map_or(walk.end.offset, |tail| tail.end);
-            new.bytes
-                .extend_from_slice(&bytes[walk.end.offset as usize..end as usize]);
+            let kept = bytes.get(walk.end.offset as usize..end as usize);
+            new.bytes.extend_from_slice(kept.unwrap_or_default());
             new.damaged
                 .push((base + u64::from(walk.end.next), segment.end));
         }
@@ -198,7 +196,7 @@ impl<D: Disk> Store<D> {
         let old = std::mem::replace(
             &mut segment.index,
             RwLock::new(Index::Rows {
-                rows: Box::new(SegmentRows::new(self.table_key, HEADER_BYTES)),
+                rows: Box::new(SegmentRows::new(self.table_key, DATA_START)),
                 saved: true,
             }),
         );

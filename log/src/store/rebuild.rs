@@ -3,11 +3,13 @@
 use super::checkpoint::{self, FEEDS_NAME};
 use super::error::StoreError;
 use super::feeds::FeedTable;
+use super::filter::Filters;
 use super::format::KIND_RUN;
 use super::missing::Quarantine;
 use super::recovery::read_derived;
 use super::segment::{Index, digest_up_to};
 use super::side::SideError;
+use super::side_format::segment_filter;
 use super::state::{Checkpointed, Store};
 use crate::disk::Disk;
 use std::sync::PoisonError;
@@ -19,6 +21,7 @@ impl<D: Disk> Store<D> {
         self.running()?;
         let total = self.segment_bytes()?;
         let mut done = 0;
+        let filter_bytes = self.filter_bytes();
         let absent = self.absent_ranges();
         let mut quarantine = Quarantine::default();
         for (first, end) in absent {
@@ -70,8 +73,7 @@ impl<D: Disk> Store<D> {
                     indexed.walk.batches.last().map_or(0, |b| b.offset),
                     indexed.digest.value(),
                 );
-                let bytes =
-                    super::side_format::encode(&indexed.rows, &reflects, self.options.filter_bits);
+                let bytes = super::side_format::encode(&indexed.rows, &reflects, filter_bytes);
                 *index = Index::Rows {
                     rows: Box::new(indexed.rows),
                     saved: false,
@@ -89,6 +91,24 @@ impl<D: Disk> Store<D> {
         let mark = self.mark();
         self.save_feeds(mark)?;
         self.save_missing()
+    }
+
+    /// Makes the filters in memory from the indexes of the closed segments.
+    pub(crate) fn fill_filters(&mut self) {
+        let filter_bytes = self.filter_bytes();
+        self.filters = Filters::new(filter_bytes);
+        let closed = self.segments.len() - 1;
+        for segment in &mut self.segments[..closed] {
+            let index = segment
+                .index
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner);
+            let filter = match index {
+                Index::Side(side) => side.take_filter(),
+                Index::Rows { rows, .. } => segment_filter(rows, filter_bytes),
+            };
+            self.filters.push(&filter);
+        }
     }
 
     /// Positions between segments of which no file is there.
@@ -137,7 +157,8 @@ impl<D: Disk> Store<D> {
             return Ok(false);
         };
         let base = segment.header.first;
-        if mark.position < base || mark.position > segment.end {
+        if mark.position < base || mark.position > segment.end || mark.missing != self.missing_crc()
+        {
             return Ok(false);
         }
         let end = (mark.position - base) as u32;

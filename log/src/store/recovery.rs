@@ -1,7 +1,8 @@
 //! Opening a store: what is there, what is damaged, what was torn.
 
 use super::error::StoreError;
-use super::format::{HEADER_BYTES, Header, HeaderRead, number_of};
+use super::filter::Filters;
+use super::format::{DATA_START, Header, HeaderRead, number_of};
 use super::guard::GuardReason;
 use super::head::{self, Head, HeadFound, HeadState, Watermark};
 use super::missing::{MISSING_NAME, Quarantine};
@@ -85,7 +86,7 @@ impl<D: Disk> Store<D> {
             disk.create_dir(dir).map_err(failed("create", dir))?;
         }
         disk.sync_dir("").map_err(failed("sync", "the directory"))?;
-        for dir in ["segments", "index"] {
+        for dir in ["segments", "index", "aside"] {
             for name in disk.list(dir).map_err(unreadable(dir))? {
                 if name.ends_with(".tmp") {
                     let path = format!("{dir}/{name}");
@@ -125,6 +126,7 @@ impl<D: Disk> Store<D> {
             segments,
             open,
             feeds: Default::default(),
+            filters: Filters::new(0),
             quarantine: RwLock::new(quarantine),
             checkpointed: Checkpointed {
                 mark: None,
@@ -136,6 +138,7 @@ impl<D: Disk> Store<D> {
             table_key,
             _lock: lock,
         };
+        store.fill_filters();
         store.note_holes()?;
         store.restore_feeds()?;
         let reason = guard.or(store.own_missing()?).or(store.moved()?);
@@ -195,9 +198,10 @@ fn segment_files<D: Disk>(disk: &D) -> Result<Vec<Found<D::File>>, StoreError> {
         };
         let path = path_of(number);
         let file = disk.open(&path).map_err(unreadable(&path))?;
-        let mut bytes = [0; HEADER_BYTES as usize];
+        let mut bytes = vec![0; DATA_START as usize];
         let read = file.read_at(0, &mut bytes).map_err(unreadable(&path))?;
-        let header = match Header::decode(&bytes[..read]) {
+        let (read, both_headers_good) = Header::decode_twice(&bytes[..read]);
+        let header = match read {
             HeaderRead::Good(header) if header.number == number => Some(header),
             HeaderRead::Good(_) | HeaderRead::Damaged => None,
             HeaderRead::OtherVersion(version) => return Err(StoreError::Version(version)),
@@ -210,6 +214,7 @@ fn segment_files<D: Disk>(disk: &D) -> Result<Vec<Found<D::File>>, StoreError> {
             number,
             file: Arc::new(file),
             header,
+            both_headers_good,
             side,
         });
     }

@@ -19,7 +19,6 @@ pub struct Scan<'a, D: Disk> {
     /// Rows ahead, reversed, of the segment with this number.
     rows: Vec<RowSpan>,
     segment: Option<usize>,
-    next_row: usize,
     window: Vec<u8>,
     window_start: u32,
     ended: bool,
@@ -34,7 +33,6 @@ impl<D: Disk> Store<D> {
             position: from,
             rows: Vec::new(),
             segment: None,
-            next_row: 0,
             window: Vec::new(),
             window_start: 0,
             ended: false,
@@ -105,35 +103,29 @@ impl<D: Disk> Scan<'_, D> {
         segment: &Segment<D::File>,
         relative: u32,
     ) -> Result<RowSpan, StoreError> {
-        let missing = StoreError::Missing {
-            first: self.position,
-            end: self.position + 1,
-        };
         if self.segment != Some(at) {
             self.segment = Some(at);
             self.rows.clear();
             self.window.clear();
-            let row = self.store.ask(segment, |index| index.row_of(relative))?;
-            self.next_row = row.ok_or(missing)?;
         }
         while self.rows.last().is_some_and(|span| span.next <= relative) {
             self.rows.pop();
         }
-        while self.rows.is_empty() {
-            let next = self.next_row;
-            let mut rows = self.store.ask(segment, |index| index.rows_from(next))?;
-            if rows.is_empty() {
-                return Err(StoreError::Missing {
-                    first: self.position,
-                    end: segment.end,
-                });
-            }
-            self.next_row += rows.len();
-            rows.retain(|span| span.next > relative);
-            rows.reverse();
-            self.rows = rows;
+        if self.rows.is_empty() {
+            // Looked up anew each time: the index may have been made again, and
+            // then its rows are others.
+            self.rows = self.store.ask(segment, |index| {
+                Ok(match index.row_of(relative)? {
+                    Some(row) => index.rows_from(row)?,
+                    None => Vec::new(),
+                })
+            })?;
+            self.rows.reverse();
         }
-        Ok(self.rows[self.rows.len() - 1])
+        self.rows.last().copied().ok_or(StoreError::Missing {
+            first: self.position,
+            end: self.position + 1,
+        })
     }
 
     /// Bytes that start with a row's record.
@@ -143,7 +135,10 @@ impl<D: Disk> Scan<'_, D> {
         let inside = start >= self.window_start
             && (start - self.window_start) as usize + length <= self.window.len();
         if !inside {
-            self.window = segment.bytes_at(start, length.max(WINDOW_BYTES))?;
+            // As far as the rows ahead reach (the last of them is the first here).
+            let ahead = self.rows.first().map_or(0, |last| last.offset_limit);
+            let ahead = ahead.saturating_sub(start) as usize;
+            self.window = segment.bytes_at(start, length.max(ahead.min(WINDOW_BYTES)))?;
             self.window_start = start;
         }
         let from = ((start - self.window_start) as usize).min(self.window.len());

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{self, FEEDS_NAME};
 use super::error::StoreError;
-use super::format::{HEADER_BYTES, Header, HeaderRead};
+use super::format::{Header, HeaderRead};
 use super::missing::{MISSING_NAME, Quarantine};
 use super::recovery::read_derived;
 use super::rows::What;
@@ -16,7 +16,7 @@ use std::sync::PoisonError;
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The header of a segment is damaged.
+    /// A copy of the header of a segment is damaged, or both.
     Header {
         /// The segment.
         segment: u32,
@@ -109,11 +109,8 @@ impl<D: Disk> Store<D> {
                     true,
                 )?
             };
-            let header_good = matches!(
-                Header::decode(&bytes[..bytes.len().min(HEADER_BYTES as usize)]),
-                HeaderRead::Good(header) if header == segment.header
-            );
-            if !header_good {
+            let headers = Header::decode_twice(&bytes);
+            if headers != (HeaderRead::Good(segment.header.clone()), true) {
                 report.findings.push(Finding::Header {
                     segment: segment.number(),
                 });

@@ -257,12 +257,12 @@ impl<F: DiskFile> Segment<F> {
                     .unwrap_or_default()
             },
             limit: positions.unwrap_or(u32::MAX),
-            rows: SegmentRows::new(key, super::format::HEADER_BYTES),
+            rows: SegmentRows::new(key, super::format::DATA_START),
             digest: SegmentDigest::new(&self.header),
             refused: Vec::new(),
         };
         let walk = indexing.run(Start {
-            offset: super::format::HEADER_BYTES,
+            offset: super::format::DATA_START,
             next: 0,
             crc: self.header.crc(),
         });

@@ -3,7 +3,6 @@
 //! Only header and preamble are kept in memory (see `side_format.rs`); a page
 //! is checked when it is read.
 
-use super::filter::{BLOCK_BYTES, Filter};
 use super::format::{FORMAT_VERSION, array_at, u32_at, u64_at};
 use super::idtable::TableKey;
 use super::rows::{LocalFeed, Row, RowSpan, SegmentRows, What};
@@ -70,7 +69,7 @@ pub(crate) struct Side<F> {
     id_fences: Vec<[u8; 8]>,
     record_fences: Vec<u32>,
     run_fences: Vec<(u32, u32)>,
-    filter: Filter,
+    filter: Vec<u8>,
 }
 
 fn read_exactly<F: DiskFile>(file: &F, offset: u64, bytes: usize) -> Result<Vec<u8>, SideError> {
@@ -107,11 +106,8 @@ impl<F: DiskFile> Side<F> {
         let records = table(count(1), RECORD_ROW);
         let runs = table(count(2), RUN_ROW);
         let feeds = table(count(3), FEED_ROW);
-        let preamble_bytes = 4 * first_page
-            + 8 * ids.pages()
-            + 4 * records.pages()
-            + 8 * runs.pages()
-            + BLOCK_BYTES * count(5);
+        let preamble_bytes =
+            4 * first_page + 8 * ids.pages() + 4 * records.pages() + 8 * runs.pages() + count(5);
         let pages_at = (HEADER_BYTES + preamble_bytes).next_multiple_of(PAGE_BYTES) as u64;
         // The counts must explain the file's length before they are believed.
         if pages_at + (first_page * PAGE_BYTES) as u64 != file_bytes {
@@ -138,7 +134,7 @@ impl<F: DiskFile> Side<F> {
             .chunks(8)
             .map(|f| (u32_at(f, 0), u32_at(f, 4)))
             .collect();
-        let filter = Filter::from_bytes(take(BLOCK_BYTES * count(5)).to_vec());
+        let filter = take(count(5)).to_vec();
         Ok(Self {
             file,
             reflects: Reflects {
@@ -168,9 +164,9 @@ impl<F: DiskFile> Side<F> {
         })
     }
 
-    /// Whether the id is certainly not here, known without reading the disk.
-    pub(crate) fn excludes(&self, id: &[u8; 32]) -> bool {
-        !self.filter.may_hold(id)
+    /// The filter, which is needed only once.
+    pub(crate) fn take_filter(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.filter)
     }
 
     fn page(&self, table: &Table, n: usize) -> Result<Vec<u8>, SideError> {
@@ -186,9 +182,6 @@ impl<F: DiskFile> Side<F> {
     /// Positions with an id.
     pub(crate) fn locate(&self, id: &[u8; 32]) -> Result<Vec<u32>, SideError> {
         let mut found = Vec::new();
-        if self.excludes(id) {
-            return Ok(found);
-        }
         let fence: [u8; 8] = array_at(id, 0);
         let start = self.id_fences.partition_point(|f| *f < fence);
         for n in start.saturating_sub(1)..self.ids.pages() {

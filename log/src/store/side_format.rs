@@ -9,7 +9,7 @@
 //!   44 offset behind the last batch 4 │ 48 offset of the last batch 4
 //!   52 CRC of the last batch 4        │ 56 segment digest up to there 32
 //!   88 rows of the tables: ids 4, records 4, runs 4, feeds 4
-//!  104 longest run 4 │ 108 filter blocks 4 │ 112 holes among the records 4
+//!  104 longest run 4 │ 108 filter bytes 4 │ 112 holes among the records 4
 //!  116 CRC of the preamble 4 │ 120 CRC of bytes 0..120
 //! preamble: CRC per page 4 │ first id per page of ids 8 │ first position per
 //!           page of records 4 │ (feed, delta) per page of runs 8 │ filter
@@ -22,8 +22,8 @@
 //!
 //! The file is derived: one that does not fit its segment is made again.
 
-use super::filter::Filter;
-use super::format::FORMAT_VERSION;
+use super::filter;
+use super::format::{FORMAT_VERSION, array_at};
 use super::rows::{SegmentRows, What};
 use super::walk::Start;
 
@@ -51,12 +51,9 @@ pub(crate) struct Reflects {
 }
 
 /// The bytes of a side file.
-pub(crate) fn encode(rows: &SegmentRows, reflects: &Reflects, filter_bits: u32) -> Vec<u8> {
-    let mut ids: Vec<([u8; 32], u32)> = rows.ids.iter().copied().zip(0..).collect();
-    ids.retain(|(id, _)| *id != [0; 32]);
-    ids.sort_unstable();
-    let mut filter = Filter::new(ids.len(), filter_bits);
-    ids.iter().for_each(|(id, _)| filter.insert(id));
+pub(crate) fn encode(rows: &SegmentRows, reflects: &Reflects, filter_bytes: usize) -> Vec<u8> {
+    let ids = sorted_ids(rows);
+    let filter = segment_filter(rows, filter_bytes);
 
     let mut order: Vec<u32> = (0..rows.feeds.len() as u32).collect();
     order.sort_unstable_by_key(|n| rows.feeds[*n as usize]);
@@ -124,7 +121,7 @@ pub(crate) fn encode(rows: &SegmentRows, reflects: &Reflects, filter_bits: u32) 
         preamble.extend_from_slice(&feed.to_le_bytes());
         preamble.extend_from_slice(&delta.to_le_bytes());
     }
-    preamble.extend_from_slice(filter.bytes());
+    preamble.extend_from_slice(&filter);
 
     let mut out = Vec::with_capacity(HEADER_BYTES + preamble.len() + PAGE_BYTES + pages.0.len());
     out.extend_from_slice(MAGIC);
@@ -148,7 +145,7 @@ pub(crate) fn encode(rows: &SegmentRows, reflects: &Reflects, filter_bits: u32) 
         runs.len(),
         order.len(),
         rows.longest_run as usize,
-        filter.blocks(),
+        filter.len(),
         rows.holes().count(),
     ] {
         out.extend_from_slice(&(count as u32).to_le_bytes());
@@ -160,6 +157,32 @@ pub(crate) fn encode(rows: &SegmentRows, reflects: &Reflects, filter_bits: u32) 
     out.resize(out.len().next_multiple_of(PAGE_BYTES), 0);
     out.extend_from_slice(&pages.0);
     out
+}
+
+/// Known ids with their positions, sorted.
+fn sorted_ids(rows: &SegmentRows) -> Vec<([u8; 32], u32)> {
+    // By the first eight bytes, as numbers: that is all but always enough.
+    let known = rows.ids.iter().zip(0..).filter(|(id, _)| **id != [0; 32]);
+    let prefix = |id: &[u8; 32]| u64::from_be_bytes(array_at(id, 0));
+    let mut order: Vec<(u64, u32)> = known.map(|(id, n)| (prefix(id), n)).collect();
+    order.sort_unstable();
+    let with_id = |(_, n): &(u64, u32)| (rows.ids[*n as usize], *n);
+    let mut ids: Vec<([u8; 32], u32)> = order.iter().map(with_id).collect();
+    let mut start = 0;
+    for same in order.chunk_by(|a, b| a.0 == b.0) {
+        ids[start..start + same.len()].sort_unstable();
+        start += same.len();
+    }
+    ids
+}
+
+/// The filter of a segment.
+pub(crate) fn segment_filter(rows: &SegmentRows, filter_bytes: usize) -> Vec<u8> {
+    let mut filter = vec![0; filter_bytes];
+    for id in rows.ids.iter().filter(|id| **id != [0; 32]) {
+        filter::insert(&mut filter, id);
+    }
+    filter
 }
 
 /// Pages under construction; a row never crosses the border of two.

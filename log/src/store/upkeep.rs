@@ -3,7 +3,7 @@
 use super::checkpoint::{self, FEEDS_NAME, Mark};
 use super::error::StoreError;
 use super::guard::GuardReason;
-use super::head::Watermark;
+use super::head::{MAX_OWN_FEEDS, Watermark};
 use super::missing::MISSING_NAME;
 use super::segment::{Index, reflects};
 use super::side::Side;
@@ -45,7 +45,11 @@ impl<D: Disk> Store<D> {
         if seq >= height {
             return Err(StoreError::NotStored { seq });
         }
-        let first = self.head.state.own.is_empty();
+        let own = &self.head.state.own;
+        if own.len() >= MAX_OWN_FEEDS && !own.contains_key(&feed) {
+            return Err(StoreError::Unstorable("more than a million own feeds"));
+        }
+        let first = own.is_empty();
         let own = self.head.state.own.entry(feed).or_insert(seq);
         *own = seq.max(*own);
         self.head.dirty = true;
@@ -122,7 +126,17 @@ impl<D: Disk> Store<D> {
             position: self.end(),
             segment: self.last().number(),
             digest: self.open.digest.value(),
+            missing: self.missing_crc(),
         }
+    }
+
+    /// Checksum of the missing positions.
+    pub(crate) fn missing_crc(&self) -> u32 {
+        let quarantine = self
+            .quarantine
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        quarantine.crc()
     }
 
     pub(crate) fn save_feeds_if_due(&mut self, mark: Mark) -> Result<(), StoreError> {
@@ -166,12 +180,26 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// The side file of the open segment as far as it is written; `None` where
-    /// the file says so already.
-    pub(crate) fn encode_open_side(&self) -> Option<Vec<u8>> {
+    /// The filter of the open segment.
+    pub(crate) fn open_filter(&self) -> Vec<u8> {
+        let index = self
+            .last()
+            .index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*index {
+            Index::Rows { rows, .. } => side_format::segment_filter(rows, self.filter_bytes()),
+            // Never so; a filter of no length lets all pass.
+            Index::Side(_) => Vec::new(),
+        }
+    }
+
+    /// The side file of the open segment as far as it is written, with a filter
+    /// of so many bytes.
+    pub(crate) fn encode_open_side(&self, filter_bytes: usize) -> Option<Vec<u8>> {
         let last = self.last();
         let index = last.index.read().unwrap_or_else(PoisonError::into_inner);
-        let Index::Rows { rows, saved: false } = &*index else {
+        let Index::Rows { rows, .. } = &*index else {
             return None;
         };
         let reflects = reflects(
@@ -181,30 +209,32 @@ impl<D: Disk> Store<D> {
             self.open.last_batch,
             self.open.digest.value(),
         );
-        Some(side_format::encode(
-            rows,
-            &reflects,
-            self.options.filter_bits,
-        ))
+        Some(side_format::encode(rows, &reflects, filter_bytes))
     }
 
     /// Saves the index of a segment where it is only in memory. A closed
     /// segment's index is then used from the file.
     pub(crate) fn save_side(&mut self, at: usize) -> Result<(), StoreError> {
-        if at + 1 == self.segments.len() {
-            return match self.encode_open_side() {
-                Some(bytes) => self.put_side(at, &bytes),
-                None => Ok(()),
-            };
-        }
+        let is_open = at + 1 == self.segments.len();
         let index = self.segments[at]
             .index
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        match index {
-            Index::Rows { .. } => self.save_side_again(at),
-            Index::Side(_) => Ok(()),
+        let saved = match index {
+            Index::Rows { saved, .. } => is_open && *saved,
+            Index::Side(_) => true,
+        };
+        if saved {
+            return Ok(());
         }
+        if is_open {
+            // It is closed with another one: a filter would be of no use.
+            return match self.encode_open_side(0) {
+                Some(bytes) => self.put_side(at, &bytes),
+                None => Ok(()),
+            };
+        }
+        self.save_side_again(at)
     }
 
     /// Saves the index of a closed segment out of the segment itself.
@@ -221,7 +251,7 @@ impl<D: Disk> Store<D> {
             indexed.walk.batches.last().map_or(0, |batch| batch.offset),
             indexed.digest.value(),
         );
-        let bytes = side_format::encode(&indexed.rows, &reflects, self.options.filter_bits);
+        let bytes = side_format::encode(&indexed.rows, &reflects, self.filter_bytes());
         self.put_side(at, &bytes)
     }
 
@@ -241,6 +271,10 @@ impl<D: Disk> Store<D> {
                 .ok()
                 .and_then(|file| Side::open(file).ok())
         };
+        let opened = opened.map(|mut side| {
+            side.take_filter();
+            side
+        });
         let index = self.segments[at]
             .index
             .get_mut()

@@ -2,8 +2,7 @@
 
 use super::error::StoreError;
 use super::format::{
-    FRAME_BYTES, HEADER_BYTES, Header, MAX_BATCH_BYTES, MAX_SEGMENT_BYTES, SegmentDigest,
-    push_record,
+    DATA_START, FRAME_BYTES, Header, MAX_BATCH_BYTES, MAX_SEGMENT_BYTES, SegmentDigest, push_record,
 };
 use super::record::{Committed, Facts, Record};
 use super::rows::SegmentRows;
@@ -94,8 +93,8 @@ impl<D: Disk> Store<D> {
     /// cannot meet a full disk. Ask before signing.
     pub fn reserve(&mut self, bytes: u64) -> Result<(), StoreError> {
         self.running()?;
-        // At 20 bytes the record is smaller than what surrounds it; entries
-        // are ten times as large, and this many extra is no loss.
+        // A quarter more covers what surrounds records of 128 bytes and up;
+        // entries are larger, and this much extra is no loss.
         let result = self.ensure_room(bytes + bytes / 4 + 2 * RECORD_OVERHEAD_BYTES, 0);
         self.stop_on(result)
     }
@@ -122,7 +121,7 @@ impl<D: Disk> Store<D> {
             || needed > MAX_SEGMENT_BYTES
             || u64::from(self.open.at.next) + positions > u64::from(MAX_SEGMENT_POSITIONS);
         if full && self.open.at.next > 0 {
-            let least = u64::from(HEADER_BYTES) + bytes;
+            let least = u64::from(DATA_START) + bytes;
             return self.roll(if self.options.preallocate {
                 least.max(wanted)
             } else {
@@ -273,12 +272,14 @@ impl<D: Disk> Store<D> {
         self.stop_on(trimmed)?;
         let closed = self.segments.len() - 1;
         self.checkpointed.since_bytes += u64::from(self.open.at.offset);
-        let side = self.encode_open_side();
+        let filter = self.open_filter();
+        self.filters.push(&filter);
+        let side = self.encode_open_side(filter.len());
         let mark = self.mark();
-        let rows = SegmentRows::new(self.table_key, HEADER_BYTES);
+        let rows = SegmentRows::new(self.table_key, DATA_START);
         self.open = OpenEnd {
             at: Start {
-                offset: HEADER_BYTES,
+                offset: DATA_START,
                 next: 0,
                 crc: header.crc(),
             },
@@ -362,7 +363,7 @@ pub(crate) fn new_segment<D: Disk>(
     let file = disk.create(&path).map_err(failed("create"))?;
     let reserved = file
         .allocate(0, size)
-        .and_then(|()| file.write_at(0, &header.encode()));
+        .and_then(|()| file.write_at(0, &header.encode_twice()));
     if let Err(source) = reserved {
         // Nothing counts yet: without the file all is as before.
         let removed = disk.remove(&path);

@@ -3,8 +3,9 @@
 use crate::cbor::Value;
 use crate::identity::{Action, SignedStatement};
 use crate::ids::{DeviceId, EntityId, EntryId};
-use crate::limits::{POLICY_LIST_MAX, ROTATIONS_MAX, STATEMENT_MAX, WRAPS_MAX};
+use crate::limits::{POLICY_LIST_MAX, ROTATIONS_MAX, WRAPS_MAX};
 use crate::payload::Event;
+use crate::refusal::Refusal;
 use crate::topic::genesis::{patterns, role_is_right};
 
 /// Where a removal ends a feed of a causal topic.
@@ -132,6 +133,8 @@ pub enum ParsedPolicy {
     BadEvent {
         /// Whether only the sequencer may write the kind.
         sequencers: bool,
+        /// What is wrong with the keys and signatures of a statement that it carries.
+        refusal: Option<Refusal>,
     },
     /// No such kind.
     UnknownKind,
@@ -151,7 +154,10 @@ pub fn parse_policy_event(event: &Event<'_>, author: &DeviceId) -> ParsedPolicy 
     }
     match read(event, author) {
         Some(event) => ParsedPolicy::Event(Box::new(event)),
-        None => ParsedPolicy::BadEvent { sequencers },
+        None => ParsedPolicy::BadEvent {
+            sequencers,
+            refusal: statement_refusal(event),
+        },
     }
 }
 
@@ -222,15 +228,12 @@ fn read(event: &Event<'_>, author: &DeviceId) -> Option<PolicyEvent> {
             }
         }
         "topic.identity" => PolicyEvent::Identity {
-            statement: root_statement(body)?,
+            statement: root_statement(body).ok()?,
             cuts: cuts(body)?,
         },
         "topic.takeover" => {
-            let statement = root_statement(body)?;
-            let Action::Takeover { next, .. } = &statement.action else {
-                return None;
-            };
-            if next != author {
+            let statement = root_statement(body).ok()?;
+            if !matches!(statement.action, Action::Takeover { .. }) {
                 return None;
             }
             PolicyEvent::Takeover { statement }
@@ -270,36 +273,48 @@ fn cuts(body: &Value) -> Option<Vec<Cut>> {
 }
 
 /// The statement of a body, checked from its own bytes (`spec/05-topic.md` 5.4).
-fn root_statement(body: &Value) -> Option<RootStatement> {
-    let signed = |value: &Value| -> Option<SignedStatement> {
-        SignedStatement::decode(
-            value
-                .as_bytes()
-                .filter(|bytes| bytes.len() <= STATEMENT_MAX)?,
-        )
-        .ok()
+/// Everything that does not decode is `bad_statement`.
+fn root_statement(body: &Value) -> Result<RootStatement, Refusal> {
+    let signed = |value: &Value| -> Result<SignedStatement, Refusal> {
+        let bytes = value.as_bytes().ok_or(Refusal::BadStatement)?;
+        SignedStatement::decode(bytes)
     };
     let rotations: Vec<SignedStatement> = match body.get("rotations") {
         None => Vec::new(),
         Some(list) => {
-            let items = list
-                .as_array()
-                .filter(|items| items.len() <= ROTATIONS_MAX)?;
-            items.iter().map(signed).collect::<Option<_>>()?
+            let items = list.as_array().filter(|items| items.len() <= ROTATIONS_MAX);
+            let items = items.ok_or(Refusal::BadStatement)?;
+            items.iter().map(signed).collect::<Result<_, _>>()?
         }
     };
-    let carried = signed(body.get("statement")?)?;
+    let carried = signed(body.get("statement").ok_or(Refusal::BadStatement)?)?;
     let entity = carried.statement.entity;
-    let (root, last) = crate::identity::follow_rotations(&entity, &rotations).ok()?;
+    let (root, last) = crate::identity::follow_rotations(&entity, &rotations)?;
     if last.is_some_and(|last| carried.statement.number <= last) {
-        return None;
+        return Err(Refusal::BadStatement);
     }
-    carried.verify(&root).ok()?;
+    carried.verify(&root)?;
     let hash = carried.statement.hash();
-    Some(RootStatement {
+    Ok(RootStatement {
         entity,
         number: carried.statement.number,
         hash,
         action: carried.statement.action,
     })
+}
+
+/// What is wrong with the keys and signatures of the statement that an event carries.
+fn statement_refusal(event: &Event<'_>) -> Option<Refusal> {
+    let carries = match event.kind {
+        "topic.identity" => cuts(&event.body).is_some(),
+        "topic.takeover" => true,
+        _ => false,
+    };
+    let signed = [
+        Refusal::BadKey,
+        Refusal::BadSignature,
+        Refusal::BadAcceptance,
+    ];
+    let refusal = root_statement(&event.body).err().filter(|_| carries)?;
+    signed.contains(&refusal).then_some(refusal)
 }

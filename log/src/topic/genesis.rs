@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::cbor::Value;
 use crate::hash::Context;
 use crate::ids::{EntityId, TopicId};
-use crate::limits::{MEMBERS_MAX, POLICY_LIST_MAX};
+use crate::limits::{KIND_MAX, MEMBERS_MAX, POLICY_LIST_MAX};
 use crate::payload::{Event, name_is_right};
 use crate::refusal::Refusal;
 
@@ -70,10 +70,12 @@ pub(super) fn patterns(value: &Value) -> Option<Vec<String>> {
     let items = value
         .as_array()
         .filter(|items| items.len() <= POLICY_LIST_MAX)?;
-    items
-        .iter()
-        .map(|item| item.as_text().map(str::to_owned))
-        .collect()
+    let pattern = |item: &Value| {
+        let text = item.as_text();
+        text.filter(|text| (1..=KIND_MAX).contains(&text.len()))
+            .map(str::to_owned)
+    };
+    items.iter().map(pattern).collect()
 }
 
 /// An optional key: absent is fine, `None` where it is there but wrong.

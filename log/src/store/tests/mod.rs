@@ -2,6 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
+mod comparison;
+mod guards;
+mod life;
+mod misfortunes;
 mod regressions;
+mod side_files;
 mod simulation;
 mod toy;

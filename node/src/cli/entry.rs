@@ -1,0 +1,309 @@
+//! `synlog entry …`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::{Value as Json, json};
+use synlog_log::cbor::Value;
+use synlog_log::ids::hex;
+use synlog_log::limits::PROOF_MAX;
+use synlog_log::payload::Payload;
+use synlog_log::proof::{Proof, ProofPayload, Proven};
+
+use crate::cli::input;
+use crate::cli::screen::{Screen, Tone, count, plain, size};
+use crate::cli::setting::Setting;
+use crate::cli::view::{Content, entry_json, mark, pretty};
+use crate::clock::now_ms;
+use crate::failure::Failure;
+use crate::instant::{to_rfc3339, to_text};
+use crate::json::to_json;
+
+/// Look at one entry, prove it to others, check their proofs
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Show(ShowArgs),
+    Prove(ProveArgs),
+    Check(CheckArgs),
+}
+
+/// Show all of an entry
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog entry show 5f0c1e
+  synlog entry show 5f0c1e --raw | xxd -r -p | b3sum     (see spec/03-entry.md)")]
+struct ShowArgs {
+    /// Id of the entry, or the front of it
+    entry: String,
+    /// Print only the header's bytes, in hexadecimal: what the id is the hash of
+    #[arg(long)]
+    raw: bool,
+}
+
+/// Write a proof of one entry
+///
+/// The proof holds the entry, the headers that lead to it from the nearest
+/// signed one, the signature and the device's certificate. Anybody can check it
+/// with `synlog entry check`, without this node and without the rest of the
+/// feed; and it can be evidence in another topic.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog entry prove 5f0c1e -o receipt.proof
+  synlog entry prove 5f0c1e > receipt.proof")]
+struct ProveArgs {
+    /// Id of the entry, or the front of it
+    entry: String,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Check a proof, with nothing but the file
+///
+/// Says who signed what and when they claim to have done so. It needs no data
+/// directory. The time is the signer's claim, and whether the entry's own topic
+/// accepted it is not said.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog entry check receipt.proof
+  synlog entry check - < receipt.proof && echo right")]
+struct CheckArgs {
+    /// The file, or - for standard input
+    file: PathBuf,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
+    match &args.command {
+        Command::Show(args) => show(args, setting),
+        Command::Prove(args) => prove(args, setting),
+        Command::Check(args) => check(&args.file, &setting.screen),
+    }
+}
+
+fn show(args: &ShowArgs, setting: &Setting) -> Result<(), Failure> {
+    let mut node = setting.open()?;
+    let id = node.find_entry(&args.entry)?;
+    let entry = node.entry(&id)?;
+    let order = node.order(&entry.topic).ok();
+    let genesis = order.and_then(|order| order.genesis().cloned());
+    node.close()?;
+    let screen = &setting.screen;
+    let header = &entry.header;
+    let raw = hex(&header.encode());
+    let content = Content::of(&entry, now_ms());
+    let evidence: Vec<Json> = content
+        .evidence
+        .iter()
+        .map(|bytes| evidence_json(bytes))
+        .collect();
+    if screen.is_json() {
+        let app = genesis.as_ref().map(|genesis| genesis.app.as_str());
+        let mut json = entry_json(&entry, app, &content);
+        json["skiplink"] = json!(header.skiplink.map(|id| id.to_string()));
+        json["payload_hash"] = json!(hex(&header.payload_hash));
+        json["payload_len"] = json!(header.payload_len);
+        json["expires_ms"] = json!(content.expires_ms);
+        json["evidence"] = Json::Array(evidence);
+        json["header"] = json!(raw);
+        return screen.json(&json);
+    }
+    if args.raw {
+        return screen.line(raw);
+    }
+    let name = genesis.and_then(|genesis| genesis.name).unwrap_or_default();
+    let (sign, tone) = mark(entry.status);
+    let status = entry.status.map_or_else(
+        || "not ordered: its topic's first entry is not here".to_owned(),
+        |status| format!("{sign} {}, {}", status.word(), status.text()),
+    );
+    screen.line(format_args!("entry    {id}"))?;
+    screen.line(format_args!(
+        "kind     {}",
+        screen.tone(
+            Tone::Bold,
+            content.kind.as_deref().unwrap_or("(not readable)")
+        )
+    ))?;
+    screen.line(format_args!("status   {}", screen.tone(tone, status)))?;
+    screen.line(format_args!("topic    {}  {}", entry.topic, plain(&name)))?;
+    let entity = entry
+        .entity
+        .map_or_else(|| "?".to_owned(), |entity| entity.to_string());
+    screen.line(format_args!("entity   {entity}"))?;
+    let device = plain(entry.device_name.as_deref().unwrap_or_default());
+    screen.line(format_args!("device   {}  {device}", header.author))?;
+    screen.line(format_args!("seq      {}", header.seq))?;
+    screen.line(format_args!(
+        "time     {} (claimed; clock {})",
+        to_text(header.hlc >> 16),
+        header.hlc
+    ))?;
+    if let Some(backlink) = header.backlink {
+        screen.line(format_args!("follows  {backlink}"))?;
+    }
+    if let Some(skiplink) = header.skiplink {
+        screen.line(format_args!("skips to {skiplink}"))?;
+    }
+    for dep in &header.deps {
+        screen.line(format_args!("cites    {dep}"))?;
+    }
+    screen.line(format_args!(
+        "payload  {}, hash {}",
+        size(u64::from(header.payload_len)),
+        hex(&header.payload_hash)
+    ))?;
+    if let Some(body) = &content.body {
+        screen.line(format_args!("body     {}", pretty(body)))?;
+    }
+    match (&content.erasable, content.erased) {
+        (Some(erasable), _) => screen.line(format_args!("erasable {}", pretty(erasable)))?,
+        (None, true) => screen.line("erasable (erased)")?,
+        (None, false) => {}
+    }
+    if let Some(ms) = content.expires_ms {
+        screen.line(format_args!("expires  {}", to_text(ms)))?;
+    }
+    for evidence in &evidence {
+        screen.line(format_args!("evidence {}", pretty(evidence)))?;
+    }
+    Ok(())
+}
+
+/// What a piece of evidence shows.
+fn evidence_json(bytes: &[u8]) -> Json {
+    match Proof::decode(bytes).and_then(|proof| Ok((proof.verify()?, proof))) {
+        Ok((proven, proof)) => proven_json(&proven, &proof),
+        Err(refusal) => json!({ "ok": false, "code": refusal.code() }),
+    }
+}
+
+fn prove(args: &ProveArgs, setting: &Setting) -> Result<(), Failure> {
+    let screen = &setting.screen;
+    if args.output.is_none() && screen.is_terminal() && !screen.is_json() {
+        let text = "a proof is not for reading: name a file with -o FILE";
+        return Err(Failure::Usage(text.into()));
+    }
+    let mut node = setting.open()?;
+    let id = node.find_entry(&args.entry)?;
+    let proof = node.prove(&id)?;
+    node.close()?;
+    let bytes = proof.encode();
+    // what is handed out is checked by the rules that others will apply
+    let checked = Proof::decode(&bytes).and_then(|proof| proof.verify());
+    checked.map_err(Failure::refused("the proof of this entry"))?;
+    if let Some(path) = &args.output {
+        std::fs::write(path, &bytes).map_err(Failure::file(path))?;
+    }
+    let headers = proof.path.len() as u64;
+    if screen.is_json() {
+        return screen.json(&json!({
+            "id": id.to_string(),
+            "path": headers,
+            "bytes": bytes.len(),
+            "file": args.output,
+            "proof": if args.output.is_none() { Some(hex(&bytes)) } else { None },
+        }));
+    }
+    if args.output.is_none() {
+        screen.bytes(&bytes)?;
+        screen.flush()?;
+    }
+    let path = count(headers, "header", "headers");
+    screen.note(format_args!(
+        "proof of {} by a path of {path}, {}",
+        id.short(),
+        size(bytes.len() as u64)
+    ));
+    Ok(())
+}
+
+fn check(path: &Path, screen: &Screen) -> Result<(), Failure> {
+    let bytes = input::read_up_to(path, 1 << 20)?;
+    let checked = Proof::decode(&bytes).and_then(|proof| Ok((proof.verify()?, proof)));
+    let (proven, proof) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => {
+            if screen.is_json() {
+                screen.json(&json!({ "ok": false, "code": refusal.code() }))?;
+            }
+            let limit = if bytes.len() > PROOF_MAX {
+                ": a proof has at most 16 KiB"
+            } else {
+                ""
+            };
+            return Err(Failure::Findings(format!(
+                "this proves nothing{limit}: {refusal}"
+            )));
+        }
+    };
+    if screen.is_json() {
+        return screen.json(&proven_json(&proven, &proof));
+    }
+    let (header, certified) = (&proven.header, &proven.certified);
+    screen.line(screen.tone(Tone::Good, "right: it was signed as it stands here"))?;
+    screen.line(format_args!("entry    {}", proven.id))?;
+    screen.line(format_args!("entity   {}", certified.entity))?;
+    screen.line(format_args!(
+        "device   {}  {}",
+        certified.device,
+        plain(&certified.name)
+    ))?;
+    screen.line(format_args!("topic    {}", header.topic_id()))?;
+    screen.line(format_args!("seq      {}", header.seq))?;
+    screen.line(format_args!(
+        "time     {} (claimed)",
+        to_text(header.hlc >> 16)
+    ))?;
+    let json = proven_json(&proven, &proof);
+    if let Some(kind) = json["kind"].as_str() {
+        screen.line(format_args!("kind     {}", screen.tone(Tone::Bold, kind)))?;
+        screen.line(format_args!("body     {}", pretty(&json["body"])))?;
+    } else {
+        screen.line("payload  not in the proof, or not readable")?;
+    }
+    if !json["erasable"].is_null() {
+        screen.line(format_args!("erasable {}", pretty(&json["erasable"])))?;
+    } else if json["erased"] == json!(true) {
+        screen.line("erasable (erased)")?;
+    }
+    screen.note("It proves who signed this; not that its topic accepted it, nor the time.");
+    Ok(())
+}
+
+fn proven_json(proven: &Proven, proof: &Proof) -> Json {
+    let (split, erased) = match &proof.payload {
+        ProofPayload::Absent => (None, false),
+        ProofPayload::Whole(bytes) => (Payload::split(bytes).ok(), false),
+        ProofPayload::Erased { part, .. } => (Payload::split_erased(part).ok(), true),
+    };
+    let event = split.as_ref().and_then(|payload| payload.check().ok());
+    let erasable = split.as_ref().and_then(|payload| payload.erasable);
+    let erasable = erasable.and_then(|part| Value::decode_map(part.data).ok());
+    let ms = proven.header.hlc >> 16;
+    json!({
+        "ok": true,
+        "id": proven.id.to_string(),
+        "topic": proven.header.topic_id().to_string(),
+        "author": proven.certified.device.to_string(),
+        "device_name": proven.certified.name,
+        "entity": proven.certified.entity.to_string(),
+        "seq": proven.header.seq,
+        "hlc": proven.header.hlc,
+        "time": to_rfc3339(ms),
+        "kind": event.as_ref().map(|event| event.kind),
+        "body": event.as_ref().map(|event| to_json(&event.body)),
+        "erasable": erasable.as_ref().map(to_json),
+        "erased": erased,
+        "path": proof.path.len(),
+    })
+}

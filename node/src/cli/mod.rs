@@ -1,0 +1,157 @@
+//! The command line: one file per command, whose doc comments are its help.
+
+mod append;
+mod bundle;
+mod completions;
+mod demo;
+mod device;
+mod doctor;
+mod entry;
+mod erase;
+mod import;
+mod init;
+mod input;
+mod man;
+mod progress;
+mod screen;
+mod setting;
+mod tail;
+mod topic;
+mod verify;
+mod view;
+mod whoami;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::failure::{Exit, Failure};
+use screen::Screen;
+use setting::Setting;
+
+/// Signed logs for trade and services between neighbours.
+///
+/// Everything that happens is a signed entry in somebody's feed; a topic is a
+/// shared place where feeds meet; a bundle carries topics from hand to hand,
+/// and whoever gets one can check every signature in it without any server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "synlog",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog init --name laptop                       make your keys
+  synlog topic new orders --app market            begin a topic
+  synlog append orders order.request --body '{\"item\":\"bread\"}'
+  synlog tail orders                              see what happened
+  synlog bundle write orders.synlog orders        take it elsewhere
+  synlog verify orders.synlog                     check it, with nothing else
+
+EXIT STATUS
+  0  done                        4  another process holds the store
+  1  a check found something,    5  this device must not sign any more
+     or it is not there          6  disk, files, system
+  2  what was typed is wrong
+  3  the rules refuse it
+
+Ids may be shortened as long as they fit only one; topics may be named.")]
+pub struct Cli {
+    /// Data directory [default: $SYNLOG_HOME, or synlog in your user data directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// Print JSON for programs, errors too (on standard error)
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Whoami(whoami::Args),
+    Device(device::Args),
+    Topic(topic::Args),
+    Append(append::Args),
+    Erase(erase::Args),
+    Import(import::Args),
+    Tail(tail::Args),
+    Entry(entry::Args),
+    Bundle(bundle::Args),
+    Verify(verify::Args),
+    Doctor(doctor::Args),
+    Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// The command line as data.
+pub use clap::Command as Parsed;
+
+/// The whole command line, for help pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &arguments),
+    };
+    let setting = Setting::new(cli.home, Screen::new(cli.json));
+    let outcome = run(cli.command, &setting).and_then(|()| setting.screen.flush());
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // what was found before it failed is part of the answer
+            let _ = setting.screen.flush();
+            setting.screen.failure(&failure);
+            ExitCode::from(failure.exit() as u8)
+        }
+    }
+}
+
+fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(&args, setting),
+        Command::Whoami(args) => whoami::run(&args, setting),
+        Command::Device(args) => device::run(&args, setting),
+        Command::Topic(args) => topic::run(&args, setting),
+        Command::Append(args) => append::run(&args, setting),
+        Command::Erase(args) => erase::run(&args, setting),
+        Command::Import(args) => import::run(&args, setting),
+        Command::Tail(args) => tail::run(&args, setting),
+        Command::Entry(args) => entry::run(&args, setting),
+        Command::Bundle(args) => bundle::run(&args, setting),
+        Command::Verify(args) => verify::run(&args, setting),
+        Command::Doctor(args) => doctor::run(&args, setting),
+        Command::Demo(args) => demo::run(&args, setting),
+        Command::Completions(args) => completions::run(&args, setting),
+        Command::Man(args) => man::run(&args, setting),
+    }
+}
+
+/// Help and version go to standard output; anything else was typed wrongly.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if json {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+        Screen::new(true).failure(&Failure::Usage(message));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Exit::Usage as u8)
+}

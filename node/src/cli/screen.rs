@@ -1,0 +1,195 @@
+//! What the program says: data on standard output, status on standard error.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+
+use serde_json::{Value as Json, json};
+
+use crate::failure::Failure;
+
+/// Both outputs.
+pub(super) struct Screen {
+    json: bool,
+    out: RefCell<BufWriter<Stdout>>,
+    out_colour: bool,
+    err_colour: bool,
+}
+
+/// How a piece of text looks on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// Headings.
+    Bold,
+    /// What matters less.
+    Dim,
+    /// What is well.
+    Good,
+    /// What deserves a look.
+    Warn,
+    /// What is wrong.
+    Bad,
+}
+
+impl Tone {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Bold => "\x1b[1m",
+            Self::Dim => "\x1b[2m",
+            Self::Good => "\x1b[32m",
+            Self::Warn => "\x1b[33m",
+            Self::Bad => "\x1b[31m",
+        }
+    }
+}
+
+impl Screen {
+    /// The outputs of this process.
+    pub(super) fn new(json: bool) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        Self {
+            json,
+            out: RefCell::new(BufWriter::new(io::stdout())),
+            out_colour: wanted && io::stdout().is_terminal(),
+            err_colour: wanted && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether the answer is to be JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether standard output is a terminal.
+    pub(super) fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Whether a person sees progress: never for JSON, never in a file.
+    pub(super) fn shows_progress(&self) -> bool {
+        !self.json && io::stderr().is_terminal()
+    }
+
+    /// A line of the answer.
+    pub(super) fn line(&self, text: impl Display) -> Result<(), Failure> {
+        writeln!(self.out.borrow_mut(), "{text}").map_err(Failure::output)
+    }
+
+    /// The answer, or one line of it, for programs.
+    pub(super) fn json(&self, value: &Json) -> Result<(), Failure> {
+        self.line(value)
+    }
+
+    /// Raw bytes of the answer.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out
+            .borrow_mut()
+            .write_all(bytes)
+            .map_err(Failure::output)
+    }
+
+    /// Hands on what was said so far.
+    pub(super) fn flush(&self) -> Result<(), Failure> {
+        self.out.borrow_mut().flush().map_err(Failure::output)
+    }
+
+    /// A status line for people; nothing with `--json`, where the answer says it all.
+    pub(super) fn note(&self, text: impl Display) {
+        if !self.json {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Something that deserves attention, on standard error.
+    pub(super) fn warn(&self, text: impl Display) {
+        if self.json {
+            let _ = writeln!(io::stderr(), "{}", json!({ "warning": text.to_string() }));
+        } else {
+            let _ = writeln!(
+                io::stderr(),
+                "{} {text}",
+                paint(self.err_colour, Tone::Warn, "warning:")
+            );
+        }
+    }
+
+    /// The end of a command that failed.
+    pub(super) fn failure(&self, failure: &Failure) {
+        if matches!(failure, Failure::OutputGone) {
+            return;
+        }
+        let mut message = failure.to_string();
+        let mut source = std::error::Error::source(failure);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = cause.source();
+        }
+        let message = plain(&message);
+        if self.json {
+            let error = json!({ "error": {
+                "code": failure.code(), "message": message, "hint": failure.hint(),
+            }});
+            let _ = writeln!(io::stderr(), "{error}");
+            return;
+        }
+        let _ = writeln!(
+            io::stderr(),
+            "{} {message}",
+            paint(self.err_colour, Tone::Bad, "error:")
+        );
+        if let Some(hint) = failure.hint() {
+            let _ = writeln!(
+                io::stderr(),
+                "{} {hint}",
+                paint(self.err_colour, Tone::Good, "hint:")
+            );
+        }
+    }
+
+    /// Text of the answer in a tone, where standard output is a terminal.
+    pub(super) fn tone(&self, tone: Tone, text: impl Display) -> String {
+        paint(self.out_colour, tone, text)
+    }
+}
+
+fn paint(colour: bool, tone: Tone, text: impl Display) -> String {
+    if colour {
+        format!("{}{text}\x1b[0m", tone.code())
+    } else {
+        text.to_string()
+    }
+}
+
+/// Text from strangers, so that nothing in it moves the cursor or turns the writing around.
+pub(super) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let moves = letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        if moves {
+            out.extend(letter.escape_unicode());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// A count with its noun: `1 entry`, `2 entries`.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Bytes for people.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..=9_999 => format!("{bytes} B"),
+        10_000..=9_999_999 => format!("{:.1} kB", bytes as f64 / 1e3),
+        10_000_000..=9_999_999_999 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

@@ -1,0 +1,232 @@
+//! Runs commands as a user would and shows what they print.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use crate::failure::Failure;
+
+/// Marks a directory as made by the demo, so that only such a one is removed.
+const MARKER: &str = ".synlog-demo";
+
+/// Lines of a command's output that are shown before the rest is left out.
+const SHOWN_LINES: usize = 24;
+
+/// Where the demo happens.
+pub(super) struct Stage {
+    dir: PathBuf,
+    program: PathBuf,
+    chapters: u32,
+    left_behind: Vec<(String, &'static str)>,
+    started: Instant,
+}
+
+impl Stage {
+    /// An empty directory; what an earlier demo left there is removed.
+    pub(super) fn open(dir: &Path) -> Result<Self, Failure> {
+        if dir.exists() {
+            let empty = fs::read_dir(dir)
+                .map_err(Failure::file(dir))?
+                .next()
+                .is_none();
+            if !empty && !dir.join(MARKER).exists() {
+                let what = format!("{} is there already and is not a demo's", dir.display());
+                return Err(Failure::Usage(format!("{what}: name another with --dir")));
+            }
+            fs::remove_dir_all(dir).map_err(Failure::file(dir))?;
+        }
+        fs::create_dir_all(dir).map_err(Failure::file(dir))?;
+        fs::write(dir.join(MARKER), "made by `synlog demo`\n").map_err(Failure::file(dir))?;
+        let program = std::env::current_exe().map_err(Failure::file("this program"))?;
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            program,
+            chapters: 0,
+            left_behind: Vec::new(),
+            started: Instant::now(),
+        })
+    }
+
+    /// A path in the directory.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The directory as it is shown.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Seconds since the curtain rose.
+    pub(super) fn elapsed_s(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// A heading.
+    pub(super) fn chapter(&mut self, title: &str) {
+        self.chapters += 1;
+        println!("\n== {}. {title}\n", self.chapters);
+    }
+
+    /// A sentence.
+    pub(super) fn say(&self, text: &str) {
+        println!("{text}");
+    }
+
+    /// Writes a file.
+    pub(super) fn file(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let path = self.path(name);
+        fs::write(&path, bytes).map_err(Failure::file(path))
+    }
+
+    /// Reads a file.
+    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        let path = self.path(name);
+        fs::read(&path).map_err(Failure::file(path))
+    }
+
+    /// Keeps a file in mind for the end.
+    pub(super) fn leave(&mut self, name: &str, what: &'static str) {
+        self.left_behind.push((name.to_owned(), what));
+    }
+
+    /// What is left behind.
+    pub(super) fn left_behind(&self) -> &[(String, &'static str)] {
+        &self.left_behind
+    }
+
+    /// Runs a command that must succeed and shows it.
+    pub(super) fn synlog(&mut self, home: &str, args: &[&str]) -> Result<String, Failure> {
+        let output = self.play(home, args)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(Failure::System(format!(
+            "`synlog {}` should have succeeded",
+            args.join(" ")
+        )))
+    }
+
+    /// Runs a command that must fail with an exit code and shows it.
+    pub(super) fn synlog_fails(
+        &mut self,
+        home: &str,
+        args: &[&str],
+        code: i32,
+    ) -> Result<(), Failure> {
+        let output = self.play(home, args)?;
+        if output.status.code() == Some(code) {
+            println!("    (exit code {code})");
+            return Ok(());
+        }
+        Err(Failure::System(format!(
+            "`synlog {}` should have failed with exit code {code}",
+            args.join(" ")
+        )))
+    }
+
+    /// Runs a command without showing it and picks one field of its JSON.
+    pub(super) fn ask(&self, home: &str, args: &[&str], field: &str) -> Result<String, Failure> {
+        let output = self.execute(home, args)?;
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let found = json
+            .get(field)
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned);
+        found.ok_or_else(|| {
+            Failure::System(format!(
+                "`synlog {}` did not tell its {field:?}",
+                args.join(" ")
+            ))
+        })
+    }
+
+    /// Copies a directory as a backup program would.
+    pub(super) fn copy(&self, from: &str, to: &str) -> Result<(), Failure> {
+        println!("$ cp -r {from} {to}");
+        copy_tree(&self.path(from), &self.path(to))
+    }
+
+    /// Removes a directory.
+    pub(super) fn remove(&self, name: &str) -> Result<(), Failure> {
+        println!("$ rm -r {name}");
+        let path = self.path(name);
+        fs::remove_dir_all(&path).map_err(Failure::file(path))
+    }
+
+    /// Shows that several nodes have one order digest for a topic.
+    pub(super) fn same_digest(&self, topic: &str, homes: &[&str]) -> Result<(), Failure> {
+        let mut digests = Vec::new();
+        for home in homes {
+            let digest = self.ask(home, &["topic", "show", topic, "--json"], "digest")?;
+            println!("    {home:<10} {digest}");
+            digests.push(digest);
+        }
+        if digests.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Ok(());
+        }
+        Err(Failure::System(format!("the digests of {topic} differ")))
+    }
+
+    fn play(&self, home: &str, args: &[&str]) -> Result<Output, Failure> {
+        let shown: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
+        let home_shown = if home.is_empty() {
+            String::new()
+        } else {
+            format!("--home {home} ")
+        };
+        println!("$ synlog {home_shown}{}", shown.join(" "));
+        let output = self.execute(home, args)?;
+        let text = [&output.stdout[..], &output.stderr[..]].concat();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        for line in lines.iter().take(SHOWN_LINES) {
+            println!("    {line}");
+        }
+        if lines.len() > SHOWN_LINES {
+            println!("    … {} more lines", lines.len() - SHOWN_LINES);
+        }
+        Ok(output)
+    }
+
+    fn execute(&self, home: &str, args: &[&str]) -> Result<Output, Failure> {
+        let mut command = Command::new(&self.program);
+        if !home.is_empty() {
+            command.arg("--home").arg(home);
+        }
+        let command = command
+            .args(args)
+            .current_dir(&self.dir)
+            .env_remove("SYNLOG_HOME")
+            .env("NO_COLOR", "1");
+        command.output().map_err(Failure::file(&self.program))
+    }
+}
+
+/// An argument as a shell would need it.
+fn quoted(arg: &str) -> String {
+    let plain = !arg.is_empty()
+        && arg
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_./=,:".contains(c));
+    if plain {
+        arg.to_owned()
+    } else {
+        format!("'{arg}'")
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(to).map_err(Failure::file(to))?;
+    for entry in fs::read_dir(from).map_err(Failure::file(from))? {
+        let entry = entry.map_err(Failure::file(from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_tree(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).map_err(Failure::file(&source))?;
+        }
+    }
+    Ok(())
+}
