@@ -161,7 +161,13 @@ impl Life {
         }
         let files = self.disk.files();
         let random = &mut self.random;
-        let (path, length) = files[random.below(files.len() as u64) as usize].clone();
+        // Often where it hurts most: in what was written last.
+        let at_the_end = random.one_in(3);
+        let segments = files.iter().filter(|file| file.0.ends_with(".seg"));
+        let (path, length) = match segments.last() {
+            Some(last) if at_the_end => last.clone(),
+            _ => files[random.below(files.len() as u64) as usize].clone(),
+        };
         let used = |bytes: &[u8]| bytes.iter().rposition(|b| *b != 0).map_or(0, |n| n + 1);
         let what = if flips_only { 0 } else { random.below(4) };
         let whole = self
@@ -172,7 +178,8 @@ impl Life {
             if used == 0 {
                 return;
             }
-            let at = random.below(used as u64) as usize;
+            let back = if at_the_end { 600 } else { used };
+            let at = used - 1 - random.below(back.min(used) as u64) as usize;
             match what {
                 0 => bytes[at] ^= 1 << random.below(8),
                 1 => {
