@@ -130,6 +130,7 @@ impl Life {
             Err(error) => panic!("cannot open: {error:?}"),
         };
         self.say(|| format!("open: {report:?}"));
+        self.say(|| format!("{:?}", self.disk.files()));
         self.opened(store, &report);
     }
 
@@ -273,6 +274,7 @@ impl Life {
                 Ok(())
             }
             Err(error) => {
+                self.say(|| format!("refused: {error:?}"));
                 self.tried.extend(records.iter().map(Known::new));
                 Err(error)
             }
