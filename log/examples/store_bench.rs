@@ -1,6 +1,7 @@
 //! Measures the segment store and prints the numbers beside their targets.
 //!
-//! `cargo run --release -p synlog-log --example store_bench [-- folder]`
+//! `cargo run --release -p synlog-log --example store_bench [-- folder]`, or with
+//! a folder and one of: one, many, open, lone, hundred, large (10M entries).
 //!
 //! Entries are of 322 bytes (200 of them payload); a run adds 64 for its
 //! signature, so a lone one is 386 bytes. Ids are made before the clock starts.
@@ -278,6 +279,7 @@ fn main() {
         match what.as_str() {
             "one" => ingest(&disk, 1, 1_000_000, 256, 4),
             "many" => ingest(&disk, 100_000, 10, 10, 100),
+            "large" => ingest(&disk, 1, 10_000_000, 256, 4),
             "open" => reopened(&disk, 1_000_000),
             "lone" => durable(&disk, 1, 2_000),
             "hundred" => durable(&disk, 100, 300),

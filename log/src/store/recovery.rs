@@ -94,6 +94,10 @@ impl<D: Disk> Store<D> {
                 }
             }
         }
+        // What is listed now must be what is there after a crash: a segment that
+        // was removed when its creation failed must not come back.
+        disk.sync_dir("segments")
+            .map_err(failed("sync", "segments"))?;
         let files = segment_files(&disk)?;
         let (head, mut report, guard) = open_head(&disk, &files, &options)?;
         report.created = files.is_empty() && head.state.watermark.position == 0;

@@ -365,10 +365,18 @@ pub(crate) fn new_segment<D: Disk>(
         .allocate(0, size)
         .and_then(|()| file.write_at(0, &header.encode_twice()));
     if let Err(source) = reserved {
-        // Nothing counts yet: without the file all is as before.
-        let removed = disk.remove(&path);
+        // Nothing counts yet: without the file all is as before. It must not
+        // come back after a crash and claim positions that were given since.
         let error = failed("write the header of")(source);
-        removed.map_err(failed("remove"))?;
+        let gone = disk
+            .remove(&path)
+            .and_then(|()| disk.sync_dir("segments"))
+            .map_err(|source| StoreError::Failed {
+                action: "remove",
+                path: path.clone(),
+                source,
+            });
+        gone?;
         return Err(error);
     }
     file.sync_all().map_err(failed("sync"))?;

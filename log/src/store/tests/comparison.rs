@@ -83,6 +83,14 @@ impl Life {
                 assert!(found || (self.damaged && gone()), "{position} not found");
             }
         }
+        // What cannot be read is not said to be there, so that it is fetched again.
+        for known in self.known.values() {
+            for id in &known.ids {
+                if let Some(at) = store.locate(id).unwrap() {
+                    assert!(matches!(store.read(at), Ok(Some(_))), "{at} is not there");
+                }
+            }
+        }
     }
 
     /// All that the index answers, for comparison.

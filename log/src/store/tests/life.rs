@@ -130,6 +130,7 @@ impl Life {
             Err(error) => panic!("cannot open: {error:?}"),
         };
         self.say(|| format!("open: {report:?}"));
+        self.say(|| format!("{:?}", self.disk.files()));
         self.opened(store, &report);
     }
 
@@ -171,9 +172,8 @@ impl Life {
             if let Some((feed, seq)) = known.run
                 && self.own.contains_key(&feed)
             {
-                let torn = report.cut_tail.as_ref().is_some_and(|tail| tail.torn);
                 assert!(
-                    report.guard.is_some() || head_lost || torn,
+                    report.guard.is_some() || head_lost,
                     "own entry {seq} is gone and the guard did not trip"
                 );
             }
@@ -274,6 +274,7 @@ impl Life {
                 Ok(())
             }
             Err(error) => {
+                self.say(|| format!("refused: {error:?}"));
                 self.tried.extend(records.iter().map(Known::new));
                 Err(error)
             }

@@ -40,7 +40,8 @@ impl Life {
         self.open();
     }
 
-    pub(super) fn work_until_failure(&mut self) {
+    /// True where something failed.
+    pub(super) fn work_until_failure(&mut self) -> bool {
         for _ in 0..20 {
             let failed = match self.random.below(8) {
                 0 => self.store.as_mut().unwrap().idle().is_err(),
@@ -60,9 +61,10 @@ impl Life {
                 }
             };
             if failed {
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Writes, reads or syncs fail; then the store has stopped.
@@ -84,9 +86,9 @@ impl Life {
         self.say(|| format!("{faults:?}"));
         let reads_fail = faults.read_error_one_in > 0;
         self.disk.set_faults(faults);
-        self.work_until_failure();
+        let failed = self.work_until_failure();
         self.disk.set_faults(Faults::default());
-        if !reads_fail && !self.tried.is_empty() {
+        if failed && !reads_fail {
             let store = self.store.as_mut().unwrap();
             assert!(matches!(store.idle(), Err(StoreError::Poisoned)));
             assert!(matches!(store.commit(&[]), Err(StoreError::Poisoned)));
@@ -161,7 +163,13 @@ impl Life {
         }
         let files = self.disk.files();
         let random = &mut self.random;
-        let (path, length) = files[random.below(files.len() as u64) as usize].clone();
+        // Often where it hurts most: in what was written last.
+        let at_the_end = random.one_in(3);
+        let mut segments = files.iter().filter(|file| file.0.ends_with(".seg"));
+        let (path, length) = match segments.next_back() {
+            Some(last) if at_the_end => last.clone(),
+            _ => files[random.below(files.len() as u64) as usize].clone(),
+        };
         let used = |bytes: &[u8]| bytes.iter().rposition(|b| *b != 0).map_or(0, |n| n + 1);
         let what = if flips_only { 0 } else { random.below(4) };
         let whole = self
@@ -172,7 +180,8 @@ impl Life {
             if used == 0 {
                 return;
             }
-            let at = random.below(used as u64) as usize;
+            let back = if at_the_end { 600 } else { used };
+            let at = used - 1 - random.below(back.min(used) as u64) as usize;
             match what {
                 0 => bytes[at] ^= 1 << random.below(8),
                 1 => {

@@ -174,3 +174,28 @@ fn feeds_are_told_again_when_other_positions_are_missing() {
     assert!(store.feed(&feed(0, 0)).is_some());
     holds(&store, &all);
 }
+
+/// A segment whose creation failed was removed, but not durably: after a crash
+/// it was back and claimed the positions that its predecessor had taken since.
+#[test]
+fn a_removed_segment_does_not_come_back() {
+    for seed in 0..300 {
+        let disk = SimDisk::new(seed);
+        let (mut store, _) = open(disk.clone());
+        let mut all = fill(&mut store, &mut Seeded::new(seed), 3);
+        disk.set_faults(Faults {
+            write_error_one_in: 1,
+            ..Faults::default()
+        });
+        let large = other(2, vec![1; 15_000]);
+        assert!(store.commit(&[large.as_record()]).is_err());
+        disk.set_faults(Faults::default());
+        drop(store);
+        let (mut store, _) = open(disk.clone());
+        let record = other(3, vec![5]);
+        commit(&mut store, std::slice::from_ref(&record));
+        all.push(record);
+        drop(store);
+        holds(&open(disk.crash()).0, &all);
+    }
+}
