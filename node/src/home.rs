@@ -97,17 +97,21 @@ impl Home {
         }
     }
 
-    /// Writes a key file that did not exist, readable by the owner alone, durably.
+    /// Writes a key file that did not exist, readable by the owner alone, durably
+    /// and in one step: whoever looks sees all of it or nothing.
     pub fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), Failure> {
         let text = key.to_file();
+        let part = path.with_extension("part");
         let write = || -> std::io::Result<()> {
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)?;
+            if path.exists() {
+                return Err(std::io::ErrorKind::AlreadyExists.into());
+            }
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut file = options.open(&part)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
+            fs::rename(&part, path)?;
             match path.parent() {
                 Some(directory) => fs::File::open(directory)?.sync_all(),
                 None => Ok(()),
