@@ -793,7 +793,7 @@ class Files(unittest.TestCase):
         self.assertEqual(topic["sequencer"], a.public.hex())
         self.assertEqual([x["id"] for x in topic["order"]], [g.id.hex(), b0.id.hex(), a1.id.hex()])
         feed, = [f for f in topic["feeds"] if f["device"] == b.public.hex()]
-        self.assertEqual((feed["complete_to"], feed["last"], feed["erased"]),
+        self.assertEqual((feed["up_to"], feed["head"], feed["erased"]),
                          (0, b0.id.hex(), 1))
 
     def test_text(self):

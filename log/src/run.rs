@@ -16,6 +16,8 @@ use crate::wire::{Reader, Writer};
 
 const FORM_WHOLE: u8 = 0;
 const FORM_ERASED: u8 = 1;
+/// The least bytes of an entry in a run: form, clock, deps, payload.
+const ENTRY_BYTES_MIN: usize = 4;
 
 /// A payload as it stands in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +138,10 @@ impl<'a> RunView<'a> {
         if count == 0 || first_seq.checked_add(count as u64).is_none() {
             return Err(Refusal::BadRun);
         }
-        let (mut entries, mut header) = (Vec::new(), Vec::with_capacity(512));
+        // a count is only a claim: no more room than what follows could fill
+        let fitting = (bytes.len() - reader.position()) / ENTRY_BYTES_MIN;
+        let mut entries = Vec::with_capacity(count.min(fitting));
+        let mut header = Vec::with_capacity(512);
         for seq in first_seq..first_seq + count as u64 {
             let entry_topic = if genesis && seq == 0 {
                 TopicId::ZERO

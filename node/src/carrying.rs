@@ -65,7 +65,21 @@ impl Node {
     /// Writes topics to a file, replacing it only when all is written.
     pub fn write_bundle(&mut self, topics: &[TopicId], path: &Path) -> Result<Written, Failure> {
         let part = path.with_extension("synlog.part");
-        let file = File::create(&part).map_err(Failure::file(&part))?;
+        let written = self.write_part(topics, path, &part);
+        if written.is_err() {
+            // what is left of it is of no use to anybody
+            let _ = std::fs::remove_file(&part);
+        }
+        written
+    }
+
+    fn write_part(
+        &mut self,
+        topics: &[TopicId],
+        path: &Path,
+        part: &Path,
+    ) -> Result<Written, Failure> {
+        let file = File::create(part).map_err(Failure::file(part))?;
         let mut writer = BundleWriter::new(BufWriter::new(file)).map_err(bundle(path))?;
         let mut written = Written::default();
         let note = Value::map([
@@ -113,9 +127,9 @@ impl Node {
         let file = output
             .into_inner()
             .map_err(|error| Failure::file(path)(error.into_error()))?;
-        file.sync_all().map_err(Failure::file(&part))?;
-        written.bytes = file.metadata().map_err(Failure::file(&part))?.len();
-        std::fs::rename(&part, path).map_err(Failure::file(path))?;
+        file.sync_all().map_err(Failure::file(part))?;
+        written.bytes = file.metadata().map_err(Failure::file(part))?.len();
+        std::fs::rename(part, path).map_err(Failure::file(path))?;
         Ok(written)
     }
 

@@ -1,11 +1,12 @@
 //! The entity's devices: making a node, and a new device key when the old one
 //! must not sign any more.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use synlog_log::cbor::Value;
 use synlog_log::draft::Draft;
-use synlog_log::identity::{Action, IdentityLog, Statement};
+use synlog_log::identity::{Action, IdentityLog, SignedStatement, Statement};
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::order::ChainState;
@@ -71,22 +72,38 @@ impl Node {
         let fresh = fresh_key()?;
         let new = DeviceId(fresh.public());
         self.state(certify(&self.entity, &fresh, name), now_ms)?;
-        let revoke = self.state(Action::Revoke { device: old }, now_ms)?;
+        self.state(Action::Revoke { device: old }, now_ms)?;
         let kept = self.home.replace_device_key(&fresh)?;
         self.key = fresh;
         self.store.clear_guard(new)?;
         let (mut taken_over, mut revoked_in) = (Vec::new(), Vec::new());
+        // with those of renewals that were interrupted
+        let retired = self.retired_devices();
         for topic in self.store.topics() {
-            let sequenced = matches!(self.order(&topic)?.state(),
-                ChainState::Open { sequencer } | ChainState::Forked { sequencer, .. } if sequencer == old);
-            if sequenced && let Some(last_seq) = self.take_over(&topic, &old, &new, now_ms)? {
+            let state = match self.order(&topic) {
+                Ok(order) => order.state(),
+                Err(Failure::NoTopic(_)) => continue,
+                Err(failure) => return Err(failure),
+            };
+            let (ChainState::Open { sequencer } | ChainState::Forked { sequencer, .. }) = state;
+            if retired.contains_key(&sequencer)
+                && let Some(last_seq) = self.take_over(&topic, &sequencer, &new, now_ms)?
+            {
                 taken_over.push((topic, last_seq));
             }
-            if self.store.feed(&FeedKey { author: old, topic }).is_some() {
-                let body = self.statement_body(&revoke);
+            for (device, revoke) in &retired {
+                let author = *device;
+                let wrote = self.store.feed(&FeedKey { author, topic }).is_some();
+                let known = self.order(&topic)?.policy();
+                if !wrote || known.revoked.contains(&(self.entity, author)) {
+                    continue;
+                }
+                let body = self.statement_body(revoke);
                 let payload = self.payload(&Event::new("topic.identity", body))?;
                 self.append(&topic, &payload, now_ms, true)?;
-                revoked_in.push(topic);
+                if author == old {
+                    revoked_in.push(topic);
+                }
             }
         }
         Ok(Renewed {
@@ -96,6 +113,17 @@ impl Node {
             taken_over,
             revoked_in,
         })
+    }
+
+    /// Devices of this entity that are revoked, each with the statement that says so.
+    fn retired_devices(&self) -> BTreeMap<DeviceId, SignedStatement> {
+        let log = self.identities.get(&self.entity);
+        let statements = log.into_iter().flat_map(IdentityLog::statements);
+        let revoked = statements.filter_map(|signed| match &signed.statement.action {
+            Action::Revoke { device } => Some((*device, signed.clone())),
+            _ => None,
+        });
+        revoked.collect()
     }
 
     /// Takes a topic over from a device of the same entity, from its last entry that is here.

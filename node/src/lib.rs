@@ -1,5 +1,6 @@
 //! A node on one machine: composition of the crates, and the command line.
 
+pub mod bench;
 pub mod carrying;
 pub mod cli;
 pub mod clock;

@@ -19,7 +19,7 @@ def feed_facts(feed):
     last ones the one with the smallest id, so that all name the same."""
     last = min(feed.entries, key=lambda e: (-e.seq, e.id))
     return {"entity": _hex(last.certificate.entity), "device": _hex(feed.author),
-            "complete_to": last.seq, "last": _hex(last.id), "forked_at": feed.forked_at,
+            "up_to": last.seq, "head": _hex(last.id), "forked_at": feed.forked_at,
             "erased": sum(1 for e in feed.entries if e.erased)}
 
 
@@ -41,7 +41,7 @@ def order_rows(order):
 def error_facts(problem):
     feed = None
     if problem.author is not None:
-        feed = {"device": _hex(problem.author), "topic": _hex(problem.topic)}
+        feed = {"author": _hex(problem.author), "topic": _hex(problem.topic)}
     return {"offset": problem.offset, "feed": feed, "seq": problem.seq, "code": problem.code}
 
 
@@ -86,7 +86,7 @@ def _safe(text):
 
 def _feed_lines(f):
     lines = ["  feed of device %s" % f["device"], "    entity %s" % f["entity"],
-             "    complete up to seq %d, last entry %s" % (f["complete_to"], f["last"])]
+             "    complete up to seq %d, last entry %s" % (f["up_to"], f["head"])]
     if f["forked_at"] is not None:
         lines.append("    forked at seq %d" % f["forked_at"])
     if f["erased"]:
@@ -107,7 +107,7 @@ def _statement_lines(statements):
 def _error_line(e):
     line = "error at byte %d: %s" % (e["offset"], e["code"])
     if e["feed"] is not None:
-        line += ", feed of device %s in topic %s" % (e["feed"]["device"], e["feed"]["topic"])
+        line += ", feed of device %s in topic %s" % (e["feed"]["author"], e["feed"]["topic"])
     if e["seq"] is not None:
         line += ", seq %d" % e["seq"]
     return line

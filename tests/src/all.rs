@@ -13,5 +13,6 @@ mod cli_story;
 mod decoders;
 mod hard_cases;
 mod order_shuffles;
+mod targets;
 mod tidy;
 mod vectors;

@@ -55,6 +55,9 @@ fn each_code_has_its_cases() {
     desk.ok(&["append", "orders", "topic.nonsense", "--force"]);
     // 6: disk, files, system
     desk.fails(6, &["bundle", "write", &desk.path("no/such/place")]);
+    std::fs::create_dir(desk.path("taken.synlog")).unwrap();
+    desk.fails(6, &["bundle", "write", &desk.path("taken")]);
+    assert!(!desk.root.join("taken.synlog.part").exists());
     desk.fails(6, &["verify", &desk.path("nosuch.synlog")]);
     std::fs::remove_file(desk.home.join("keys/root.key")).unwrap();
     let ended = desk.fails(6, &["device", "renew"]);
@@ -94,7 +97,7 @@ fn errors_are_json_where_the_answer_would_be() {
         ],
     );
     let error: serde_json::Value = serde_json::from_str(&refused.err).unwrap();
-    assert_eq!(error["error"]["code"], json!("truncated"));
+    assert_eq!(error["error"]["code"], json!("bad_proof"));
 }
 
 #[test]

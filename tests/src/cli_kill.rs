@@ -210,3 +210,39 @@ fn an_interrupted_init_can_be_begun_again() {
         );
     }
 }
+
+#[test]
+fn an_interrupted_renewal_strands_no_topic() {
+    let (mut state, mut cut) = (13, 0);
+    for _ in 0..rounds().div_ceil(10) {
+        let desk = Desk::new("laptop");
+        for topic in ["one", "two", "three"] {
+            let causal = ["--causal"];
+            let more = if topic == "two" { &causal[..] } else { &[] };
+            desk.ok(&[&["topic", "new", topic, "--app", "a"], more].concat());
+        }
+        let mut command = desk.command(&["device", "renew"]);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let said = killed(child, Duration::from_millis(random(&mut state) % 200));
+        if said.is_empty() {
+            cut += 1;
+            desk.ok(&["device", "renew"]);
+        }
+        let device = desk.device();
+        for topic in ["one", "two", "three"] {
+            desk.ok(&["append", topic, "note.add"]);
+            let shown = desk.ok(&["topic", "show", topic, "--json"]).json();
+            assert_eq!(shown["sequencer"], json!(device), "{shown}");
+            assert_eq!(shown["state"], json!("open"), "{shown}");
+        }
+        desk.ok(&["doctor", "scrub"]);
+        let path = desk.path("all.synlog");
+        desk.ok(&["bundle", "write", &path]);
+        desk.ok(&["verify", &path]);
+    }
+    println!("{cut} renewals were killed before they were done");
+}

@@ -69,7 +69,7 @@ fn two_people_and_a_stick() {
     );
 
     let verified = program()
-        .args(["verify", &stick, "--json"])
+        .args(["verify", &stick, "--json", "--order"])
         .output()
         .unwrap();
     assert!(verified.status.success());

@@ -131,7 +131,7 @@ pub fn random_world(mode: Mode, count: usize, seed: u64) -> World {
             }
             all.push(id);
             continue;
-        } else if who == sequencer && roll % 2 == 0 {
+        } else if who == sequencer && roll.is_multiple_of(2) {
             ("topic.ack", Value::Map(Vec::new()))
         } else {
             ("note.put", Value::map([("n", Value::Int(roll as i64))]))

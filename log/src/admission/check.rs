@@ -75,13 +75,13 @@ pub struct Admission {
 
 /// A refusal or a lookup that failed.
 enum Stop<E> {
-    Outcome(Admit),
+    Outcome(Box<Admit>),
     Error(E),
 }
 
 impl<E> From<Admit> for Stop<E> {
     fn from(outcome: Admit) -> Self {
-        Self::Outcome(outcome)
+        Self::Outcome(Box::new(outcome))
     }
 }
 
@@ -115,7 +115,7 @@ impl Admission {
     ) -> Result<Admit, L::Error> {
         match self.look_at(run, ledger, now_ms) {
             Ok(fresh) => Ok(Admit::Fresh(fresh)),
-            Err(Stop::Outcome(outcome)) => Ok(outcome),
+            Err(Stop::Outcome(outcome)) => Ok(*outcome),
             Err(Stop::Error(error)) => Err(error),
         }
     }

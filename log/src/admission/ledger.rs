@@ -1,6 +1,6 @@
 //! What admission asks of whatever holds the entries.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
 use crate::ids::{EntryId, FeedKey};
@@ -56,12 +56,16 @@ pub trait Ledger {
 #[derive(Debug, Default, Clone)]
 pub struct MemoryLedger {
     entries: HashMap<EntryId, Facts>,
-    seqs: HashMap<(FeedKey, u64), Vec<EntryId>>,
+    /// The entry that came first at each seq of a feed.
+    feeds: HashMap<FeedKey, BTreeMap<u64, EntryId>>,
+    /// The others, where a feed is forked.
+    rivals: HashMap<(FeedKey, u64), Vec<EntryId>>,
 }
 
 impl MemoryLedger {
     /// Adds the entries of a run.
     pub fn add(&mut self, run: &RunView<'_>) {
+        let feed = self.feeds.entry(run.feed).or_default();
         for entry in &run.entries {
             let facts = Facts {
                 feed: run.feed,
@@ -69,11 +73,11 @@ impl MemoryLedger {
                 hlc: entry.hlc,
                 backlink: entry.backlink,
             };
-            if self.entries.insert(entry.id, facts).is_none() {
-                self.seqs
-                    .entry((run.feed, entry.seq))
-                    .or_default()
-                    .push(entry.id);
+            if self.entries.insert(entry.id, facts).is_none()
+                && *feed.entry(entry.seq).or_insert(entry.id) != entry.id
+            {
+                let rivals = self.rivals.entry((run.feed, entry.seq));
+                rivals.or_default().push(entry.id);
             }
         }
     }
@@ -97,6 +101,14 @@ impl Ledger for MemoryLedger {
     }
 
     fn at_seq(&self, feed: &FeedKey, seq: u64) -> Result<Vec<EntryId>, Infallible> {
-        Ok(self.seqs.get(&(*feed, seq)).cloned().unwrap_or_default())
+        let first = self.feeds.get(feed).and_then(|seqs| seqs.get(&seq));
+        let Some(first) = first else {
+            return Ok(Vec::new());
+        };
+        let mut ids = vec![*first];
+        if !self.rivals.is_empty() {
+            ids.extend(self.rivals.get(&(*feed, seq)).into_iter().flatten());
+        }
+        Ok(ids)
     }
 }

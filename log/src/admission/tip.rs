@@ -52,29 +52,49 @@ impl Tip {
     }
 
     /// Goes on to the next entry; `false` if its skiplink contradicts the backlinks.
-    /// That it is the next entry is known.
+    /// That it is the next entry is known, and that it has a skiplink where its
+    /// number asks for one: decoding sees to that. So most need no look at the spine.
     #[inline]
     pub(super) fn advance(&mut self, entry: &EntryView<'_>) -> bool {
-        if entry.skiplink != self.next_skiplink() {
-            return false;
-        }
-        self.push(entry.id, entry.hlc);
+        let target = match entry.skiplink {
+            None => None,
+            Some(skiplink) => {
+                let target = skiplink::target(entry.seq);
+                if target.and_then(|target| self.spine_at(target)) != Some(skiplink) {
+                    return false;
+                }
+                target
+            }
+        };
+        debug_assert_eq!(target, skiplink::target(entry.seq));
+        self.push_linked(entry.id, entry.hlc, target);
         true
+    }
+
+    /// The lowest id of the spine that is not below a seq.
+    #[inline]
+    fn spine_at(&self, target: u64) -> Option<EntryId> {
+        let at = self.spine.partition_point(|(seq, _)| *seq < target);
+        self.spine.get(at).map(|(_, id)| *id)
     }
 
     /// The skiplink that the next entry of the feed must have.
     #[inline]
     pub fn next_skiplink(&self) -> Option<EntryId> {
-        let target = skiplink::target(self.seq + 1)?;
-        let at = self.spine.partition_point(|(seq, _)| *seq < target);
-        self.spine.get(at).map(|(_, id)| *id)
+        self.spine_at(skiplink::target(self.seq + 1)?)
     }
 
     /// Goes on to the next entry, whose links are right.
     #[inline]
     pub fn push(&mut self, id: EntryId, hlc: u64) {
+        self.push_linked(id, hlc, skiplink::target(self.seq + 1));
+    }
+
+    /// Goes on to the next entry, whose skiplink points to `target`.
+    #[inline]
+    fn push_linked(&mut self, id: EntryId, hlc: u64, target: Option<u64>) {
         self.seq += 1;
-        if let Some(target) = skiplink::target(self.seq) {
+        if let Some(target) = target {
             let at = self.spine.partition_point(|(seq, _)| *seq <= target);
             self.spine.truncate(at);
         }

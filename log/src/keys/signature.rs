@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 pub type Signature = [u8; 64];
 
 /// Signatures for one multiplication: beyond this the gain of larger batches is small.
-const BATCH_MAX: usize = 1024;
+const BATCH_MAX: usize = 4096;
 
 /// Checks one signature by ZIP-215. Key admission is asked apart.
 pub fn verify(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), Refusal> {
@@ -120,15 +120,15 @@ mod tests {
     #[test]
     fn a_batch_names_the_bad_ones() {
         let mut batch = Batch::default();
-        for index in 0..2_500u32 {
+        for index in 0..5_000u32 {
             let secret = SecretKey::from_seed([(index % 7) as u8 + 1; 32]);
             let message = [(index % 251) as u8; 32];
             let mut signature = secret.sign(&message);
-            if index == 5 || index == 2_100 {
+            if index == 5 || index == 4_200 {
                 signature[3] ^= 1;
             }
             batch.push(&secret.public(), &message, &signature);
         }
-        assert_eq!(batch.failures(), [5, 2_100]);
+        assert_eq!(batch.failures(), [5, 4_200]);
     }
 }

@@ -231,8 +231,7 @@ fn notes(node: &Node, missing: &[MissingRange]) -> Vec<Note> {
         notes.push(note);
     }
     for number in &node.opened.damaged_headers {
-        let text =
-            format!("the header of segment {number} is damaged; its entries are read all the same");
+        let text = format!("the header of segment {number} is damaged");
         notes.push(Note::new(true, "damaged_header", text));
     }
     if node.opened.head_slot_damaged {

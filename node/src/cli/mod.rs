@@ -1,6 +1,7 @@
 //! The command line: one file per command, whose doc comments are its help.
 
 mod append;
+mod bench;
 mod bundle;
 mod completions;
 mod demo;
@@ -86,6 +87,7 @@ enum Command {
     Verify(verify::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -133,6 +135,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
         Command::Demo(args) => demo::run(&args, setting),
+        Command::Bench(args) => bench::run(&args, setting),
         Command::Completions(args) => completions::run(&args, setting),
         Command::Man(args) => man::run(&args, setting),
     }

@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         })?;
     let screen = &setting.screen;
     if screen.is_json() {
-        screen.json(&report_json(&report))?;
+        screen.json(&report_json(&report, args.order))?;
     } else {
         show(&report, args.order, screen)?;
     }
@@ -79,13 +79,13 @@ fn feed_json(feed: &FeedReport) -> Json {
     })
 }
 
-fn topic_json(topic: &TopicReport) -> Json {
+fn topic_json(topic: &TopicReport, with_order: bool) -> Json {
     let (state, sequencer, forked_at) = state_json(topic.order.state());
     let genesis = topic.order.genesis();
     let order = topic.order.lines().map(|line| {
         json!({ "id": line.id.to_string(), "status": line.status.word(), "code": line.status.text() })
     });
-    json!({
+    let mut json = json!({
         "topic": topic.topic.to_string(),
         "name": genesis.and_then(|genesis| genesis.name.clone()),
         "app": genesis.map(|genesis| genesis.app.clone()),
@@ -95,8 +95,11 @@ fn topic_json(topic: &TopicReport) -> Json {
         "sequencer": sequencer,
         "forked_at": forked_at,
         "feeds": topic.feeds.iter().map(feed_json).collect::<Vec<_>>(),
-        "order": order.collect::<Vec<_>>(),
-    })
+    });
+    if with_order {
+        json["order"] = order.collect();
+    }
+    json
 }
 
 fn problem_json(problem: &Problem) -> Json {
@@ -111,13 +114,17 @@ fn problem_json(problem: &Problem) -> Json {
     })
 }
 
-fn report_json(report: &Report) -> Json {
+fn report_json(report: &Report, with_order: bool) -> Json {
     let forks = report.fork_proofs.iter().map(|(feed, seq)| {
         json!({ "author": feed.author.to_string(), "topic": feed.topic.to_string(), "seq": seq })
     });
+    let topics = report
+        .topics
+        .iter()
+        .map(|topic| topic_json(topic, with_order));
     json!({
         "ok": report.is_ok(),
-        "topics": report.topics.iter().map(topic_json).collect::<Vec<_>>(),
+        "topics": topics.collect::<Vec<_>>(),
         "errors": report.problems.iter().map(problem_json).collect::<Vec<_>>(),
         "fork_proofs": forks.collect::<Vec<_>>(),
         "entries": report.entries,

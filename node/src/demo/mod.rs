@@ -98,7 +98,7 @@ fn order(stage: &mut Stage) -> Result<String, Failure> {
         &["bundle", "write", "stick-1.synlog", "aino-and-kallio"],
     )?;
     stage.synlog("client", &["bundle", "read", "stick-1.synlog"])?;
-    stage.say("Aino orders. Until the shop has seen it, her entry is tentative.");
+    stage.say("Aino orders. Until the shop has seen it, her entry is tentative (○, not ●).");
     stage.synlog(
         "client",
         &[
@@ -185,7 +185,10 @@ fn fork(stage: &mut Stage, topic: &str) -> Result<(), Failure> {
     stage.file("story-1.synlog", &one)?;
     stage.file("story-2.synlog", &other)?;
     stage.synlog("provider", &["bundle", "read", "story-1.synlog"])?;
-    stage.say("Sooner or later both stories meet. The pair of signatures is the proof:");
+    stage.say(
+        "Sooner or later both stories meet. The pair of signatures is the proof. The story that",
+    );
+    stage.say("the shop placed first stays, the other is void:");
     stage.synlog("provider", &["bundle", "read", "story-2.synlog"])?;
     stage.synlog(
         "provider",

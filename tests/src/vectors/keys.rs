@@ -64,9 +64,12 @@ fn add(a: &[u8], b: &[u8]) -> Vec<u8> {
         .collect()
 }
 
+/// Name, key, message, signature, and what is known of the outcome beforehand.
+type Input = (String, Vec<u8>, Vec<u8>, Vec<u8>, Option<bool>);
+
 #[test]
 fn signatures() {
-    let mut inputs: Vec<(String, Vec<u8>, Vec<u8>, Vec<u8>, Option<bool>)> = Vec::new();
+    let mut inputs: Vec<Input> = Vec::new();
     for (i, key) in small_order().iter().enumerate() {
         for (j, r) in small_order().iter().enumerate() {
             let signature = [&r[..], &[0; 32]].concat();

@@ -1,0 +1,48 @@
+//! Clocks and memory of this process.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time that this thread has used.
+pub(super) fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
+/// CPU time that something takes, and what it gives.
+pub(super) fn cpu_of<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let before = cpu();
+    let result = work();
+    (cpu().saturating_sub(before), result)
+}
+
+/// The middle one of some measurements.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Most memory that this process has had, in megabytes.
+pub(super) fn peak_rss_mb() -> f64 {
+    status_mb("VmHWM:")
+}
+
+/// Memory that this process has now, in megabytes.
+pub(super) fn rss_mb() -> f64 {
+    status_mb("VmRSS:")
+}
+
+/// A field of `/proc/self/status`; not a number where there is no such file.
+fn status_mb(field: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.split_whitespace().next());
+    value
+        .and_then(|kb| kb.parse::<f64>().ok())
+        .map_or(f64::NAN, |kb| kb / 1024.0)
+}
