@@ -494,6 +494,20 @@ class Orders(unittest.TestCase):
                     ("t3", "sequenced", "accepted"), ("t1", "tentative", "not_sequencer")],
                    state="open", by=e)
 
+    def test_void_entries_of_the_chain(self):
+        # A device that takes over from itself: its entries above last_seq are
+        # void though they are the chain, and what is void changes no policy.
+        for mode in ("ordered", "causal"):
+            g = self.topic(mode=mode)
+            dan = Device("dan", Entity("dan"))
+            t = self.a.write(g, "topic.takeover", {
+                "statement": self.ann.takeover(g.id, g, self.a.public)}, deps=[g])
+            m = self.a.write(g, "topic.member", {"entity": dan.entity.id, "role": "member"})
+            n = dan.write(g, "note.add", deps=[m])
+            self.check(self.a.runs(g, t, m) + dan.runs(n), dict(g=g, t=t, m=m, n=n),
+                       [("g", "sequenced", "accepted"), ("t", "void", "withdrawn"),
+                        ("m", "void", "withdrawn"), ("n", "tentative", "not_member")], by=self.a)
+
     def test_handover_before_takeover(self):
         d = Device("d", self.ann)
         g = self.topic()

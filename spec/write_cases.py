@@ -3,7 +3,7 @@
 
     write_cases.py FOLDER
 
-Runs the tests and writes FOLDER/bundles.json, in the shape of
+Runs the tests and writes FOLDER/other_bundles.json, in the shape of
 vectors/README.md: every bundle that a test of orders made, with the outcome
 that verify.py comes to. SYNLOG_TOPICS says how many random topics there are.
 """
@@ -49,7 +49,7 @@ def main(folder):
         case = {"name": "%s %d" % (name, len(cases)), "bytes": data.hex()}
         case.update(vectors.FILES["bundles.json"](case))
         cases.append(case)
-    with open(os.path.join(folder, "bundles.json"), "w", encoding="utf-8") as f:
+    with open(os.path.join(folder, "other_bundles.json"), "w", encoding="utf-8") as f:
         json.dump({"about": "Bundles of verify.py's own tests.", "cases": cases}, f, indent=0)
         f.write("\n")
     print("%d cases" % len(cases))

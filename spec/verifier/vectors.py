@@ -100,7 +100,8 @@ FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "keys.json": _keys, "signatures.json": _signatures, "headers.json": _headers,
          "payloads.json": _payloads, "runs.json": _runs, "statements.json": _statements,
          "certificates.json": _certificates, "proofs.json": _proofs,
-         "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "bundles.json": _bundles}
+         "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "bundles.json": _bundles,
+         "other_bundles.json": _bundles}
 
 
 def run_case(name, case):
