@@ -68,6 +68,7 @@ impl Causal {
             self.policies.clear();
             self.closed.clear();
             self.chain_len = 0;
+            self.find_withdrawn(chain);
         }
         if let Some(policy) = policy {
             self.take_in_chain(graph, chain, policy);
@@ -98,7 +99,11 @@ impl Causal {
                     stack.extend(graph.parents(at));
                 }
             }
-            let changes = match graph.policy_event(*node) {
+            // a device that was taken over once decides nothing any more
+            let event = graph
+                .policy_event(*node)
+                .filter(|_| self.void(graph, *node).is_none());
+            let changes = match event {
                 Some(event @ (PolicyEvent::Member { .. } | PolicyEvent::Remove { .. })) => {
                     Some(event)
                 }
@@ -115,14 +120,18 @@ impl Causal {
         self.chain_len = chain.entries.len();
     }
 
-    /// Where takeovers and cuts end feeds.
-    fn find_ends(&mut self, graph: &Graph, chain: &Chain) {
+    /// Where takeovers end feeds.
+    fn find_withdrawn(&mut self, chain: &Chain) {
         self.withdrawn.clear();
-        self.removed.clear();
         for (feed, last_seq) in chain.withdrawn_before(chain.entries.len()) {
             let last = self.withdrawn.entry(feed).or_insert(last_seq);
             *last = last_seq.min(*last);
         }
+    }
+
+    /// Where cuts end feeds.
+    fn find_ends(&mut self, graph: &Graph, chain: &Chain) {
+        self.removed.clear();
         for node in &chain.entries {
             if let Some(PolicyEvent::Remove { cuts, .. }) = graph.policy_event(*node) {
                 cuts.iter()
