@@ -75,13 +75,14 @@ pub struct Admission {
 
 /// A refusal or a lookup that failed.
 enum Stop<E> {
-    Outcome(Admit),
+    /// Boxed: it is rare and large, and results should be small.
+    Outcome(Box<Admit>),
     Error(E),
 }
 
 impl<E> From<Admit> for Stop<E> {
     fn from(outcome: Admit) -> Self {
-        Self::Outcome(outcome)
+        Self::Outcome(Box::new(outcome))
     }
 }
 
@@ -115,7 +116,7 @@ impl Admission {
     ) -> Result<Admit, L::Error> {
         match self.look_at(run, ledger, now_ms) {
             Ok(fresh) => Ok(Admit::Fresh(fresh)),
-            Err(Stop::Outcome(outcome)) => Ok(outcome),
+            Err(Stop::Outcome(outcome)) => Ok(*outcome),
             Err(Stop::Error(error)) => Err(error),
         }
     }
