@@ -165,8 +165,6 @@ impl Ingest {
             let (first, last) = (rate(first, time), rate(last, time));
             Row::new(what, last, unit).beside("its first tenth", first, last / first)
         };
-        let drift = |time: fn(&Commit) -> Duration| rate(last, time) / rate(first, time);
-        let (own_drift, bare_drift) = (drift(|it| it.wall), drift(|it| it.bare));
         Ok(vec![
             Row::new(format!("ingest, {what}"), wall, "entries per second")
                 .at_least(100_000.0)
@@ -181,12 +179,6 @@ impl Ingest {
                 it.cpu
             }),
             tenths("  last tenth, bare", "entries per second", |it| it.bare),
-            Row::new(
-                "  last tenth over first, the disk's own drift taken out",
-                own_drift / bare_drift,
-                "times",
-            )
-            .at_least(0.8),
             Row::new("  peak memory", peak_mb, "MB").at_most(200.0),
         ])
     }
