@@ -12,6 +12,7 @@ mod cli_restore;
 mod cli_story;
 mod decoders;
 mod hard_cases;
+mod intake;
 mod order_shuffles;
 mod targets;
 mod tidy;

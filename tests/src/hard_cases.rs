@@ -1,13 +1,15 @@
 //! The cases that decide whether the rules of order are right: each has one
 //! outcome, whatever arrives when.
 
+use synlog_log::admission::{Admission, Admit, MemoryLedger};
 use synlog_log::cbor::Value;
+use synlog_log::draft::{DraftError, next_hlc};
 use synlog_log::header::Header;
 use synlog_log::identity::Action;
 use synlog_log::ids::EntryId;
 use synlog_log::order::ChainState;
 use synlog_log::run::RunView;
-use synlog_log::scenario::{Node, Person, World, genesis};
+use synlog_log::scenario::{Node, Person, START_MS, World, genesis};
 use synlog_log::topic::Mode;
 
 /// A small generator, so that a failing shuffle can be run again by its seed.
@@ -608,4 +610,61 @@ fn entries_whose_ancestors_never_come_wait_and_are_no_part_of_the_order() {
     node.receive(&world.written[1].run);
     assert_eq!(node.waiting(), 0);
     assert_eq!(node.status(&waits), "tentative:accepted");
+}
+
+#[test]
+fn a_device_ten_years_ahead_is_put_aside_and_pulls_no_clock() {
+    const TEN_YEARS_MS: u64 = 10 * 365 * 86_400_000;
+    let (provider, client, mut world) = shop(Mode::Ordered);
+    world.clock_ms += TEN_YEARS_MS;
+    let ahead = world.write(&client, 0, None, &[], "note.put", none());
+    let builds_on_it = world.write(&provider, 1, None, &[ahead], "note.put", none());
+    let run = |id: &EntryId| {
+        let written = world
+            .written
+            .iter()
+            .find(|written| written.id == *id)
+            .unwrap();
+        written.run.clone()
+    };
+    let (mut admission, mut ledger) = (Admission::default(), MemoryLedger::default());
+    ledger.add(&RunView::decode(&world.written[0].run).unwrap());
+    let mut offer = |id: &EntryId, ledger: &MemoryLedger, now_ms: u64| {
+        let bytes = run(id);
+        let Ok(outcome) = admission.admit(&RunView::decode(&bytes).unwrap(), ledger, Some(now_ms));
+        outcome
+    };
+    let now_ms = START_MS + 60_000;
+    let claimed_ms = match offer(&ahead, &ledger, now_ms) {
+        Admit::Ahead { claimed_ms } => claimed_ms,
+        other => panic!("{other:?}"),
+    };
+    assert!(claimed_ms > now_ms + TEN_YEARS_MS - 120_000);
+    // what builds on it waits for it, whatever it claims itself
+    assert_eq!(
+        offer(&builds_on_it, &ledger, now_ms),
+        Admit::Waits {
+            missing: vec![ahead]
+        }
+    );
+    // whoever cites only what was admitted is not dragged along
+    let genesis_hlc = RunView::decode(&world.written[0].run).unwrap().first().hlc;
+    assert_eq!(
+        next_hlc(now_ms, [genesis_hlc].into_iter()),
+        Ok(now_ms << 16)
+    );
+    // a device that ran ahead itself does not write on when its clock is right again
+    let own = next_hlc(now_ms, [claimed_ms << 16].into_iter());
+    assert!(
+        matches!(own, Err(DraftError::AheadOfClock { .. })),
+        "{own:?}"
+    );
+    // ten years later it is an entry like any other
+    let later_ms = claimed_ms - 60_000;
+    assert!(matches!(offer(&ahead, &ledger, later_ms), Admit::Fresh(_)));
+    ledger.add(&RunView::decode(&run(&ahead)).unwrap());
+    assert!(matches!(
+        offer(&builds_on_it, &ledger, later_ms),
+        Admit::Fresh(_)
+    ));
 }

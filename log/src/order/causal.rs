@@ -322,12 +322,18 @@ impl Causal {
         self.by_key.values().map(|node| (*node, self.status(*node)))
     }
 
-    /// The policy after the whole chain.
-    pub(super) fn policy(&self) -> Policy {
-        self.policies
-            .last()
-            .map(|(_, policy)| policy.clone())
-            .unwrap_or_default()
+    /// The policy after the whole chain, with all statements that count.
+    pub(super) fn policy(&self, graph: &Graph) -> Policy {
+        let last = self.policies.last().map(|(_, policy)| policy.clone());
+        let mut policy = last.unwrap_or_default();
+        for node in &graph.statements {
+            if let Some(event) = graph.policy_event(*node)
+                && self.status(*node).is_accepted()
+            {
+                policy.apply(event);
+            }
+        }
+        policy
     }
 }
 

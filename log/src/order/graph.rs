@@ -66,6 +66,8 @@ pub(super) struct Graph {
     pub tips: BTreeSet<u32>,
     /// Entries that carry a takeover.
     pub takeovers: Vec<u32>,
+    /// Entries that carry an identity statement.
+    pub statements: Vec<u32>,
     /// Tombstones by target.
     pub tombstones: HashMap<EntryId, Vec<u32>>,
     /// Grows whenever a feed turns out forked, or forked lower.
@@ -199,6 +201,7 @@ impl Graph {
             },
             Content::Policy(event) => match &**event {
                 PolicyEvent::Takeover { .. } => self.takeovers.push(number),
+                PolicyEvent::Identity { .. } => self.statements.push(number),
                 PolicyEvent::Tombstone { target } => {
                     self.tombstones.entry(*target).or_default().push(number)
                 }

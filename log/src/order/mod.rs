@@ -262,7 +262,7 @@ impl TopicOrder {
     pub fn policy(&self) -> Policy {
         match &self.engine {
             Engine::Ordered(placement) => placement.policy().clone(),
-            Engine::Causal(causal) => causal.policy(),
+            Engine::Causal(causal) => causal.policy(&self.graph),
         }
     }
 
