@@ -101,6 +101,13 @@ impl ForkProof {
         Context::ForkProof.hash(&self.encode())
     }
 
+    /// Whether it says anything of a feed: where the feed begins with the genesis, the
+    /// topic's id fixes seq 0 (`spec/04-validity.md` 4.4).
+    pub fn counts(&self, feed: &FeedKey) -> bool {
+        let genesis = EntryId(feed.topic.0);
+        self.seq > 0 || self.sides.iter().all(|side| side.id_at(0) != Some(genesis))
+    }
+
     /// Checks it from its bytes alone. Gives the feed that forked.
     pub fn verify(&self) -> Result<FeedKey, Refusal> {
         let (feed, first) = self.sides[0].links(self.seq)?;

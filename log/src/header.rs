@@ -168,6 +168,7 @@ impl Header {
         let genesis = topic == TopicId::ZERO;
         let wrong = backlink.is_some() != (seq > 0)
             || skiplink.is_some() != skiplink::target(seq).is_some()
+            || seq == u64::MAX
             || certificate.is_some() != (seq == 0)
             || genesis && (seq > 0 || !deps.is_empty());
         if wrong {

@@ -18,6 +18,9 @@ pub const DEPS_MAX: usize = 16;
 pub const RUN_ENTRIES_MAX: usize = 256;
 /// Bytes of a run: what a receiver must be ready to hold before it can check anything.
 pub const RUN_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a run that a reader takes: dropping an erasable part makes an entry up to 48
+/// bytes longer, and what was written must stay readable.
+pub const RUN_READ_BYTES_MAX: usize = RUN_BYTES_MAX + 48 * RUN_ENTRIES_MAX;
 /// Bytes of a device certificate: eight rotations and a certify take about 2.2 KB.
 pub const CERTIFICATE_MAX: usize = 4096;
 /// Rotations that a certificate may carry.

@@ -8,7 +8,9 @@ use crate::hash::Context;
 use crate::header::{Fields, Header, entry_id, read_deps};
 use crate::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use crate::keys::{Signature, verify};
-use crate::limits::{CERTIFICATE_MAX, PAYLOAD_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX};
+use crate::limits::{
+    CERTIFICATE_MAX, PAYLOAD_MAX, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_READ_BYTES_MAX,
+};
 use crate::payload::{Payload, erased_payload_hash, payload_hash};
 use crate::refusal::Refusal;
 use crate::skiplink;
@@ -118,7 +120,7 @@ pub struct RunView<'a> {
 impl<'a> RunView<'a> {
     /// Decodes a run and computes the ids of its entries.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        if bytes.len() > RUN_BYTES_MAX {
+        if bytes.len() > RUN_READ_BYTES_MAX {
             return Err(Refusal::TooLarge);
         }
         let mut reader = Reader::new(bytes);
@@ -423,6 +425,22 @@ impl RunWriter {
         self.front.put_option(signature.map(|bytes| &bytes[..]));
         self.front
     }
+}
+
+/// Two runs as one under the signature of the second, if it follows on the first and
+/// both fit. A run that nobody signed does not get a signature that it had not.
+pub fn join(first: &RunView<'_>, second: &RunView<'_>) -> Option<Vec<u8>> {
+    let follows = first.feed == second.feed && second.first().backlink == Some(first.last().id);
+    let signature = second.signature.as_ref().filter(|_| follows)?;
+    let bytes = first.bytes.len() + second.bytes.len();
+    let entries = first.entries.len() + second.entries.len();
+    if bytes > RUN_BYTES_MAX || entries > RUN_ENTRIES_MAX {
+        return None;
+    }
+    let mut writer = RunWriter::like(first);
+    let all = first.entries.iter().chain(&second.entries);
+    all.for_each(|entry| writer.push_view(entry));
+    Some(writer.finish(Some(signature)))
 }
 
 /// The form of a payload without its erasable part; `None` where it has none to drop.

@@ -5,10 +5,10 @@
 //! earlier entry is reached in O(log n) steps.
 
 /// (3^k − 1) / 2 for k = 1, 2, …, all that fit in 64 bits.
-const STEPS: [u64; 40] = {
-    let mut steps = [0; 40];
+const STEPS: [u64; 41] = {
+    let mut steps = [0; 41];
     let (mut k, mut power) = (0, 3u128);
-    while k < 40 {
+    while k < 41 {
         steps[k] = ((power - 1) / 2) as u64;
         power *= 3;
         k += 1;
@@ -24,7 +24,8 @@ pub fn target(seq: u64) -> Option<u64> {
     if seq < 3 {
         return None;
     }
-    let n = seq + 1;
+    // no entry has the highest number there is
+    let n = seq.checked_add(1)?;
     let k = STEPS.partition_point(|step| *step < n);
     let to = if STEPS.get(k) == Some(&n) {
         // n − 3^(k), and 3^k = 2·STEPS[k−1] + 1

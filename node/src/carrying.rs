@@ -1,6 +1,6 @@
 //! Bundles: topics written to a file, and read from one into the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
@@ -11,7 +11,7 @@ use synlog_log::fork::ForkProof;
 use synlog_log::identity::SignedStatement;
 use synlog_log::ids::{EntityId, EntryId, TopicId};
 use synlog_log::refusal::Refusal;
-use synlog_log::run::{RunView, RunWriter};
+use synlog_log::run::{RunView, join};
 
 use crate::failure::Failure;
 use crate::node::Node;
@@ -156,11 +156,18 @@ impl Node {
     /// joined under the last one's signature, without what was erased.
     fn joined_runs(&self, topic: &TopicId, erased: &[EntryId]) -> Result<Vec<Vec<u8>>, Failure> {
         let mut joined: Vec<Vec<u8>> = Vec::new();
+        let mut before: HashSet<EntryId> = HashSet::new();
         for (_, bytes) in self.runs_of_topic(topic)? {
             let run = RunView::decode(&bytes).map_err(Failure::refused("a stored run"))?;
             let bytes = erase_in(&run, erased);
             let run = RunView::decode(&bytes).map_err(Failure::refused("a stored run"))?;
-            match joined.last().and_then(|last| join(last, &run)) {
+            // after damage entries may stand behind what builds on them; joining must not
+            // make two runs wait for each other
+            let cited = run.entries.iter().flat_map(|entry| entry.deps());
+            let in_order = cited.into_iter().all(|dep| before.contains(&dep));
+            before.extend(run.entries.iter().map(|entry| entry.id));
+            let last = joined.last().filter(|_| in_order);
+            match last.and_then(|last| join(&RunView::decode(last).ok()?, &run)) {
                 Some(longer) => *joined.last_mut().unwrap_or(&mut Vec::new()) = longer,
                 None => joined.push(bytes),
             }
@@ -207,6 +214,7 @@ impl Node {
             }
         }
         self.take_in(runs, now_ms, &mut received.intake)?;
+        self.unproven.clear();
         self.read_statements(statements, &mut received)?;
         for (offset, data) in proofs {
             match ForkProof::decode(&data).and_then(|proof| proof.verify().map(|_| proof)) {
@@ -253,26 +261,4 @@ impl Node {
         }
         Ok(())
     }
-}
-
-/// Two runs as one, if the second follows on the first and both fit.
-fn join(first: &[u8], second: &RunView<'_>) -> Option<Vec<u8>> {
-    let run = RunView::decode(first).ok()?;
-    let follows = run.feed == second.feed && second.first().backlink == Some(run.last().id);
-    // a run that nobody signed must not borrow a signature that it had not
-    if !follows
-        || second.signature.is_none()
-        || first.len() + second.bytes.len() > synlog_log::limits::RUN_BYTES_MAX
-    {
-        return None;
-    }
-    if run.entries.len() + second.entries.len() > synlog_log::limits::RUN_ENTRIES_MAX {
-        return None;
-    }
-    let mut writer = RunWriter::like(&run);
-    run.entries
-        .iter()
-        .chain(&second.entries)
-        .for_each(|entry| writer.push_view(entry));
-    Some(writer.finish(second.signature.as_ref()))
 }

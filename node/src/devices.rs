@@ -10,10 +10,13 @@ use synlog_log::identity::{Action, IdentityLog, SignedStatement, Statement};
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::order::ChainState;
+use synlog_log::run::RunView;
+use synlog_log::topic::Mode;
 
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::ledger::read;
 use crate::node::Node;
 use crate::writing::Event;
 
@@ -140,7 +143,21 @@ impl Node {
         }) else {
             return Ok(None);
         };
-        let (last_seq, head) = (state.height - 1, state.head);
+        let (mut last_seq, mut head, mut hlc) = (state.height - 1, state.head, state.last_hlc);
+        let order = self.order(topic)?;
+        let causal = order
+            .genesis()
+            .is_some_and(|genesis| genesis.mode == Mode::Causal);
+        // in a causal topic a fork voids the feed from there on, so the head must lie below it
+        if let Some(fork) = order
+            .forked_at(old)
+            .filter(|fork| causal && *fork <= last_seq)
+        {
+            let Some((below, id, below_hlc)) = self.entry_below(&state.key, fork)? else {
+                return Ok(None);
+            };
+            (last_seq, head, hlc) = (below, id, below_hlc);
+        }
         let action = Action::Takeover {
             topic: *topic,
             old: *old,
@@ -156,7 +173,7 @@ impl Node {
         let mut deps = self.next_deps(topic)?;
         if !deps.iter().any(|(id, _)| *id == head) {
             deps.truncate(synlog_log::limits::DEPS_MAX - 1);
-            deps.push((head, state.last_hlc));
+            deps.push((head, hlc));
         }
         let mut draft: Draft = self.draft(topic)?;
         draft.add(now_ms, &deps, &payload)?;
@@ -164,6 +181,27 @@ impl Node {
             self.publish(&run)?;
         }
         Ok(Some(last_seq))
+    }
+
+    /// The entry of a feed just below a seq: its seq, id and clock.
+    fn entry_below(
+        &self,
+        feed: &FeedKey,
+        seq: u64,
+    ) -> Result<Option<(u64, EntryId, u64)>, Failure> {
+        let Some(below) = seq.checked_sub(1) else {
+            return Ok(None);
+        };
+        for position in self.store.at_seq(feed, below)? {
+            let Some(record) = read(&self.store, position)? else {
+                continue;
+            };
+            let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
+            if let Some(entry) = run.entries.get(record.index_in_run as usize) {
+                return Ok(Some((below, entry.id, entry.hlc)));
+            }
+        }
+        Ok(None)
     }
 
     /// Hands the sequencing of a topic to another device.

@@ -100,6 +100,7 @@ impl Node {
                 Some(RecordKind::ForkProof) => {
                     if let Ok(proof) = ForkProof::decode(&record.bytes)
                         && let Ok(feed) = proof.verify()
+                        && proof.counts(&feed)
                         && self
                             .forks
                             .get(&feed)

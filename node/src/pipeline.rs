@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use synlog_log::admission::{Admit, MemoryLedger, Parked, fork_proof};
+use synlog_log::admission::{Admit, Ledger, MemoryLedger, Parked, fork_proof};
 use synlog_log::bundle::RecordKind;
 use synlog_log::fork::ForkProof;
 use synlog_log::ids::{DeviceId, EntryId, FeedKey};
@@ -13,8 +13,9 @@ use synlog_log::keys::Batch;
 use synlog_log::limits::AHEAD_MAX_MS;
 use synlog_log::refusal::Refusal;
 use synlog_log::replica::order_entry;
-use synlog_log::run::{RunView, RunWriter};
-use synlog_log::store::{GuardReason, KIND_RUN, Record, RunFacts};
+use synlog_log::run::{RunView, RunWriter, join};
+use synlog_log::skiplink;
+use synlog_log::store::{GuardReason, KIND_RUN, Record, RunFacts, StoreError};
 
 use crate::decoder::facts_of;
 use crate::failure::Failure;
@@ -63,7 +64,14 @@ impl Node {
         intake: &mut Intake,
     ) -> Result<(), Failure> {
         let authentic = self.verify(runs, intake);
-        self.admit(authentic, now_ms, intake)
+        self.look_for_own(&authentic, intake)?;
+        let admitted = self.admit(authentic, now_ms, intake);
+        if admitted.is_err() {
+            // orders and tips in memory may know of entries that the disk does not have
+            self.admission.forget();
+            self.orders.clear();
+        }
+        admitted
     }
 
     /// Verify: the runs that are authentic, each after those it vouches for.
@@ -97,27 +105,59 @@ impl Node {
         }
         for bytes in unproven {
             if let Ok(run) = RunView::decode(&bytes) {
-                // bounded by what one call brings: what nothing vouches for is dropped with it
+                if self.unproven.len() >= UNPROVEN_MAX {
+                    self.unproven.clear();
+                }
                 self.unproven.insert(run.last().id, bytes);
             }
         }
-        let mut ordered = Vec::new();
-        for bytes in authentic {
-            let mut vouched = Vec::new();
-            let mut backlink = RunView::decode(&bytes)
-                .ok()
-                .and_then(|run| run.first().backlink);
-            while let Some(earlier) = backlink.and_then(|id| self.unproven.remove(&id)) {
-                backlink = RunView::decode(&earlier)
-                    .ok()
-                    .and_then(|run| run.first().backlink);
-                vouched.push(earlier);
+        authentic
+            .into_iter()
+            .map(|bytes| self.with_vouched(bytes))
+            .collect()
+    }
+
+    /// A run together with those before it that only its signature vouches for, as one
+    /// run: they are admitted and stored together or not at all. Where they don't fit
+    /// in one they are left out, and come again from somebody who has their signature.
+    fn with_vouched(&mut self, mut whole: Vec<u8>) -> Vec<u8> {
+        loop {
+            let Ok(run) = RunView::decode(&whole) else {
+                return whole;
+            };
+            let earlier = run
+                .first()
+                .backlink
+                .and_then(|id| self.unproven.remove(&id));
+            let joined = earlier.and_then(|earlier| join(&RunView::decode(&earlier).ok()?, &run));
+            match joined {
+                Some(longer) => whole = longer,
+                None => return whole,
             }
-            ordered.extend(vouched.into_iter().rev());
-            ordered.push(bytes);
         }
-        self.unproven.clear();
-        ordered
+    }
+
+    /// Entries of this device that others have and this store lacks: the store is older
+    /// than what was handed out. The guard trips before anything else is done with them,
+    /// and whatever becomes of them.
+    fn look_for_own(&mut self, runs: &[Vec<u8>], intake: &mut Intake) -> Result<(), Failure> {
+        for bytes in runs {
+            let Ok(run) = RunView::decode(bytes) else {
+                continue;
+            };
+            if run.feed.author != self.device() {
+                continue;
+            }
+            for entry in &run.entries {
+                if !self.store.contains(&entry.id)? {
+                    intake.own_from_outside += 1;
+                }
+            }
+        }
+        if intake.own_from_outside > 0 && self.store.guard().is_none() {
+            self.store.trip_guard(GuardReason::SeenOutside)?;
+        }
+        Ok(())
     }
 
     /// Admit, store, order.
@@ -180,7 +220,8 @@ impl Node {
                         run.entries[refused.index].seq,
                         refused.refusal,
                     ));
-                    if let Some(seq) = refused.fork {
+                    let seq = contradiction(&run, refused.index, &ledger)?;
+                    if let Some(seq) = seq.into_iter().chain(refused.fork).min() {
                         forks.push((bytes.clone(), seq));
                     }
                 }
@@ -188,9 +229,6 @@ impl Node {
                     let new = &run.entries[fresh.known..];
                     intake.known += fresh.known as u64;
                     *intake.fresh.entry(run.feed).or_default() += new.len() as u64;
-                    if run.feed.author == self.device() {
-                        intake.own_from_outside += new.len() as u64;
-                    }
                     staged_ledger.add(&run);
                     for entry in new {
                         queue.extend(
@@ -215,9 +253,6 @@ impl Node {
         for (bytes, seq) in forks {
             self.note_fork(&bytes, seq, intake)?;
         }
-        if intake.own_from_outside > 0 && self.store.guard().is_none() {
-            self.store.trip_guard(GuardReason::SeenOutside)?;
-        }
         Ok(())
     }
 
@@ -230,12 +265,7 @@ impl Node {
         if records.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.store.commit(&records) {
-            // the orders in memory know of entries that the disk does not have
-            self.admission.forget();
-            self.orders.clear();
-            return Err(error.into());
-        }
+        self.store.commit(&records)?;
         Ok(())
     }
 
@@ -289,6 +319,13 @@ impl Node {
     /// Takes in a fork proof that has been checked. Gives whether it was news.
     pub fn take_in_fork_proof(&mut self, proof: &ForkProof) -> Result<bool, Failure> {
         let feed = proof.verify().map_err(Failure::refused("a fork proof"))?;
+        if feed.author == self.device() && self.store.guard().is_none() {
+            // somebody holds entries of this device that it would not have signed
+            self.store.trip_guard(GuardReason::SeenOutside)?;
+        }
+        if !proof.counts(&feed) {
+            return Ok(false);
+        }
         if self
             .forks
             .get(&feed)
@@ -320,6 +357,34 @@ impl Node {
     pub fn device(&self) -> DeviceId {
         DeviceId(self.key.public())
     }
+}
+
+/// Runs without a signature of their own that are kept until the one that vouches for
+/// them comes, within one reading: a reader must not hold a stranger's file in memory.
+const UNPROVEN_MAX: usize = 1024;
+
+/// The lowest seq at which entries of a run from an index on, refused though they are,
+/// commit their author to something else than what is held (`spec/04-validity.md` 4.1).
+fn contradiction<L: Ledger<Error = StoreError>>(
+    run: &RunView<'_>,
+    from: usize,
+    ledger: &L,
+) -> Result<Option<u64>, StoreError> {
+    let mut lowest: Option<u64> = None;
+    for entry in &run.entries[from..] {
+        let below = entry.seq.checked_sub(1).zip(entry.backlink);
+        let skipped = skiplink::target(entry.seq).zip(entry.skiplink);
+        let own = Some((entry.seq, entry.id));
+        for (seq, id) in [own, below, skipped].into_iter().flatten() {
+            let held = ledger.at_seq(&run.feed, seq)?;
+            let differs = held.iter().any(|held| *held != id);
+            let fixed = seq == 0 && held.iter().any(|held| held.0 == run.feed.topic.0);
+            if differs && !fixed && lowest.is_none_or(|lowest| seq < lowest) {
+                lowest = Some(seq);
+            }
+        }
+    }
+    Ok(lowest)
 }
 
 /// The run without the erasable parts of some entries.

@@ -8,7 +8,7 @@ use synlog_log::draft::{Draft, DraftError};
 use synlog_log::identity::{Action, SignedStatement};
 use synlog_log::ids::{EntryId, FeedKey, TopicId};
 use synlog_log::limits::{DEPS_MAX, PAYLOAD_MAX, SALT_LEN};
-use synlog_log::order::{Content, Verdict};
+use synlog_log::order::{Content, Status, Verdict};
 use synlog_log::payload::{Payload, PayloadBuilder};
 use synlog_log::run::PayloadForm;
 use synlog_log::topic::{GENESIS_KIND, Genesis};
@@ -146,7 +146,13 @@ impl Node {
         let mut acks = Vec::new();
         let device = self.device();
         while self.order(topic)?.awaits_sequencer(&device) {
-            acks.push(self.append(topic, &payload, now_ms, false)?);
+            let ack = self.append(topic, &payload, now_ms, false)?;
+            acks.push(ack);
+            // a hand-over that this device can't take up (its `head` is nowhere) would ask for ever
+            let placed = self.order(topic)?.status(&ack);
+            if !matches!(placed, Some(Status::Sequenced(_))) {
+                break;
+            }
         }
         Ok(acks)
     }

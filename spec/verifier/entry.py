@@ -13,7 +13,7 @@ MAX_PAYLOAD = 65536
 MAX_BODY = 8192
 MAX_EVIDENCE = 16384
 MAX_CERTIFICATE = 4096
-MAX_RUN = 1048576
+MAX_RUN = 1048576 + 48 * 256
 MAX_RUN_ENTRIES = 256
 KIND = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+\Z")
 
@@ -57,6 +57,8 @@ class Header:
 def check_fields(h):
     """The rules of 3.1 between the fields."""
     first = h.seq == 0
+    if h.seq == 2 ** 64 - 1:
+        raise Refused("bad_header", "seq")
     if (h.backlink is None) != first or (h.certificate is None) == first:
         raise Refused("bad_header", "backlink or certificate against the seq")
     if (h.skiplink is None) != (skip_target(h.seq) is None):

@@ -668,3 +668,71 @@ fn a_device_ten_years_ahead_is_put_aside_and_pulls_no_clock() {
         Admit::Fresh(_)
     ));
 }
+
+#[test]
+fn a_cut_of_a_device_that_comes_later_holds() {
+    let (provider, client, mut world) = shop(Mode::Causal);
+    let genesis = world.genesis();
+    let late = world.write(&client, 0, None, &[], "note.put", none());
+    let cut = Value::map([
+        ("device", bytes(client.device(0).0)),
+        ("last_seq", Value::Int(-1)),
+        ("head", Value::Null),
+    ]);
+    let body = Value::map([
+        ("entity", bytes(client.id().0)),
+        ("cuts", Value::Array(vec![cut])),
+    ]);
+    let removed = world.write(&provider, 0, Some(genesis), &[], "topic.remove", body);
+    let run = |id: EntryId| {
+        world
+            .written
+            .iter()
+            .find(|written| written.id == id)
+            .unwrap()
+            .run
+            .clone()
+    };
+    let mut node = Node::new();
+    for id in [genesis, removed, late] {
+        node.receive(&run(id));
+        node.digest();
+    }
+    assert_eq!(node.status(&late), "void:removed");
+    everywhere(&world);
+}
+
+#[test]
+fn a_device_that_was_cut_and_then_sequences_is_cut_no_more() {
+    let (provider, client, mut world) = shop(Mode::Causal);
+    let genesis = world.genesis();
+    let first = world.write(&client, 0, None, &[], "note.put", none());
+    let second = world.write(&client, 0, Some(first), &[], "note.put", none());
+    let cut = Value::map([
+        ("device", bytes(client.device(0).0)),
+        ("last_seq", Value::Int(0)),
+        ("head", bytes(first.0)),
+    ]);
+    let body = Value::map([
+        ("entity", bytes(client.id().0)),
+        ("cuts", Value::Array(vec![cut])),
+    ]);
+    let removed = world.write(&provider, 0, Some(genesis), &[second], "topic.remove", body);
+    let body = Value::map([("next", bytes(client.device(0).0)), ("head", Value::Null)]);
+    let away = world.write(&provider, 0, Some(removed), &[], "topic.handover", body);
+    let stranger = Person::new(90, 1);
+    let body = Value::map([
+        ("entity", bytes(stranger.id().0)),
+        ("role", Value::Text("guest".into())),
+    ]);
+    let member = world.write(&client, 0, Some(second), &[away], "topic.member", body);
+    let theirs = world.write(&stranger, 0, None, &[member], "note.put", none());
+    let mut node = Node::new();
+    for written in &world.written {
+        node.receive(&written.run);
+        node.digest();
+    }
+    assert_eq!(node.status(&theirs), "tentative:accepted");
+    let digest = node.digest();
+    assert_eq!(everywhere(&world).digest(), digest);
+}

@@ -1,6 +1,6 @@
 //! Runs that wait: for ancestors, or for the clock. Bounded for each source.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ids::EntryId;
 use crate::limits::{WAITING_BYTES_MAX, WAITING_ENTRIES_MAX};
@@ -36,7 +36,7 @@ pub struct Parked<T> {
 
 #[derive(Default)]
 struct Source {
-    queue: VecDeque<u64>,
+    queue: BTreeSet<u64>,
     entries: usize,
     bytes: usize,
 }
@@ -53,7 +53,7 @@ pub struct Waiting<T> {
     limits: WaitingLimits,
     next: u64,
     waiters: BTreeMap<u64, Waiter<T>>,
-    by_missing: HashMap<EntryId, Vec<u64>>,
+    by_missing: HashMap<EntryId, BTreeSet<u64>>,
     sources: HashMap<u64, Source>,
     dropped: u64,
 }
@@ -118,9 +118,9 @@ impl<T> Waiting<T> {
         let of = self.sources.entry(source).or_default();
         of.entries += parked.entries;
         of.bytes += parked.bytes;
-        of.queue.push_back(number);
+        of.queue.insert(number);
         for id in &missing {
-            self.by_missing.entry(*id).or_default().push(number);
+            self.by_missing.entry(*id).or_default().insert(number);
         }
         self.waiters.insert(
             number,
@@ -142,7 +142,7 @@ impl<T> Waiting<T> {
             if of.entries <= self.limits.entries && of.bytes <= self.limits.bytes {
                 return;
             }
-            let Some(oldest) = of.queue.pop_front() else {
+            let Some(oldest) = of.queue.pop_first() else {
                 return;
             };
             if self.remove(oldest).is_some() {
@@ -155,7 +155,7 @@ impl<T> Waiting<T> {
         let waiter = self.waiters.remove(&number)?;
         for id in &waiter.missing {
             if let Some(numbers) = self.by_missing.get_mut(id) {
-                numbers.retain(|other| *other != number);
+                numbers.remove(&number);
                 if numbers.is_empty() {
                     self.by_missing.remove(id);
                 }
@@ -164,7 +164,7 @@ impl<T> Waiting<T> {
         if let Some(of) = self.sources.get_mut(&waiter.source) {
             of.entries -= waiter.parked.entries;
             of.bytes -= waiter.parked.bytes;
-            of.queue.retain(|other| *other != number);
+            of.queue.remove(&number);
             if of.queue.is_empty() {
                 self.sources.remove(&waiter.source);
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::identity::Action;
-use crate::ids::EntityId;
+use crate::ids::{DeviceId, EntityId};
 use crate::order::chain::Chain;
 use crate::order::graph::{Graph, Key, NONE};
 use crate::order::verdict::{Standing, judge};
@@ -37,8 +37,8 @@ pub(super) struct Causal {
     closed: BTreeSet<u32>,
     /// Where feeds end, by feed.
     withdrawn: BTreeMap<u32, u64>,
-    /// Of the entries of which entity (`None`: of all) from which seq on, by feed.
-    removed: BTreeMap<(u32, Option<EntityId>), u64>,
+    /// Of the entries of which entity (`None`: of all) from which seq on, by device (whose feed may come later).
+    removed: BTreeMap<(DeviceId, Option<EntityId>), u64>,
     derived: bool,
 }
 
@@ -68,6 +68,8 @@ impl Causal {
             self.policies.clear();
             self.closed.clear();
             self.chain_len = 0;
+            // devices of the chain are never cut, and it may have grown since
+            self.removed.clear();
             self.find_withdrawn(chain);
         }
         if let Some(policy) = policy {
@@ -166,10 +168,8 @@ impl Causal {
         cut: &Cut,
         of: Option<EntityId>,
     ) {
-        let Some(feed) = graph.feed_of(&cut.device) else {
-            return;
-        };
-        if chain.legs.iter().any(|leg| leg.feed == feed) {
+        let feed = graph.feed_of(&cut.device);
+        if chain.legs.iter().any(|leg| Some(leg.feed) == feed) {
             return;
         }
         // entries from this seq on are void
@@ -180,13 +180,14 @@ impl Causal {
                     return;
                 };
                 let at = &graph.nodes[head as usize];
-                if at.feed != feed || at.seq != last_seq || !graph.is_ancestor(head, carrier) {
+                if Some(at.feed) != feed || at.seq != last_seq || !graph.is_ancestor(head, carrier)
+                {
                     return;
                 }
                 last_seq + 1
             }
         };
-        let first = self.removed.entry((feed, of)).or_insert(from);
+        let first = self.removed.entry((cut.device, of)).or_insert(from);
         *first = from.min(*first);
     }
 
@@ -205,7 +206,7 @@ impl Causal {
             Some(VoidReason::Withdrawn)
         } else if [None, Some(graph.certified(node).entity)]
             .iter()
-            .filter_map(|of| self.removed.get(&(at.feed, *of)))
+            .filter_map(|of| self.removed.get(&(*graph.device(node), *of)))
             .any(|first| at.seq >= *first)
         {
             Some(VoidReason::Removed)
@@ -260,7 +261,7 @@ impl Causal {
             revoked,
             stale,
             in_chain: chain_position.is_some(),
-            takes_over: chain.is_takeover_start(number),
+            takes_over: graph.is_takeover(number) && chain.is_takeover_start(number),
         };
         let entity = graph.certified(number).entity;
         let verdict = if self.derived {

@@ -252,9 +252,13 @@ impl Walk<'_> {
         let start_seq = graph.nodes[leg.start as usize].seq;
         if let Some(end) = &leg.end {
             // exactly one of them is on the way to the head that the root named
-            let child = graph
-                .children(at)
-                .find(|child| graph.backs_to(end.head, *child));
+            let children: Vec<u32> = graph.children(at).collect();
+            let child = match children[..] {
+                [only] => Some(only),
+                _ => children
+                    .into_iter()
+                    .find(|child| graph.backs_to(end.head, *child)),
+            };
             return child.map_or(
                 Step::Stop(ChainState::Open {
                     sequencer: feed.device,
@@ -319,6 +323,10 @@ impl Walk<'_> {
                 && graph.is_ancestor(handover, node);
             if candidate {
                 starts.push(node);
+                // without a fork all that follows builds on it
+                if graph.feeds[feed as usize].forked_at.is_none() {
+                    break;
+                }
             }
         }
         starts

@@ -207,7 +207,7 @@ impl Placement {
         let device = graph.device(number);
         let entity = graph.certified(number).entity;
         let revoked = self.policy.revoked.contains(&(entity, *device));
-        let takes_over = chain.is_takeover_start(number);
+        let takes_over = graph.is_takeover(number) && chain.is_takeover_start(number);
         let standing = Standing {
             revoked,
             stale,

@@ -290,6 +290,11 @@ fn headers() {
             Refusal::BadHeader,
         ),
         (
+            "the highest seq there is",
+            header(u64::MAX).encode(),
+            Refusal::BadHeader,
+        ),
+        (
             "seq 0 with a backlink",
             Header {
                 backlink: Some(EntryId([3; 32])),
