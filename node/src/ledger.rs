@@ -14,6 +14,10 @@ use synlog_log::store::{Store, StoreError, StoredRecord};
 /// Entries whose facts are remembered: about 20 MB.
 const REMEMBERED_MAX: usize = 1 << 16;
 
+/// Entries at one seq of a forked feed that are looked at. Whether there is another is all
+/// that is ever asked, and a device can sign thousands.
+const RIVALS_MAX: usize = 16;
+
 /// Facts of entries that were read lately.
 pub type Remembered = RefCell<HashMap<EntryId, Facts>>;
 
@@ -77,7 +81,7 @@ impl<D: Disk> Ledger for StoreLedger<'_, D> {
 
     fn at_seq(&self, feed: &FeedKey, seq: u64) -> Result<Vec<EntryId>, StoreError> {
         let Ok(mut ids) = self.staged.at_seq(feed, seq);
-        for position in self.store.at_seq(feed, seq)? {
+        for position in self.store.at_seq(feed, seq)?.into_iter().take(RIVALS_MAX) {
             let Some(record) = read(self.store, position)? else {
                 continue;
             };

@@ -277,9 +277,15 @@ impl Node {
         let Some(order) = self.order_for(&run)? else {
             return Ok(None);
         };
-        for entry in &run.entries {
-            let inserted = order.insert(order_entry(&run, entry, certified.take()));
-            debug_assert!(inserted.is_ok(), "{inserted:?}");
+        let mut entries = run.entries.iter();
+        if !entries.all(|entry| {
+            order
+                .insert(order_entry(&run, entry, certified.take()))
+                .is_ok()
+        }) {
+            // an ancestor is damaged on this disk: the order is read again when it is needed
+            self.orders.remove(&run.feed.topic);
+            return Ok(None);
         }
         if order.tombstone_count() == 0 {
             return Ok(None);
