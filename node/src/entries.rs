@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use synlog_log::bundle::RecordKind;
 use synlog_log::header::Header;
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId, hex};
-use synlog_log::limits::PATH_MAX;
 use synlog_log::order::Status;
 use synlog_log::proof::{Proof, ProofPayload};
+use synlog_log::refusal::Refusal;
 use synlog_log::run::{EntryView, PayloadForm, RunView};
 use synlog_log::skiplink;
 use synlog_log::store::StoreError;
@@ -285,24 +285,23 @@ impl Node {
         one_of("entity", front, &entities, |id| id.to_string())
     }
 
-    /// Proves an entry by a path of headers from the nearest signed entry at or after it.
+    /// Proves an entry by a path of headers from the signed end of its run.
     pub fn prove(&mut self, id: &EntryId) -> Result<Proof, Failure> {
         let entry = self.entry(id)?;
         let feed = FeedKey {
             author: entry.header.author,
             topic: entry.topic,
         };
-        let headers = self.headers_after(&feed, &entry)?;
-        let (signed_at, signature) = headers.1;
-        let path: Vec<Header> = skiplink::path(signed_at, entry.header.seq)
+        // every stored run is signed at its end, so the path never leaves the run
+        let record = read(&self.store, entry.position)?.ok_or(Failure::NoEntry(*id))?;
+        let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
+        let unsigned = || Failure::refused("a stored run")(Refusal::BadSignature);
+        let signature = run.signature.ok_or_else(unsigned)?;
+        let lowest = run.first().seq;
+        let path = skiplink::path(run.last().seq, entry.header.seq)
             .into_iter()
-            .filter_map(|seq| headers.0.iter().find(|header| header.seq == seq).cloned())
+            .map(|seq| run.header((seq - lowest) as usize))
             .collect();
-        if path.len() > PATH_MAX {
-            return Err(Failure::System(
-                "the nearest signed entry is too far away for a proof".into(),
-            ));
-        }
         let certificate = self.feed_certificate(&feed)?;
         let payload = match entry.payload {
             OwnedPayload::Whole(bytes) if entry.erased => {
@@ -334,47 +333,6 @@ impl Node {
             signature,
             payload,
         })
-    }
-
-    /// Headers from an entry up to the next signed one on its branch, and the seq and signature of that.
-    #[allow(clippy::type_complexity)]
-    fn headers_after(
-        &self,
-        feed: &FeedKey,
-        entry: &Entry,
-    ) -> Result<(Vec<Header>, (u64, [u8; 64])), Failure> {
-        let mut headers = Vec::new();
-        let mut at = self.store.locate(&entry.id)?;
-        while let Some(position) = at {
-            let Some(record) = read(&self.store, position)? else {
-                break;
-            };
-            let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
-            headers.extend(
-                (record.index_in_run as usize..run.entries.len()).map(|index| run.header(index)),
-            );
-            if let Some(signature) = run.signature {
-                return Ok((headers, (run.last().seq, signature)));
-            }
-            let (next, last) = (run.last().seq + 1, run.last().id);
-            at = None;
-            for position in self.store.at_seq(feed, next)? {
-                let Some(record) = read(&self.store, position)? else {
-                    continue;
-                };
-                let follows = RunView::decode(&record.bytes).is_ok_and(|run| {
-                    run.entries
-                        .get(record.index_in_run as usize)
-                        .is_some_and(|it| it.backlink == Some(last))
-                });
-                if follows {
-                    at = Some(position);
-                }
-            }
-        }
-        Err(Failure::System(
-            "no signed entry after this one is held".into(),
-        ))
     }
 
     fn feed_certificate(&self, feed: &FeedKey) -> Result<Vec<u8>, Failure> {

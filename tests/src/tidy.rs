@@ -69,10 +69,7 @@ fn files(endings: &[&str]) -> Vec<String> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.starts_with("tests/")
-        || path.starts_with("spec/test")
-        || path.contains("/tests/")
-        || path.contains("/examples/")
+    path.starts_with("tests/") || path.starts_with("spec/test") || path.contains("/tests/")
 }
 
 /// The code of a file without comments and without its unit tests.
