@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod cbor;
 pub mod disk;
 pub mod draft;
+pub mod fold;
 pub mod fork;
 pub mod hash;
 pub mod header;

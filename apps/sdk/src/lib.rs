@@ -1,0 +1,1 @@
+//! Reducer SDK.

@@ -1,0 +1,1 @@
+//! Fold driver, rows, queries.
