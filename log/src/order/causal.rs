@@ -7,6 +7,7 @@ use crate::identity::Action;
 use crate::ids::{DeviceId, EntityId};
 use crate::order::chain::Chain;
 use crate::order::graph::{Graph, Key, NONE};
+use crate::order::placement::role_text;
 use crate::order::verdict::{Standing, judge};
 use crate::order::{Code, Status, Verdict, VoidReason};
 use crate::topic::{Cut, Policy, PolicyEvent};
@@ -306,6 +307,22 @@ impl Causal {
                 }
                 _ => false,
             })
+    }
+
+    /// Role of an entry's entity by the latest policy among its ancestors.
+    pub(super) fn role(&self, graph: &Graph, chain: &Chain, number: u32) -> String {
+        let entity = graph.certified(number).entity;
+        if self.derived {
+            return role_text(&open_to_all(), &entity, false).to_owned();
+        }
+        let parents = graph.parents(number).iter();
+        let before = parents.filter_map(|parent| self.info(*parent));
+        let before = before.map(|info| info.chain_len).max().unwrap_or(0);
+        let at = self.policies.partition_point(|(len, _)| *len <= before);
+        let policy = at.checked_sub(1).and_then(|at| self.policies.get(at));
+        policy.map_or_else(String::new, |(_, policy)| {
+            role_text(policy, &entity, chain.contains(number)).to_owned()
+        })
     }
 
     /// Where one entry stands.

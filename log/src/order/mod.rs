@@ -234,10 +234,7 @@ impl TopicOrder {
             Engine::Ordered(placement) => Box::new(placement.lines(&self.graph, &self.chain)),
             Engine::Causal(causal) => Box::new(causal.lines()),
         };
-        nodes.map(|(node, status)| Line {
-            id: self.graph.nodes[node as usize].id,
-            status,
-        })
+        nodes.map(|(node, status)| self.line(node, status))
     }
 
     /// Lines of the sequenced prefix from one on, without those behind the prefix.
@@ -247,10 +244,7 @@ impl TopicOrder {
             Engine::Causal(_) => &[],
         };
         let lines = placed.iter().skip(from);
-        lines.map(|(node, status)| Line {
-            id: self.graph.nodes[*node as usize].id,
-            status: *status,
-        })
+        lines.map(|(node, status)| self.line(*node, *status))
     }
 
     /// Where the walk of the sequencers stands.
@@ -286,6 +280,56 @@ impl TopicOrder {
             Content::BadEvent { refusal, .. } => *refusal,
             _ => None,
         }
+    }
+
+    /// Role of an entry's entity at the entry's place (`spec/10-reducer.md` 10.3).
+    pub fn role(&self, id: &EntryId) -> Option<String> {
+        let node = self.graph.find(id)?;
+        Some(match &self.engine {
+            Engine::Ordered(placement) => placement.role(&self.graph, &self.chain, node),
+            Engine::Causal(causal) => causal.role(&self.graph, &self.chain, node),
+        })
+    }
+
+    /// Whether an entry is among the ancestors of another.
+    pub fn is_ancestor(&self, ancestor: &EntryId, of: &EntryId) -> bool {
+        let found = self.graph.find(ancestor).zip(self.graph.find(of));
+        found.is_some_and(|(ancestor, of)| self.graph.is_ancestor(ancestor, of))
+    }
+
+    /// The last entry of the chain: by which the sequencer decided last.
+    pub fn head(&self) -> Option<EntryId> {
+        let last = self.chain.entries.last()?;
+        Some(self.graph.nodes[*last as usize].id)
+    }
+
+    /// Whether all is ordered by clock and causality, without a sequenced prefix.
+    pub fn is_causal(&self) -> bool {
+        matches!(self.engine, Engine::Causal(_))
+    }
+
+    /// How many lines the sequenced prefix has.
+    pub fn prefix_len(&self) -> usize {
+        match &self.engine {
+            Engine::Ordered(placement) => placement.prefix().len(),
+            Engine::Causal(_) => 0,
+        }
+    }
+
+    /// What is not sequenced, in its order. In a causal topic: all.
+    pub fn tentative(&self) -> impl Iterator<Item = Line> + '_ {
+        let nodes: Box<dyn Iterator<Item = (u32, Status)> + '_> = match &self.engine {
+            Engine::Ordered(placement) => {
+                Box::new(placement.tentative_lines(&self.graph, &self.chain))
+            }
+            Engine::Causal(causal) => Box::new(causal.lines()),
+        };
+        nodes.map(|(node, status)| self.line(node, status))
+    }
+
+    fn line(&self, node: u32, status: Status) -> Line {
+        let id = self.graph.nodes[node as usize].id;
+        Line { id, status }
     }
 
     /// The entity that an entry's device belongs to here.

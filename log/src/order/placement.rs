@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::ids::EntityId;
 use crate::order::chain::Chain;
 use crate::order::graph::{Graph, Key, NONE};
 use crate::order::verdict::{Standing, judge};
@@ -12,6 +13,9 @@ use crate::topic::{Policy, PolicyEvent};
 pub(super) struct Placement {
     /// The sequenced prefix.
     placed: Vec<(u32, Status)>,
+    /// Role, at its place, of the entity of each placed entry: index in `role_names`.
+    roles: Vec<u32>,
+    role_names: Vec<String>,
     /// Index in `placed` by node; [`NONE`] where it is not placed.
     place: Vec<u32>,
     /// Length of the prefix after each entry of the chain.
@@ -77,6 +81,7 @@ impl Placement {
     fn rewind(&mut self, graph: &Graph, kept: usize, first_policy: &Policy) {
         self.marks.truncate(kept);
         let len = self.marks.last().copied().unwrap_or(0);
+        self.roles.truncate(len);
         for (node, _) in self.placed.drain(len..) {
             self.place[node as usize] = NONE;
             self.unplaced.insert((graph.key(node), node));
@@ -114,10 +119,41 @@ impl Placement {
         }
         closure.sort_unstable();
         for (key, node) in closure {
+            let role = self.role_now(graph, chain, node);
+            let role = self.role_number(&role);
+            self.roles.push(role);
             let status = self.place_one(graph, chain, withdrawn, node);
             self.unplaced.remove(&(key, node));
             self.place[node as usize] = self.placed.len() as u32;
             self.placed.push((node, status));
+        }
+    }
+
+    /// Role of an entry's entity by the policy as it stands.
+    fn role_now(&self, graph: &Graph, chain: &Chain, number: u32) -> String {
+        let entity = graph.certified(number).entity;
+        role_text(&self.policy, &entity, chain.contains(number)).to_owned()
+    }
+
+    fn role_number(&mut self, role: &str) -> u32 {
+        let known = self.role_names.iter().position(|name| name == role);
+        let number = known.unwrap_or_else(|| {
+            self.role_names.push(role.to_owned());
+            self.role_names.len() - 1
+        });
+        number as u32
+    }
+
+    /// Role of an entry's entity at its place; of what is tentative, at the end of the prefix.
+    pub(super) fn role(&self, graph: &Graph, chain: &Chain, number: u32) -> String {
+        let place = self.place[number as usize] as usize;
+        match self.roles.get(place) {
+            Some(role) => self
+                .role_names
+                .get(*role as usize)
+                .cloned()
+                .unwrap_or_default(),
+            None => self.role_now(graph, chain, number),
         }
     }
 
@@ -272,11 +308,28 @@ impl Placement {
         graph: &'a Graph,
         chain: &'a Chain,
     ) -> impl Iterator<Item = (u32, Status)> + 'a {
+        self.placed
+            .iter()
+            .copied()
+            .chain(self.tentative_lines(graph, chain))
+    }
+
+    /// What is tentative, or held.
+    pub(super) fn tentative_lines<'a>(
+        &'a self,
+        graph: &'a Graph,
+        chain: &'a Chain,
+    ) -> impl Iterator<Item = (u32, Status)> + 'a {
         let withdrawn = withdrawn_map(chain, chain.entries.len());
         let rest = self.unplaced.iter().map(|(_, node)| *node);
-        let rest = rest.map(move |node| (node, self.tentative(graph, chain, &withdrawn, node)));
-        self.placed.iter().copied().chain(rest)
+        rest.map(move |node| (node, self.tentative(graph, chain, &withdrawn, node)))
     }
+}
+
+/// Role of an entity by a policy; the sequencer is the owner where it has none.
+pub(super) fn role_text<'a>(policy: &'a Policy, entity: &EntityId, in_chain: bool) -> &'a str {
+    let owner = if in_chain { "owner" } else { "" };
+    policy.role(entity).unwrap_or(owner)
 }
 
 fn withdrawn_map(chain: &Chain, index: usize) -> BTreeMap<u32, u64> {
