@@ -36,10 +36,16 @@ pub enum Context {
     EpochKey,
     /// A bundle's bytes.
     Bundle,
+    /// A grant of the right to review.
+    Grant,
+    /// A receipt.
+    Receipt,
+    /// Salt and entity of who may review.
+    Holder,
 }
 
 /// Number of contexts.
-const COUNT: usize = 14;
+const COUNT: usize = 17;
 
 impl Context {
     /// The context string.
@@ -59,6 +65,9 @@ impl Context {
             Self::Commitment => "synlog v1 commitment",
             Self::EpochKey => "synlog v1 epoch key",
             Self::Bundle => "synlog v1 bundle",
+            Self::Grant => "synlog v1 grant",
+            Self::Receipt => "synlog v1 receipt",
+            Self::Holder => "synlog v1 holder",
         }
     }
 
@@ -77,6 +86,9 @@ impl Context {
         Self::Commitment,
         Self::EpochKey,
         Self::Bundle,
+        Self::Grant,
+        Self::Receipt,
+        Self::Holder,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed

@@ -6,6 +6,7 @@
 //! of sockets, reducers or screens, and reads no clock and no randomness.
 
 pub mod admission;
+pub mod attestation;
 pub mod bundle;
 pub mod cbor;
 pub mod disk;

@@ -33,6 +33,8 @@ pub struct Written {
     pub fork_proofs: u64,
     /// Identity statements.
     pub statements: u64,
+    /// Receipts.
+    pub receipts: u64,
     /// Bytes of the file.
     pub bytes: u64,
 }
@@ -46,6 +48,12 @@ pub struct Received {
     pub fork_proofs: u64,
     /// Identity statements that were news.
     pub statements: u64,
+    /// Receipts by others that were news.
+    pub receipts: u64,
+    /// Receipts that this device signed for what came.
+    pub receipts_issued: u64,
+    /// Modules of reducers in the file. They don't run unless somebody here installs them.
+    pub reducers: Vec<Vec<u8>>,
     /// Records that do not decode or check, by byte offset.
     pub bad_records: Vec<(u64, Refusal)>,
     /// Runs that wait for ancestors which are not in the file.
@@ -117,6 +125,12 @@ impl Node {
                         .record(RecordKind::ForkProof, proof)
                         .map_err(bundle(path))?;
                 }
+            }
+            for receipt in self.receipts(topic) {
+                written.receipts += 1;
+                writer
+                    .record(RecordKind::Receipt, &receipt.bytes)
+                    .map_err(bundle(path))?;
             }
             written.topics += 1;
         }
@@ -193,7 +207,7 @@ impl Node {
         let mut reader = open()?;
         let mut received = Received::default();
         let (mut runs, mut pending_bytes) = (Vec::new(), 0);
-        let (mut proofs, mut statements) = (Vec::new(), Vec::new());
+        let (mut proofs, mut statements, mut receipts) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(record) = reader.next_record().map_err(bundle(path))? {
             progress(record.offset);
             match record.kind {
@@ -206,7 +220,9 @@ impl Node {
                 },
                 RecordKind::ForkProof => proofs.push((record.offset, record.data)),
                 RecordKind::Statement => statements.push((record.offset, record.data)),
-                RecordKind::Reducer | RecordKind::Note => {}
+                RecordKind::Receipt => receipts.push((record.offset, record.data)),
+                RecordKind::Reducer => received.reducers.push(record.data),
+                RecordKind::Note => {}
             }
             if pending_bytes >= READ_BYTES {
                 self.take_in(std::mem::take(&mut runs), now_ms, &mut received.intake)?;
@@ -222,6 +238,16 @@ impl Node {
                 Err(refusal) => received.bad_records.push((offset, refusal)),
             }
         }
+        for (offset, data) in receipts {
+            match self.take_in_receipt(&data) {
+                Ok(news) => received.receipts += u64::from(news),
+                Err(Failure::Refused { refusal, .. }) => {
+                    received.bad_records.push((offset, refusal));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        received.receipts_issued = self.issue_receipts(&received.intake.fresh, now_ms)? as u64;
         received.waiting = self.waiting.len() as u64;
         received.topics = received
             .intake

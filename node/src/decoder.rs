@@ -1,5 +1,6 @@
-//! Lets the store read its records again: runs, fork proofs, statements.
+//! Lets the store read its records again: runs, fork proofs, statements, receipts.
 
+use synlog_log::attestation::check_receipt;
 use synlog_log::bundle::RecordKind;
 use synlog_log::fork::ForkProof;
 use synlog_log::identity::SignedStatement;
@@ -35,6 +36,10 @@ impl Decoder for EntryDecoder {
                 .map_err(text)?
                 .statement
                 .hash()),
+            Some(RecordKind::Receipt) => {
+                check_receipt(record).map_err(text)?;
+                Ok(*blake3::hash(record).as_bytes())
+            }
             _ => Err(format!(
                 "a record of kind {kind} does not belong in the store"
             )),

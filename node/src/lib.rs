@@ -16,5 +16,6 @@ pub mod json;
 pub mod ledger;
 pub mod node;
 pub mod pipeline;
+pub mod receipts;
 pub mod upkeep;
 pub mod writing;

@@ -20,6 +20,7 @@ use crate::entropy::random;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::ledger::{Remembered, read};
+use crate::receipts::Receipt;
 
 /// An open node. It holds the store's lock until it is closed or dropped.
 pub struct Node {
@@ -41,6 +42,8 @@ pub struct Node {
     /// Lowest fork known of each feed, and its proof.
     pub(crate) forks: BTreeMap<FeedKey, (u64, Vec<u8>)>,
     pub(crate) remembered: Remembered,
+    /// Receipts, by topic.
+    pub(crate) receipts: BTreeMap<TopicId, Vec<Receipt>>,
 }
 
 impl Node {
@@ -78,6 +81,7 @@ impl Node {
             orders: HashMap::new(),
             forks: BTreeMap::new(),
             remembered: Remembered::default(),
+            receipts: BTreeMap::new(),
         };
         node.load_others()?;
         let device = node.device();
@@ -109,6 +113,7 @@ impl Node {
                         self.forks.insert(feed, (proof.seq, record.bytes));
                     }
                 }
+                Some(RecordKind::Receipt) => self.load_receipt(record.bytes),
                 _ => {}
             }
         }

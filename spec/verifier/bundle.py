@@ -6,11 +6,11 @@ from .encoding import H, Reader, Refused
 from .entry import decode_run
 from .identity import ROTATE, check_statement, parse_statement
 from .order import Order
-from .proof import check_fork_proof
+from .proof import check_fork_proof, check_receipt
 
 MAGIC = b"SYNLOG\x00\x01"
 MAX_RECORD = 2097152
-END, RUN, FORK_PROOF, STATEMENT, REDUCER, NOTE = range(6)
+END, RUN, FORK_PROOF, STATEMENT, REDUCER, NOTE, RECEIPT = range(7)
 
 
 def read_frame(data):
@@ -25,7 +25,7 @@ def read_frame(data):
             kind = r.u8()
             if kind == END:
                 break
-            if kind > NOTE:
+            if kind > RECEIPT:
                 raise Refused("bad_bundle", "kind")
             records.append((offset, kind, r.bytes(MAX_RECORD)))
         if r.take(32) != H("bundle", data[:offset]):
@@ -80,6 +80,8 @@ class Verified:
                     statements.append((offset, parse_statement(data)))
                 elif kind == NOTE:
                     cbor.decode_map(data)
+                elif kind == RECEIPT:
+                    check_receipt(data)
             except Refused as fault:
                 self._report(offset, fault.code)
         admission.run()

@@ -68,11 +68,74 @@ def check_proof(raw):
     return proof
 
 
+class Attestation:
+    __slots__ = ("kind", "device", "entity", "fact")
+
+
+def check_attestation(raw):
+    """A grant or a receipt, checked from its own bytes (10.8)."""
+    found = Attestation()
+    try:
+        if len(raw) > MAX_PROOF:
+            raise Refused("too_large")
+        r = Reader(raw)
+        if r.take(1) != b"\0":
+            raise Refused("not_canonical", "mark")
+        found.kind = r.take(1)[0]
+        found.device = r.take(32)
+        certificate = r.bytes(MAX_CERTIFICATE)
+        claims = r.bytes(160)
+        signature = r.take(64)
+        r.done()
+        r = Reader(claims)
+        if found.kind == 1:
+            context, subject = "grant", r.take(32)
+            r.take(48)
+            if r.varint() >> 32:
+                raise Refused("too_large", "month")
+        elif found.kind == 2:
+            context, subject = "receipt", None
+            r.take(64)
+            r.varint()
+            r.take(32)
+            r.varint()
+            r.varint()
+        else:
+            raise Refused("not_canonical", "kind")
+        r.done()
+    except Refused as fault:
+        raise Refused("bad_evidence", str(fault)) from None
+    if not ed25519.admitted(found.device):
+        raise Refused("bad_key")
+    found.entity = check_certificate(certificate, found.device).entity
+    if not ed25519.verify(found.device, H(context, claims), signature):
+        raise Refused("bad_signature")
+    if subject is not None and subject != found.entity:
+        raise Refused("bad_evidence", "subject")
+    if subject is not None:
+        found.fact = b"\2" + subject + found.device + claims[32:]
+    else:
+        r = Reader(claims)
+        topic, author = r.take(32), r.take(32)
+        r.varint()
+        seq = claims[64:r.pos]
+        entry = r.take(32)
+        found.fact = (b"\3" + topic + found.device + found.entity + entry + author
+                      + seq + claims[r.pos:])
+    return found
+
+
+def check_receipt(raw):
+    """A receipt that stands by itself in a bundle (8)."""
+    if check_attestation(raw).kind != 2:
+        raise Refused("bad_evidence", "not a receipt")
+
+
 def check_evidence(part):
     """bad_evidence unless every piece checks."""
     for raw in part.evidence:
         try:
-            check_proof(raw)
+            check_attestation(raw) if raw[:1] == b"\0" else check_proof(raw)
         except Refused as fault:
             raise Refused("bad_evidence", str(fault)) from None
 

@@ -8,7 +8,7 @@ from .bundle import Verified
 from .encoding import Reader, Refused
 from .entry import decode_header, decode_part, decode_run, read_payload, skip_target
 from .identity import check_certificate, check_statement, parse_statement
-from .proof import check_fork_proof, check_proof
+from .proof import check_attestation, check_fork_proof, check_proof
 from .report import order_rows
 from .sealed import open_payload
 
@@ -75,6 +75,11 @@ def _proofs(case):
     return {"id": proof.header.id.hex(), "entity": proof.entity.hex()}
 
 
+def _attestations(case):
+    found = check_attestation(unhex(case["bytes"]))
+    return {"device": found.device.hex(), "entity": found.entity.hex(), "fact": found.fact.hex()}
+
+
 def _fork_proofs(case):
     proof = check_fork_proof(unhex(case["bytes"]))
     return {"author": proof.author.hex(), "topic": proof.topic.hex(), "seq": proof.seq}
@@ -100,6 +105,7 @@ FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "keys.json": _keys, "signatures.json": _signatures, "headers.json": _headers,
          "payloads.json": _payloads, "runs.json": _runs, "statements.json": _statements,
          "certificates.json": _certificates, "proofs.json": _proofs,
+         "attestations.json": _attestations,
          "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "bundles.json": _bundles,
          "other_bundles.json": _bundles}
 

@@ -23,6 +23,8 @@ pub enum RecordKind {
     Reducer,
     /// Something for people: an unsigned CBOR map.
     Note,
+    /// A receipt: an attestation.
+    Receipt,
 }
 
 impl RecordKind {
@@ -34,6 +36,7 @@ impl RecordKind {
             Self::Statement => 3,
             Self::Reducer => 4,
             Self::Note => 5,
+            Self::Receipt => 6,
         }
     }
 
@@ -45,6 +48,7 @@ impl RecordKind {
             Self::Statement,
             Self::Reducer,
             Self::Note,
+            Self::Receipt,
         ];
         kinds.into_iter().find(|kind| kind.number() == number)
     }

@@ -4,11 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
+use crate::attestation::check_receipt;
 use crate::bundle::judge::Judge;
 use crate::bundle::signatures::authenticate;
 use crate::bundle::statements::take_statements;
 use crate::bundle::{BundleError, BundleReader, RecordKind};
 use crate::cbor::Value;
+use crate::fold::Fact;
 use crate::identity::SignedStatement;
 use crate::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use crate::order::TopicOrder;
@@ -73,6 +75,10 @@ pub struct Report {
     pub fork_proofs: Vec<(FeedKey, u64)>,
     /// Identity statements that are right, by entity and number.
     pub identities: BTreeMap<EntityId, Vec<SignedStatement>>,
+    /// Receipts that are right.
+    pub receipts: Vec<Fact>,
+    /// The file's notes. Nobody signed them.
+    pub notes: Vec<Value>,
 }
 
 impl Report {
@@ -124,12 +130,25 @@ pub fn verify(input: impl Read) -> Result<Report, BundleError> {
     }
     let statements = of(RecordKind::Statement).collect();
     judge.identities = take_statements(statements, &mut judge.problems);
+    let (mut notes, mut receipts) = (Vec::new(), Vec::new());
     for (offset, data) in of(RecordKind::Note) {
-        if Value::decode_map(data).is_err() {
-            judge.problem(offset, Refusal::BadCbor);
+        match Value::decode_map(data) {
+            Ok(note) => notes.push(note),
+            Err(_) => judge.problem(offset, Refusal::BadCbor),
         }
     }
-    Ok(report(judge, &runs, authenticity.checked))
+    for (offset, data) in of(RecordKind::Receipt) {
+        match check_receipt(data) {
+            Ok(fact) => receipts.push(fact),
+            Err(refusal) => judge.problem(offset, refusal),
+        }
+    }
+    let report = report(judge, &runs, authenticity.checked);
+    Ok(Report {
+        receipts,
+        notes,
+        ..report
+    })
 }
 
 type Records = Vec<(u64, RecordKind, Vec<u8>)>;
@@ -224,5 +243,7 @@ fn report(mut judge: Judge, runs: &[RunView<'_>], signatures: usize) -> Report {
         signatures,
         fork_proofs: judge.fork_proofs,
         identities: judge.identities,
+        receipts: Vec::new(),
+        notes: Vec::new(),
     }
 }

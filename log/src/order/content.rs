@@ -1,7 +1,7 @@
 //! What order needs to know of a payload: found once, when the entry arrives.
 
+use crate::attestation::check_evidence;
 use crate::ids::DeviceId;
-use crate::proof::Proof;
 use crate::refusal::Refusal;
 use crate::run::PayloadForm;
 use crate::sealed::SEALED_KIND;
@@ -41,11 +41,7 @@ impl Content {
         let Ok(event) = split.check() else {
             return Self::BadPayload;
         };
-        let proves = |bytes: &&[u8]| {
-            Proof::decode(bytes)
-                .and_then(|proof| proof.verify())
-                .is_ok()
-        };
+        let proves = |bytes: &&[u8]| check_evidence(bytes).is_ok();
         if !split.evidence.iter().all(proves) {
             return Self::BadEvidence;
         }

@@ -1,6 +1,7 @@
 //! The vectors of `spec/vectors`: made here, checked here, and run by
 //! `spec/verify.py`, which shares no code with us. `SYNLOG_BLESS=1` writes them.
 
+mod attestations;
 mod bundles;
 mod encodings;
 mod entries;
