@@ -17,5 +17,6 @@ pub mod ledger;
 pub mod node;
 pub mod pipeline;
 pub mod receipts;
+pub mod secrets;
 pub mod upkeep;
 pub mod writing;

@@ -194,7 +194,7 @@ impl Node {
         let mut builder = PayloadBuilder::new(&event.kind, event.body.clone());
         builder.evidence.clone_from(&event.evidence);
         if let Some(data) = &event.erasable {
-            let mut hasher = blake3::Hasher::new_keyed(&self.salt_key());
+            let mut hasher = blake3::Hasher::new_keyed(&self.device_secret("synlog erasable salt"));
             hasher
                 .update(event.kind.as_bytes())
                 .update(&event.body.encode())
@@ -206,14 +206,6 @@ impl Node {
         builder
             .encode()
             .map_err(Failure::refused(format!("the event {:?}", event.kind)))
-    }
-
-    fn salt_key(&self) -> [u8; 32] {
-        // a signature is a secret of the key's holder as long as nobody asks for this one
-        let signed = self
-            .key
-            .sign(blake3::hash(b"synlog erasable salt").as_bytes());
-        *blake3::hash(&signed).as_bytes()
     }
 
     /// How often each payload stands in this device's feed of a topic: what an

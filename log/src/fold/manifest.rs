@@ -45,6 +45,8 @@ pub struct EventKind {
     pub fields: Vec<Field>,
     /// Fields of the erasable part.
     pub erasable: Vec<Field>,
+    /// What evidence goes with it: `spec/10-reducer.md` 10.7.
+    pub evidence: Vec<String>,
 }
 
 /// A field of an event.
@@ -309,6 +311,7 @@ impl EventKind {
             refs: texts(value, "refs", 64)?,
             fields: list(value, "fields", Field::read)?,
             erasable: list(value, "erasable", Field::read)?,
+            evidence: texts(value, "evidence", 64)?,
         })
     }
 }
