@@ -83,6 +83,23 @@ pub(crate) fn write_path(out: &mut Vec<u8>, path: &[Header]) {
 }
 
 impl Proof {
+    /// The same proof without the erasable part of the payload.
+    pub fn without_erasable(mut self) -> Self {
+        if let ProofPayload::Whole(bytes) = &self.payload
+            && let Ok(Payload {
+                part,
+                erasable: Some(erasable),
+                ..
+            }) = Payload::split(bytes)
+        {
+            self.payload = ProofPayload::Erased {
+                part: part.to_vec(),
+                erasable_hash: erasable.hash(),
+            };
+        }
+        self
+    }
+
     /// The one encoding.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();

@@ -27,6 +27,12 @@ pub fn to_text(ms: u64) -> String {
     }
 }
 
+/// Year × 12 + month − 1 of UTC milliseconds.
+pub fn month_of(ms: u64) -> u32 {
+    let (year, month, _) = civil(ms / DAY_MS);
+    u32::try_from(year * 12 + month - 1).unwrap_or(u32::MAX)
+}
+
 /// UTC milliseconds of an RFC 3339 instant since 1970, or of a date alone (its beginning).
 pub fn from_rfc3339(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();

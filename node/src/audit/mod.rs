@@ -1,0 +1,15 @@
+//! The audit of a topic: its whole history as a file that a third person can read
+//! and check, made of nothing but entries and the reducer that the topic names.
+
+mod html;
+mod json;
+mod model;
+mod story;
+mod text;
+mod wording;
+
+pub use html::to_html;
+pub use json::to_json;
+pub use model::{Audit, Completeness, Event, Outcome, Party, ReducerUsed, ShownRow};
+pub use story::{Material, tell};
+pub use text::to_text;

@@ -1,0 +1,175 @@
+//! What people type for a field, as a value.
+
+use serde_json::Value as Json;
+use synlog_log::cbor::Value;
+use synlog_log::fold::FieldType;
+use synlog_log::ids::TopicId;
+
+use crate::failure::Failure;
+use crate::instant::from_rfc3339;
+use crate::json::from_json;
+use crate::money::parse_money;
+use crate::node::Node;
+
+/// The value of one argument. `what` names it in errors.
+pub(super) fn read(
+    node: &mut Node,
+    topic: &TopicId,
+    kind: FieldType,
+    what: &str,
+    text: &str,
+) -> Result<Value, Failure> {
+    let wrong = |need: &str| Failure::Usage(format!("{what}: {text:?} is not {need}"));
+    Ok(match kind {
+        FieldType::Text => Value::Text(text.to_owned()),
+        FieldType::Int => Value::Int(text.parse().map_err(|_| wrong("a whole number"))?),
+        FieldType::Bool => match text {
+            "true" | "yes" => Value::Bool(true),
+            "false" | "no" => Value::Bool(false),
+            _ => return Err(wrong("true or false")),
+        },
+        FieldType::Bytes => Value::Bytes(unhex(text).ok_or_else(|| wrong("hexadecimal"))?),
+        FieldType::Entry => Value::Bytes(node.find_entry(text)?.0.to_vec()),
+        FieldType::Entity => Value::Bytes(node.find_entity(text)?.0.to_vec()),
+        FieldType::Id => Value::Bytes(identifier(node, text)?),
+        FieldType::Money => {
+            let (currency, minor) =
+                parse_money(text).map_err(|error| Failure::Usage(format!("{what}: {error}")))?;
+            Value::map([
+                ("currency", Value::Text(currency)),
+                ("minor", Value::Int(minor)),
+            ])
+        }
+        FieldType::Instant => {
+            let ms = from_rfc3339(text).and_then(|ms| i64::try_from(ms).ok());
+            Value::Int(ms.ok_or_else(|| wrong("an instant, as in 2027-01-31T12:00:00Z"))?)
+        }
+        FieldType::Duration => {
+            Value::Int(seconds(text).ok_or_else(|| wrong("a time, as in 90m, 2h or 3d"))?)
+        }
+        FieldType::Geo => geo(text).ok_or_else(|| wrong("a place, as in 60.1699,24.9384"))?,
+        FieldType::List | FieldType::Map => item(node, topic, what, text)?,
+    })
+}
+
+/// A JSON value, or `key=value,key=value`.
+fn item(node: &mut Node, topic: &TopicId, what: &str, text: &str) -> Result<Value, Failure> {
+    if let Ok(json) = serde_json::from_str::<Json>(text) {
+        return from_json(&json).map_err(|error| Failure::Usage(format!("{what}: {error}")));
+    }
+    if !text.contains('=') {
+        return Ok(Value::Text(text.to_owned()));
+    }
+    let mut pairs = Vec::new();
+    for part in text.split(',') {
+        let (key, value) = part.split_once('=').ok_or_else(|| {
+            Failure::Usage(format!("{what}: {part:?} is not key=value"))
+        })?;
+        pairs.push((key.trim().to_owned(), plain_value(node, topic, key.trim(), value)?));
+    }
+    Ok(Value::map(pairs))
+}
+
+/// A value of which only the key tells what it is.
+fn plain_value(
+    node: &mut Node,
+    topic: &TopicId,
+    key: &str,
+    text: &str,
+) -> Result<Value, Failure> {
+    let instants = ["start", "end", "until", "from", "due", "valid_until"];
+    Ok(match key {
+        "space" => Value::Bytes(identifier(node, text)?),
+        "take" | "revision_of" => Value::Bytes(node.find_entry(text)?.0.to_vec()),
+        "amount" | "total" | "price" => read(node, topic, FieldType::Money, key, text)?,
+        _ if instants.contains(&key) && text.contains('-') => {
+            read(node, topic, FieldType::Instant, key, text)?
+        }
+        _ => match (text, text.parse::<i64>()) {
+            (_, Ok(number)) => Value::Int(number),
+            ("true", _) => Value::Bool(true),
+            ("false", _) => Value::Bool(false),
+            _ => match unhex(text).filter(|bytes| bytes.len() == 32) {
+                Some(bytes) => Value::Bytes(bytes),
+                None => Value::Text(text.to_owned()),
+            },
+        },
+    })
+}
+
+/// 32 bytes: as digits, or as the name of a topic that is here.
+fn identifier(node: &mut Node, text: &str) -> Result<Vec<u8>, Failure> {
+    match unhex(text).filter(|bytes| bytes.len() == 32) {
+        Some(bytes) => Ok(bytes),
+        None => Ok(node.find_topic(text)?.0.to_vec()),
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let even = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    even.then(|| text.as_bytes().chunks(2).map(digits).collect())?
+}
+
+/// Seconds of `90`, `90s`, `15m`, `2h`, `3d`.
+fn seconds(text: &str) -> Option<i64> {
+    let (digits, unit) = match text.find(|letter: char| !letter.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    digits.parse::<i64>().ok()?.checked_mul(unit)
+}
+
+/// `lat,lon` in degrees as 1e-7 degrees.
+fn geo(text: &str) -> Option<Value> {
+    let (lat, lon) = text.split_once(',')?;
+    let (lat, lon) = (degrees(lat.trim(), 90)?, degrees(lon.trim(), 180)?);
+    Some(Value::map([
+        ("lat", Value::Int(lat)),
+        ("lon", Value::Int(lon)),
+    ]))
+}
+
+fn degrees(text: &str, limit: i64) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !all(whole) || !all(fraction) {
+        return None;
+    }
+    let fraction = format!("{:0<7}", &fraction[..fraction.len().min(7)]);
+    let value = whole.parse::<i64>().ok()?.checked_mul(10_000_000)? + fraction.parse::<i64>().ok()?;
+    (value <= limit * 10_000_000).then_some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn places_and_times() {
+        let place = geo("60.1699,-24.93845678").unwrap();
+        assert_eq!(place.get("lat"), Some(&Value::Int(601_699_000)));
+        assert_eq!(place.get("lon"), Some(&Value::Int(-249_384_567)));
+        for bad in ["60", "91,0", "0,181", "1e3,2", ",", "1.-2,3", "é,1"] {
+            assert!(geo(bad).is_none(), "{bad}");
+        }
+        assert_eq!(seconds("90m"), Some(5_400));
+        assert_eq!(seconds("45"), Some(45));
+        for bad in ["", "m", "1w", "-1h", "99999999999999999999d"] {
+            assert!(seconds(bad).is_none(), "{bad}");
+        }
+        assert!(unhex("é1").is_none() && unhex("0").is_none());
+    }
+}
