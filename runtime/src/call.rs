@@ -143,7 +143,13 @@ fn varint_len(value: usize) -> usize {
 pub(crate) fn put_fold_head(out: &mut Vec<u8>, key: &[u8], state: Option<&[u8]>, events: usize) {
     out.clear();
     out.put_bytes(key);
-    out.put_option(state);
+    match state {
+        None => out.push(0),
+        Some(state) => {
+            out.push(1);
+            out.put_bytes(state);
+        }
+    }
     out.put_varint(events as u64);
 }
 
@@ -310,7 +316,8 @@ mod tests {
     fn states_end_at_the_limit() {
         for (length, wanted) in [(STATE_MAX, Ok(STATE_MAX)), (STATE_MAX + 1, Err(STATE_FULL))] {
             let mut output = Vec::new();
-            output.put_option(Some(&vec![0; length]));
+            output.push(1);
+            output.put_bytes(&vec![0; length]);
             output.push(0);
             let read = read_fold(&output, 1).map(|out| out.state.unwrap().len());
             assert_eq!(read, wanted);

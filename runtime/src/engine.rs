@@ -124,6 +124,8 @@ fn config(backend: Backend, allocation: Allocation) -> Result<Config, LoadError>
     // Modules make their NaNs canonical themselves (`instrument`).
     config
         .max_wasm_stack(WASM_STACK)
+        // None is made; it only must not be smaller.
+        .async_stack_size(THREAD_STACK)
         .memory_init_cow(true)
         .cranelift_opt_level(match backend {
             Backend::Optimised => OptLevel::Speed,
