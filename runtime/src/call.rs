@@ -286,7 +286,8 @@ mod tests {
     fn outputs_of_fold() {
         let reject = |rest: &[u8]| [&[1, 2, 7, 7][..], rest].concat();
         let code = |index: u8| [&[index, 3][..], b"bad"].concat();
-        let cases: Vec<(Vec<u8>, Result<Option<usize>, Wrong>)> = vec![
+        type Case = (Vec<u8>, Result<Option<usize>, Wrong>);
+        let cases: Vec<Case> = vec![
             (reject(&[0]), Ok(None)),
             (reject(&[&[1][..], &code(1)].concat()), Ok(Some(1))),
             (reject(&[&[1][..], &code(2)].concat()), Err(BAD_OUTPUT)),

@@ -40,6 +40,11 @@ pub(crate) const INSTRUMENT_VERSION: u32 = 1;
 
 const GAS_PER_PAGE: i64 = 1_000;
 
+/// Locals of a function. Engines take 50,000; up to three are put in.
+const LOCALS_MAX: u64 = 49_000;
+/// Bytes of a function's body with what is put in. Engines take 7,654,321.
+const BODY_BYTES_MAX: usize = 7_500_000;
+
 /// Validates a module as a reducer and puts the counters in.
 ///
 /// # Errors
@@ -187,6 +192,9 @@ impl Rewriter {
             .ok_or_else(|| invalid("a function without a type"))?
             .clone();
         let measured = measure(function, body)?;
+        if measured.frame.locals > LOCALS_MAX {
+            return Err(invalid("a function has more than 49,000 locals"));
+        }
         let params = signature.params().len() as u32;
 
         let mut locals = Vec::new();
@@ -255,6 +263,9 @@ impl Rewriter {
         }
         stack::leave(&mut out, self.stack(), &measured.frame);
         out.instruction(&Instruction::End);
+        if out.byte_len() > BODY_BYTES_MAX {
+            return Err(invalid("a function is too long to be charged"));
+        }
         self.code.function(&out);
         Ok(())
     }

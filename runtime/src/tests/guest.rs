@@ -59,7 +59,7 @@ pub(super) fn event(number: u32, body: &[u8]) -> Vec<u8> {
         hlc: 1 << 40,
         sequenced: true,
         role: "client".to_owned(),
-        kind: if number % 2 == 0 {
+        kind: if number.is_multiple_of(2) {
             "count.add"
         } else {
             "count.odd"

@@ -13,11 +13,14 @@ use crate::{Backend, Checks, Engine, Module, Settings};
 
 const TOPIC: TopicId = TopicId([9; 32]);
 
+/// State, rejections by event and rows of an aggregate.
+type Shown = (Option<Vec<u8>>, Vec<(usize, String)>, Option<Projected>);
+
 /// All that can be seen of a history: keys, states, rejections by event, rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Outcome {
     routed: Vec<Routed>,
-    aggregates: BTreeMap<String, (Option<Vec<u8>>, Vec<(usize, String)>, Option<Projected>)>,
+    aggregates: BTreeMap<String, Shown>,
 }
 
 fn module(backend: Backend, guest: &Guest) -> Module {
