@@ -113,6 +113,9 @@ impl Runner {
         // A fresh instance for each call of the host: none lives on between calls, so
         // that many reducers can share a machine's pool.
         self.shared = Seat::default();
+        if self.probation.is_over() {
+            self.echo.instance = None;
+        }
         match &self.condemned {
             Some(reason) => Err(Halt::Condemned(reason.clone())),
             None => Ok(()),
