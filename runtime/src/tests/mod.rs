@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
 mod caching;
 mod guest;
 mod loading;
