@@ -1,0 +1,8 @@
+#![allow(clippy::unwrap_used)]
+
+#[cfg(unix)]
+mod caching;
+mod guest;
+mod loading;
+mod outcomes;
+mod second_engine;
