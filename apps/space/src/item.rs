@@ -8,8 +8,8 @@ use synlog_reducer::{Code, Id, Meta};
 
 use crate::capability::at_ms;
 use crate::code::{
-    BAD_FIELD, BAD_SCHEMA, BAD_TRANSITION, FINAL, NOT_AVAILABLE, STALE_REVISION, STOCK_NEGATIVE,
-    UNKNOWN_ITEM,
+    BAD_FIELD, BAD_SCHEMA, BAD_TRANSITION, FINAL, NOT_AVAILABLE, OVER_FREE, STALE_REVISION,
+    STOCK_NEGATIVE, UNKNOWN_ITEM, UNKNOWN_TAKE,
 };
 use crate::field::{self, AMOUNT_MAX, DESCRIPTION_MAX, TITLE_MAX, WORD_MAX, require};
 use crate::schema::{self, Price};
@@ -382,5 +382,11 @@ pub(crate) fn take(state: &mut Option<Item>, event: &ItemTake) -> Result<(), Cod
 pub(crate) fn free(state: &mut Option<Item>, event: &ItemFree) -> Result<(), Code> {
     let item = living(state)?;
     require((1..=AMOUNT_MAX).contains(&event.quantity))?;
+    if item.taken == 0 {
+        return Err(UNKNOWN_TAKE);
+    }
+    if event.quantity > item.taken {
+        return Err(OVER_FREE);
+    }
     item.count(item.count, item.taken - event.quantity)
 }
