@@ -5,3 +5,4 @@ mod booking;
 mod catalog;
 mod host;
 mod properties;
+mod stock;
