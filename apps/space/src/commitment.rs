@@ -11,3 +11,16 @@ pub const CONTEXT: &str = "synlog v1 commitment of a take";
 pub fn take_commitment(r: &[u8; 32], relation: &[u8; 32], order: &[u8; 32]) -> [u8; 32] {
     synlog_reducer::hash(Some(CONTEXT), &[r, relation, order])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_commitment() {
+        // Computed with another implementation of BLAKE3.
+        let known = "e39e6480e2f159de7465fb1862b58bb5314ff2bbf6340d0e7ae6bc0b7553ccc1";
+        let commitment = take_commitment(&[1; 32], &[2; 32], &[3; 32]);
+        assert_eq!(synlog_reducer::hex(&commitment), known);
+    }
+}

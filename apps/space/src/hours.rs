@@ -97,15 +97,17 @@ impl Rule {
             && self.until.is_none_or(|until| day <= until)
     }
 
-    /// Where the time that holds a local second ends, if it holds it. Seconds count on
-    /// from 1970-01-01 00:00 on the local clock.
-    fn end_of(&self, local_s: i64) -> Option<i64> {
-        let today = local_s.div_euclid(DAY_S);
-        [today - 1, today].into_iter().rev().find_map(|day| {
-            let from_s = day * DAY_S + self.from_s;
-            let end_s = from_s + self.length_s();
-            (from_s <= local_s && local_s < end_s && self.begins_on(day)).then_some(end_s)
-        })
+    /// Where the time that holds a moment ends, if it holds it: in seconds of the same
+    /// day, which may be past its midnight. The moment is a local day and a second of it.
+    fn end_of(&self, day: i64, at_s: i64) -> Option<i64> {
+        let end_s = self.from_s + self.length_s();
+        if self.from_s <= at_s && at_s < end_s && self.begins_on(day) {
+            Some(end_s)
+        } else if at_s + DAY_S < end_s && self.begins_on(day - 1) {
+            Some(end_s - DAY_S)
+        } else {
+            None
+        }
     }
 }
 
@@ -145,8 +147,10 @@ impl Hours {
         let mut covered_ms = from_ms;
         while covered_ms < to_ms {
             let local_s = covered_ms.div_euclid(1_000);
-            let ends = self.rules.iter().filter_map(|rule| rule.end_of(local_s));
-            covered_ms = ends.max().ok_or(OUTSIDE_HOURS)? * 1_000;
+            let (day, at_s) = (local_s.div_euclid(DAY_S), local_s.rem_euclid(DAY_S));
+            let ends = self.rules.iter().filter_map(|rule| rule.end_of(day, at_s));
+            let end_s = ends.max().ok_or(OUTSIDE_HOURS)?;
+            covered_ms = (day * DAY_S + end_s) * 1_000;
         }
         Ok(())
     }
