@@ -10,9 +10,9 @@ pub(crate) const TITLE_MAX: usize = 200;
 pub(crate) const DESCRIPTION_MAX: usize = 4_000;
 /// Slugs: with the prefix of its aggregate a slug stays below the 128 bytes of a key.
 pub(crate) const SLUG_MAX: usize = 100;
-/// Small texts: telephone numbers, categories, methods of payment.
+/// Small texts: categories, methods of payment, names of attributes.
 pub(crate) const WORD_MAX: usize = 100;
-/// Web addresses and postal addresses.
+/// Addresses of all sorts: web, mail, street, telephone; some list several numbers.
 pub(crate) const ADDRESS_MAX: usize = 500;
 /// Instants: UTC milliseconds up to the year 10000, so that sums never overflow.
 pub(crate) const INSTANT_MAX: i64 = 253_402_300_800_000;

@@ -62,9 +62,9 @@ pub(crate) fn put(state: &mut Option<PlacePut>, event: &PlacePut) -> Result<(), 
     field::line_if(&event.address, ADDRESS_MAX)?;
     field::line_if(&event.opening_hours, HOURS_MAX)?;
     field::zone(&event.zone)?;
-    field::line_if(&event.phone, WORD_MAX)?;
+    field::line_if(&event.phone, ADDRESS_MAX)?;
     field::line_if(&event.website, ADDRESS_MAX)?;
-    field::line_if(&event.email, TITLE_MAX)?;
+    field::line_if(&event.email, ADDRESS_MAX)?;
     require((0..=RADIUS_MAX_M).contains(&event.radius_m.unwrap_or(0)))?;
     field::line_if(&event.source, ADDRESS_MAX)?;
     *state = Some(event.clone());
