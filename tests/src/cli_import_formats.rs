@@ -354,3 +354,33 @@ fn broken_files_write_nothing_and_say_where() {
     let ended = desk.fails(2, &["import", "csv", "other", &path]);
     assert!(ended.err.contains("--app space"), "{ended:?}");
 }
+
+#[test]
+fn who_may_not_write_is_told_before_anything_is_written() {
+    let (anna, ben) = (desk(), Desk::new("phone"));
+    let bundle = anna.path("town.synlog");
+    anna.ok(&["bundle", "write", &bundle, "town"]);
+    ben.ok(&["bundle", "read", &bundle]);
+    let path = data("items.csv");
+    let path = path.to_str().unwrap();
+    let ended = ben.fails(3, &["import", "csv", "town", path, "--zone", "UTC"]);
+    assert!(ended.err.contains("not_member"), "{ended:?}");
+    let kinds: Vec<Json> = ben.ok(&["tail", "--json"]).json_lines();
+    assert_eq!(kinds.len(), 1, "only the genesis");
+    // a member may, and what another member wrote is not written again
+    let entity = ben.entity();
+    anna.ok(&["topic", "grant", "town", &entity, "manager"]);
+    anna.fails(1, &["import", "csv", "town", path, "--zone", "UTC"]);
+    anna.ok(&["bundle", "write", &bundle, "town"]);
+    ben.ok(&["bundle", "read", &bundle]);
+    let report = ben
+        .fails(
+            1,
+            &["import", "csv", "town", path, "--zone", "UTC", "--json"],
+        )
+        .json();
+    assert_eq!(
+        (&report["written"], &report["skipped"]),
+        (&json!(0), &json!(5))
+    );
+}

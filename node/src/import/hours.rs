@@ -4,6 +4,8 @@
 //! Checked here and not by a crate: those that do it bring a parser generator and
 //! a calendar, for what is only a remark in a report.
 
+use crate::import::listing::Remark;
+
 /// Latest hour of a time that ends on the next day.
 const HOUR_MAX: u32 = 48;
 const MONTHS: [&str; 12] = [
@@ -28,6 +30,18 @@ pub fn is_closed(text: &str) -> bool {
     ["closed", "off", "24/7 off", "24/7 closed"]
         .iter()
         .any(|closed| text.trim().eq_ignore_ascii_case(closed))
+}
+
+/// A remark on hours that do not keep to the form.
+pub fn remark(text: &str) -> Option<Remark> {
+    let shown = || text.chars().take(80).collect::<String>();
+    (!is_right(text)).then(|| {
+        let text = format!(
+            "{:?} is not in the form of OpenStreetMap; kept as text",
+            shown()
+        );
+        Remark::new("bad_hours", text)
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

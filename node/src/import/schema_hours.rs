@@ -40,9 +40,8 @@ pub fn opening_hours(business: &Object, notes: &mut Vec<Remark>) -> Option<Strin
         }
     }
     let hours = rules.join("; ");
-    if !hours.is_empty() && !hours::is_right(&hours) {
-        let text = "the opening hours are not in the form of OpenStreetMap; kept as text";
-        notes.push(Remark::new("bad_hours", text));
+    if !hours.is_empty() {
+        notes.extend(hours::remark(&hours));
     }
     line_of(&hours)
 }

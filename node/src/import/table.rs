@@ -400,13 +400,7 @@ impl Rows<'_> {
         let category =
             category.ok_or_else(|| Remark::new("no_category", "a place without a category"))?;
         let hours = line(row, "opening_hours", HOURS_MAX)?;
-        if hours
-            .as_deref()
-            .is_some_and(|hours| !hours::is_right(hours))
-        {
-            let text = "the opening hours are not in the form of OpenStreetMap; kept as text";
-            notes.push(Remark::new("bad_hours", text));
-        }
+        notes.extend(hours.as_deref().and_then(hours::remark));
         let zone = row.get("zone").copied().unwrap_or(&self.defaults.zone);
         if !zone_is_right(zone) {
             let why = format!("{zone:?} is no time zone, as in Europe/Helsinki");

@@ -182,13 +182,7 @@ pub fn listing(
     let mut notes = Vec::new();
     let hours = value(tags, "opening_hours").and_then(line_of);
     let hours = bounded("opening_hours", hours, HOURS_MAX, &mut notes);
-    if hours
-        .as_deref()
-        .is_some_and(|hours| !hours::is_right(hours))
-    {
-        let text = "the opening hours are not in the form of OpenStreetMap; kept as text";
-        notes.push(Remark::new("bad_hours", text));
-    }
+    notes.extend(hours.as_deref().and_then(hours::remark));
     let mut take = |field: &str, keys: &[&str], max| {
         bounded(field, first(tags, keys).and_then(line_of), max, &mut notes)
     };
