@@ -11,6 +11,7 @@ pub mod entries;
 pub mod entropy;
 pub mod failure;
 pub mod home;
+pub mod import;
 pub mod instant;
 pub mod json;
 pub mod ledger;

@@ -6,6 +6,7 @@ mod cli_exits;
 mod cli_follow;
 mod cli_forks;
 mod cli_import;
+mod cli_import_formats;
 mod cli_kill;
 mod cli_reference;
 mod cli_restore;
