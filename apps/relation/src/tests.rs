@@ -455,6 +455,89 @@ fn the_manifest_names_every_kind_and_table() {
     assert!(manifest.encode().len() <= 65_536);
 }
 
+#[test]
+fn deadlines_pass_only_where_the_provider_says_so() {
+    let mut world = World::default();
+    let request = || map([("lines", Value::Array(vec![line()]))]);
+    assert!(world.write("client", "order.request", request()).is_ok());
+    assert!(
+        world
+            .write("owner", "order.quote", quote(1, "goods", 1_000, false))
+            .is_ok()
+    );
+    assert_eq!(
+        world.write("owner", "order.expire", on([])),
+        Err("too_early")
+    );
+    world.at_ms = 2_000;
+    let agree = on([
+        ("quote", id(2)),
+        ("holder", id(5)),
+        ("tag", Value::Bytes(vec![6; 16])),
+    ]);
+    assert_eq!(
+        world.write("client", "order.agree", agree),
+        Err("stale_quote")
+    );
+    assert_eq!(
+        world.write("client", "order.expire", on([])),
+        Err("wrong_actor")
+    );
+    assert!(world.write("owner", "order.expire", on([])).is_ok());
+    assert_eq!(
+        world.write("client", "order.cancel", on([])),
+        Err("expired")
+    );
+}
+
+#[test]
+fn a_closed_relation_takes_no_requests() {
+    let mut world = World::default();
+    let none = || Value::Map(Vec::new());
+    assert!(world.write("owner", "relation.open", none()).is_ok());
+    assert_eq!(
+        world.write("owner", "relation.accept", none()),
+        Err("wrong_actor")
+    );
+    assert!(world.write("client", "relation.accept", none()).is_ok());
+    assert_eq!(
+        world.write("client", "relation.open", none()),
+        Err("bad_transition")
+    );
+    assert!(world.write("client", "relation.close", none()).is_ok());
+    let request = map([("lines", Value::Array(vec![line()]))]);
+    assert_eq!(
+        world.write("client", "order.request", request),
+        Err("closed")
+    );
+    assert_eq!(
+        world.write("client", "message.post", none()),
+        Err("bad_value")
+    );
+    let long = map([("text", text(&"x".repeat(2_001)))]);
+    assert_eq!(world.write("client", "message.post", long), Err("too_long"));
+    for _ in 0..60 {
+        assert!(
+            world
+                .write("client", "message.post", map([("text", text("hello"))]))
+                .is_ok()
+        );
+    }
+    let Some(State::Relation(relation)) = world.states.get("relation") else {
+        panic!("a relation")
+    };
+    assert_eq!((relation.messages.len(), relation.count), (50, 60));
+}
+
+#[test]
+fn what_comes_twice_is_a_duplicate() {
+    let mut world = World::confirmed("goods", false, false);
+    assert!(world.pay("owner", "pay.ack", 100).is_ok());
+    world.count -= 1;
+    assert_eq!(world.pay("owner", "pay.ack", 100), Err("duplicate"));
+    assert_eq!(world.order().payments[0].paid, 100);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
