@@ -31,3 +31,6 @@ pub use preview::Preview;
 pub use query::{Filter, LIMIT_MAX, Page, PageToken, Query, RowView, Shown};
 pub use store::{Opened, Options};
 pub use watch::{ChangedRows, Changes, Cursor, WatchFilter};
+
+#[cfg(test)]
+mod tests;

@@ -57,9 +57,7 @@ impl Work<'_> {
         let moved = slots.map(|slot| slot.key.clone());
         let mut moved: HashSet<String> = moved.collect();
         moved.extend(std::mem::take(&mut self.moved));
-        let Some((mut events, fresh)) = self.tentative_events(&mut old)? else {
-            return Ok(());
-        };
+        let (mut events, fresh) = self.tentative_events(&mut old)?;
         let mut plans = plans(&events, &old, &moved, &fresh);
         settle_starts(&events, &mut plans);
         let folded = refolded(&events, &plans);
@@ -121,11 +119,11 @@ impl Work<'_> {
         Ok(memory)
     }
 
-    /// The events to fold, and which of them are new. `None`: an error is noted elsewhere.
+    /// The events to fold, and which of them are new.
     fn tentative_events(
         &mut self,
         old: &mut OverlayMemory,
-    ) -> Result<Option<(Vec<Tentative>, HashSet<usize>)>, ViewsError> {
+    ) -> Result<(Vec<Tentative>, HashSet<usize>), ViewsError> {
         let mut known: HashMap<EntryId, &mut Tentative> = HashMap::new();
         for event in &mut old.events {
             known.insert(event.id, event);
@@ -199,7 +197,7 @@ impl Work<'_> {
             event.bytes = Some(view.bytes.to_vec());
         }
         let fresh = wanted.iter().map(|(event, _)| *event).collect();
-        Ok(Some((events, fresh)))
+        Ok((events, fresh))
     }
 
     /// Loads the bytes of events that are folded once more. `false`: one is not here.
@@ -392,7 +390,8 @@ fn plans(
                 .all(|(event, id)| events[*event].id == *id && !fresh.contains(event));
         // without a record what was rejected before is not counted anywhere
         let appended = before.len() < plan.events.len();
-        if stays && !(appended && !old.records.contains(key)) {
+        let grows = !appended || old.records.contains(key);
+        if stays && grows {
             plan.start = before.len();
         }
     }

@@ -94,9 +94,6 @@ pub(crate) fn change(version: u64) -> Vec<u8> {
     out
 }
 
-/// Prefix of all changes.
-pub(crate) const CHANGES: &[u8] = b"C";
-
 /// Prefix of an index's entries.
 pub(crate) fn index(space: &[u8; 8]) -> Vec<u8> {
     let mut out = vec![b'I'];
