@@ -49,7 +49,7 @@ fn check(mode: Mode, count: usize, orders: u64, seed: u64) {
 
 #[test]
 fn orders_of_arrival_in_ordered_topics() {
-    check(Mode::Ordered, 400, 40, 1);
+    check(Mode::Ordered, 400, 136, 1);
     for seed in 10..18 {
         check(Mode::Ordered, 120, 8, seed);
     }
@@ -57,7 +57,7 @@ fn orders_of_arrival_in_ordered_topics() {
 
 #[test]
 fn orders_of_arrival_in_causal_topics() {
-    check(Mode::Causal, 400, 40, 2);
+    check(Mode::Causal, 400, 136, 2);
     for seed in 20..28 {
         check(Mode::Causal, 120, 8, seed);
     }
@@ -95,7 +95,7 @@ fn after_opening_again_the_fold_goes_on() {
 fn another_reducer_folds_anew_and_stopping_keeps_what_is_done() {
     let world = random_world(Mode::Ordered, 200, 6);
     let mut all = node(&world);
-    let mut fixture = Fixture::new(Source::of(&world), 10);
+    let mut fixture = Fixture::new(Source::of(&world), 2);
     let mut calls = 0;
     let Fixture {
         views,
