@@ -1,0 +1,12 @@
+//! Tests of the crate as a whole, with a reducer in native code.
+#![allow(clippy::unwrap_used)]
+
+mod causal;
+mod damage;
+mod hard_cases;
+mod queries;
+mod reducer;
+mod shuffles;
+mod speed;
+mod watches;
+mod world;
