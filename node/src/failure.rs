@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use synlog_log::bundle::BundleError;
 use synlog_log::draft::DraftError;
-use synlog_log::ids::{DeviceId, EntryId, TopicId};
+use synlog_log::ids::{DeviceId, EntryId, TopicId, hex};
 use synlog_log::keys::KeyFileError;
 use synlog_log::order::Verdict;
 use synlog_log::refusal::Refusal;
@@ -59,6 +59,30 @@ pub enum Failure {
     /// The kernel would reject the event.
     #[error("the event would be rejected here: {0}")]
     Rejected(&'static str),
+    /// The app's rules would reject the event.
+    #[error("the app's rules refuse the event: {code}")]
+    AgainstRules {
+        /// The stable code.
+        code: String,
+        /// The entry after whose effect it was met.
+        met: Option<EntryId>,
+    },
+    /// The module of a reducer is not here.
+    #[error("the reducer {} of this topic is not here", hex(&.0[..5]))]
+    NoReducer([u8; 32]),
+    /// A module that is no reducer.
+    #[error("the reducer {} is refused: {reason}", hex(&.hash[..5]))]
+    BadReducer {
+        /// Hash of the module.
+        hash: [u8; 32],
+        /// The stable code.
+        code: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A reducer can't go on.
+    #[error("{0}")]
+    Halted(String),
     /// No such topic here.
     #[error("the topic {0} is not here")]
     NoTopic(TopicId),
@@ -154,6 +178,8 @@ impl Failure {
             Self::Draft(_) | Self::Refused { .. } | Self::Rejected(_) | Self::NoEffect(_) => {
                 Exit::Refused
             }
+            Self::AgainstRules { .. } | Self::BadReducer { .. } | Self::Halted(_) => Exit::Refused,
+            Self::NoReducer(_) => Exit::Findings,
             Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
                 Exit::Findings
             }
@@ -203,6 +229,22 @@ impl Failure {
             Self::Rejected(_) => {
                 "--force writes it all the same; every reader will then show it as rejected"
             }
+            Self::AgainstRules { met: Some(met), .. } => {
+                return Some(format!(
+                    "see what came before it with `synlog entry show {}`; --force writes it all the same, and every reader will show it as rejected",
+                    met.short()
+                ));
+            }
+            Self::AgainstRules { met: None, .. } => {
+                "--force writes it all the same; every reader will then show it as rejected"
+            }
+            Self::NoReducer(_) => {
+                "get the app's .wasm from whom you trust and run `synlog app install FILE`"
+            }
+            Self::BadReducer { .. } => "`synlog app check FILE` says what is wrong with a module",
+            Self::Halted(_) => {
+                "its rows are not shown; the entries are untouched: ask the app's author, and tell which event it names"
+            }
             Self::NoTopic(_) => {
                 "`synlog topic list` shows the topics that are here; a bundle brings others"
             }
@@ -239,6 +281,10 @@ impl Failure {
             Self::Draft(_) => "cannot_write",
             Self::Refused { refusal, .. } => refusal.code(),
             Self::Rejected(code) => code,
+            Self::AgainstRules { .. } => "rejected",
+            Self::NoReducer(_) => "no_reducer",
+            Self::BadReducer { code, .. } => code,
+            Self::Halted(_) => "halted",
             Self::NoTopic(_) => "no_topic",
             Self::NoEntry(_) => "no_entry",
             Self::BadName(_) => "bad_name",

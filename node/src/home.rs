@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use synlog_log::disk::RealDisk;
+use synlog_log::ids::hex;
 use synlog_log::keys::SecretKey;
 
 use crate::failure::Failure;
@@ -136,5 +137,70 @@ impl Home {
         let synced = fs::File::open(&directory).and_then(|directory| directory.sync_all());
         synced.map_err(Failure::file(directory))?;
         Ok(kept)
+    }
+
+    /// Where the rows are.
+    pub fn views_path(&self) -> PathBuf {
+        self.root.join("views")
+    }
+
+    /// Where compiled modules are kept, for this machine alone.
+    pub fn modules_path(&self) -> PathBuf {
+        self.root.join("modules")
+    }
+
+    /// Where modules are that somebody here installed.
+    pub fn apps_path(&self) -> PathBuf {
+        self.root.join("apps")
+    }
+
+    /// The module with a hash: one that comes with synlog, or that was installed here.
+    pub fn module(&self, hash: &[u8; 32]) -> Result<Vec<u8>, Failure> {
+        let pinned = crate::apps::pinned()
+            .iter()
+            .find(|app| app.pinned.hash() == *hash);
+        if let Some(app) = pinned {
+            return Ok(app.pinned.wasm.to_vec());
+        }
+        let path = self.apps_path().join(format!("{}.wasm", hex(hash)));
+        match fs::read(&path) {
+            Ok(bytes) if blake3::hash(&bytes).as_bytes() == hash => Ok(bytes),
+            Ok(_) => Err(Failure::System(format!(
+                "{} is not the module that was installed: remove it and install it again",
+                path.display()
+            ))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Failure::NoReducer(*hash))
+            }
+            Err(error) => Err(Failure::file(path)(error)),
+        }
+    }
+
+    /// Keeps a module as installed. Gives its hash.
+    pub fn install_module(&self, wasm: &[u8]) -> Result<[u8; 32], Failure> {
+        let hash = *blake3::hash(wasm).as_bytes();
+        let directory = self.apps_path();
+        fs::create_dir_all(&directory).map_err(Failure::file(&directory))?;
+        let path = directory.join(format!("{}.wasm", hex(&hash)));
+        let part = path.with_extension("part");
+        fs::write(&part, wasm).map_err(Failure::file(&part))?;
+        fs::rename(&part, &path).map_err(Failure::file(&path))?;
+        Ok(hash)
+    }
+
+    /// Hashes of the modules that were installed.
+    pub fn installed_modules(&self) -> Result<Vec<String>, Failure> {
+        let directory = self.apps_path();
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Failure::file(directory)(error)),
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names
+            .filter_map(|name| name.strip_suffix(".wasm").map(str::to_owned))
+            .collect();
+        names.sort();
+        Ok(names)
     }
 }

@@ -18,6 +18,7 @@ use synlog_log::store::{OpenReport, Options, Record, Store};
 use crate::decoder::EntryDecoder;
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::folding::Folding;
 use crate::home::Home;
 use crate::ledger::{Remembered, read};
 use crate::receipts::Receipt;
@@ -44,6 +45,8 @@ pub struct Node {
     pub(crate) remembered: Remembered,
     /// Receipts, by topic.
     pub(crate) receipts: BTreeMap<TopicId, Vec<Receipt>>,
+    /// Views and reducers, once they were asked for.
+    pub(crate) folding: Option<Folding>,
 }
 
 impl Node {
@@ -82,6 +85,7 @@ impl Node {
             forks: BTreeMap::new(),
             remembered: Remembered::default(),
             receipts: BTreeMap::new(),
+            folding: None,
         };
         node.load_others()?;
         let device = node.device();

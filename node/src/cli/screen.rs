@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use serde_json::{Value as Json, json};
 
 use crate::failure::Failure;
+pub(super) use crate::plain::plain;
 
 /// Both outputs.
 pub(super) struct Screen {
@@ -162,21 +163,6 @@ fn paint(colour: bool, tone: Tone, text: impl Display) -> String {
     } else {
         text.to_string()
     }
-}
-
-/// Text from strangers, so that nothing in it moves the cursor or turns the writing around.
-pub(super) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let moves = letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if moves {
-            out.extend(letter.escape_unicode());
-        } else {
-            out.push(letter);
-        }
-    }
-    out
 }
 
 /// A count with its noun: `1 entry`, `2 entries`.

@@ -1,0 +1,35 @@
+//! The apps that this node knows: those that come with synlog, and modules that somebody
+//! here installed. Nothing that only came over a wire runs.
+
+use std::sync::LazyLock;
+
+use synlog_apps::{ALL, Pinned};
+use synlog_log::fold::Manifest;
+
+/// An app that comes with synlog.
+pub struct App {
+    /// Its module.
+    pub pinned: &'static Pinned,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+static PINNED: LazyLock<Vec<App>> = LazyLock::new(|| {
+    let app = |pinned: &'static Pinned| {
+        let manifest = Manifest::decode(&(pinned.manifest)()).ok()?;
+        Some(App { pinned, manifest })
+    };
+    // a test holds that all of them decode
+    ALL.iter().filter_map(app).collect()
+});
+
+/// The apps that come with synlog.
+pub fn pinned() -> &'static [App] {
+    &PINNED
+}
+
+/// The app of a name and major version that comes with synlog.
+pub fn find(app: &str, major: u16) -> Option<&'static App> {
+    let mut apps = pinned().iter();
+    apps.find(|known| known.pinned.app == app && known.pinned.major == major)
+}

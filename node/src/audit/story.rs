@@ -1,0 +1,274 @@
+//! Telling the story of a topic from its runs, its order and what the fold made of it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use synlog_log::attestation::checked_facts;
+use synlog_log::cbor::Value;
+use synlog_log::fold::Manifest;
+use synlog_log::ids::{DeviceId, EntityId, EntryId};
+use synlog_log::order::{ChainState, Status, TopicOrder, Verdict};
+use synlog_log::run::RunView;
+use synlog_views::{Rejection, RowView};
+
+use crate::audit::model::{
+    Audit, Completeness, Event, Outcome, Party, ReducerUsed, ShownRow,
+};
+use crate::audit::wording;
+use crate::json::to_json;
+use crate::receipts::Receipt;
+
+/// What an audit is made of.
+pub struct Material<'a> {
+    /// The order of the topic, up to date.
+    pub order: &'a TopicOrder,
+    /// Its runs.
+    pub runs: &'a [Vec<u8>],
+    /// The manifest of its app, where its reducer is here.
+    pub manifest: Option<&'a Manifest>,
+    /// The reducer that folded it.
+    pub reducer: Option<ReducerUsed>,
+    /// What that rejected, and whether it is tentative.
+    pub rejections: &'a [(Rejection, bool)],
+    /// The rows that it shows now.
+    pub rows: &'a [RowView],
+    /// Roots of the rows: sequenced, tentative.
+    pub roots: Option<([u8; 32], [u8; 32])>,
+    /// Receipts of the topic.
+    pub receipts: Vec<Receipt>,
+}
+
+/// Tells the story.
+pub fn tell(material: Material<'_>) -> Audit {
+    let Material {
+        order,
+        manifest,
+        rows,
+        ..
+    } = material;
+    let genesis = order.genesis();
+    let app = genesis.map_or((String::new(), 0), |genesis| {
+        (genesis.app.clone(), genesis.major)
+    });
+    let mut contents = HashMap::new();
+    let mut feeds: BTreeMap<DeviceId, Completeness> = BTreeMap::new();
+    for bytes in material.runs {
+        let Ok(run) = RunView::decode(bytes) else {
+            continue;
+        };
+        for entry in &run.entries {
+            let Some(entity) = order.entity_of(&entry.id) else {
+                continue;
+            };
+            let feed = feeds.entry(run.feed.author).or_insert(Completeness {
+                device: run.feed.author,
+                entity,
+                up_to: entry.seq,
+                head: entry.id,
+                forked_at: order.forked_at(&run.feed.author),
+            });
+            if entry.seq >= feed.up_to {
+                (feed.up_to, feed.head) = (entry.seq, entry.id);
+            }
+            contents.entry(entry.id).or_insert_with(|| {
+                let erased = order.is_erased(&entry.id);
+                content(&run, entry, entity, erased, manifest)
+            });
+        }
+    }
+    let rejected: HashMap<EntryId, &Rejection> = material
+        .rejections
+        .iter()
+        .map(|(rejection, _)| (rejection.event, rejection))
+        .collect();
+    let mut events = Vec::new();
+    for (index, line) in order.lines().enumerate() {
+        let Some(mut event) = contents.remove(&line.id) else {
+            continue;
+        };
+        event.number = index + 1;
+        event.role = order.role(&line.id).unwrap_or_default();
+        event.device_name = order.device_name(&line.id).unwrap_or_default().to_owned();
+        event.outcome = outcome(line.status, rejected.get(&line.id).copied());
+        event.delivered = delivered(&material.receipts, &event);
+        events.push(event);
+    }
+    Audit {
+        topic: order.topic(),
+        name: genesis
+            .and_then(|genesis| genesis.name.clone())
+            .unwrap_or_else(|| order.topic().short()),
+        app_title: manifest.map_or_else(String::new, |manifest| manifest.title.clone()),
+        app,
+        state: state(order),
+        parties: parties(order, &events),
+        reducer: material.reducer,
+        order_digest: order.digest(),
+        roots: material.roots,
+        rows: rows.iter().map(|row| shown(row, manifest)).collect(),
+        events,
+        receipts: material.receipts,
+        feeds: feeds.into_values().collect(),
+    }
+}
+
+fn content(
+    run: &RunView<'_>,
+    entry: &synlog_log::run::EntryView<'_>,
+    entity: EntityId,
+    erased: bool,
+    manifest: Option<&Manifest>,
+) -> Event {
+    let payload = entry.payload.split().ok();
+    let decoded = payload.as_ref().and_then(|payload| payload.check().ok());
+    let kind = decoded
+        .as_ref()
+        .map_or_else(String::new, |event| event.kind.to_owned());
+    let known = manifest.and_then(|manifest| manifest.event(&kind));
+    let body = decoded.as_ref().map_or(Value::Null, |event| event.body.clone());
+    let erased = erased || entry.payload.is_erased();
+    let erasable = payload.as_ref().and_then(|payload| payload.erasable);
+    let erasable = erasable.filter(|_| !erased);
+    let erasable = erasable.and_then(|part| Value::decode_map(part.data).ok());
+    let facts = payload
+        .as_ref()
+        .and_then(|payload| checked_facts(payload).ok())
+        .unwrap_or_default();
+    let title = match known {
+        Some(known) => known.title.clone(),
+        None => kernel_title(&kind).to_owned(),
+    };
+    Event {
+        number: 0,
+        id: entry.id,
+        device: run.feed.author,
+        device_name: String::new(),
+        entity,
+        role: String::new(),
+        seq: entry.seq,
+        at_ms: entry.hlc >> 16,
+        says: wording::fields(known, &body),
+        title,
+        body: to_json(&body),
+        erasable: erasable.as_ref().map(to_json),
+        erased,
+        evidence: facts.iter().map(wording::evidence).collect(),
+        outcome: Outcome::Missing,
+        delivered: Vec::new(),
+        kind,
+    }
+}
+
+/// What the kernel's own events do.
+fn kernel_title(kind: &str) -> &'static str {
+    match kind {
+        "topic.genesis" => "The topic begins",
+        "topic.ack" => "The sequencer places what it has received",
+        "topic.member" => "Somebody becomes a member",
+        "topic.remove" => "Somebody is removed",
+        "topic.role" => "What a role may write",
+        "topic.handover" => "The sequencer hands over",
+        "topic.takeover" => "A lost sequencer is taken over",
+        "topic.identity" => "A statement of an entity's root",
+        "topic.reducer" => "The rules that apply from here on for all of the topic",
+        "topic.tombstone" => "What can be erased of an entry is to be erased",
+        "topic.key" => "A new key epoch",
+        _ => "",
+    }
+}
+
+fn outcome(status: Status, rejection: Option<&Rejection>) -> Outcome {
+    match (status, rejection) {
+        (Status::Void(reason), _) => Outcome::Void {
+            reason: reason.text(),
+        },
+        (Status::Held(reason), _) => Outcome::Held {
+            reason: reason.text(),
+        },
+        (Status::Sequenced(Verdict::Rejected(code)), _) => Outcome::Rejected {
+            tentative: false,
+            code: code.text().to_owned(),
+            met: None,
+        },
+        (Status::Tentative(Verdict::Rejected(code)), _) => Outcome::Rejected {
+            tentative: true,
+            code: code.text().to_owned(),
+            met: None,
+        },
+        (status, Some(rejection)) => Outcome::Rejected {
+            tentative: matches!(status, Status::Tentative(_)),
+            code: rejection.code.clone(),
+            met: rejection.met,
+        },
+        (status, None) => Outcome::Counts {
+            tentative: matches!(status, Status::Tentative(_)),
+        },
+    }
+}
+
+fn delivered(receipts: &[Receipt], event: &Event) -> Vec<(DeviceId, u64)> {
+    let mut first: BTreeMap<DeviceId, u64> = BTreeMap::new();
+    let covers = |receipt: &&Receipt| {
+        receipt.author == event.device && receipt.seq >= event.seq && receipt.device != event.device
+    };
+    for receipt in receipts.iter().filter(covers) {
+        let at = first.entry(receipt.device).or_insert(receipt.at_ms);
+        *at = receipt.at_ms.min(*at);
+    }
+    first.into_iter().collect()
+}
+
+fn state(order: &TopicOrder) -> String {
+    match order.state() {
+        ChainState::Open { sequencer } => format!("open, sequenced by the device {sequencer}"),
+        ChainState::Forked { sequencer, seq } => format!(
+            "FORKED: the sequencing device {sequencer} signed two stories from its entry {seq} on; what it decided from there counts for nobody"
+        ),
+    }
+}
+
+fn parties(order: &TopicOrder, events: &[Event]) -> Vec<Party> {
+    let policy = order.policy();
+    let mut parties: Vec<Party> = Vec::new();
+    for event in events {
+        let known = parties.iter().position(|party| party.entity == event.entity);
+        let at = known.unwrap_or_else(|| {
+            parties.push(Party {
+                entity: event.entity,
+                role: policy.role(&event.entity).unwrap_or("none").to_owned(),
+                devices: Vec::new(),
+            });
+            parties.len() - 1
+        });
+        let devices = &mut parties[at].devices;
+        if !devices.iter().any(|(device, _)| *device == event.device) {
+            devices.push((event.device, event.device_name.clone()));
+        }
+    }
+    for (entity, role) in &policy.members {
+        if !parties.iter().any(|party| party.entity == *entity) {
+            parties.push(Party {
+                entity: *entity,
+                role: role.clone(),
+                devices: Vec::new(),
+            });
+        }
+    }
+    parties
+}
+
+fn shown(row: &RowView, manifest: Option<&Manifest>) -> ShownRow {
+    let table = manifest.and_then(|manifest| manifest.table(&row.table));
+    let table = table.map(|(_, table)| table);
+    ShownRow {
+        table: row.table.clone(),
+        table_title: table.map_or_else(|| row.table.clone(), |table| table.title.clone()),
+        key: if row.sub.is_empty() {
+            row.key.clone()
+        } else {
+            format!("{} {}", row.key, row.sub)
+        },
+        says: wording::columns(table, &row.columns),
+        columns: to_json(&row.columns),
+        tentative: row.tentative,
+    }
+}
