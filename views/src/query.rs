@@ -176,11 +176,12 @@ impl Views {
         exact: bool,
         limit: usize,
     ) -> Result<Found, ViewsError> {
-        let after = query.after.as_ref().map(|token| read_token(&token.0));
-        let after = match after {
-            Some(None) => return Err(ViewsError::Query("the page token is wrong".into())),
-            Some(Some(after)) => Some(after),
+        let after = match &query.after {
             None => None,
+            Some(token) => Some(
+                read_token(&token.0)
+                    .ok_or_else(|| ViewsError::Query("the page token is wrong".into()))?,
+            ),
         };
         let mut found = Found::new();
         for (topic, number, table) in self.tables(query) {
@@ -213,7 +214,10 @@ impl Views {
         let known = self.tables(query).next().is_some() || !self.has_app(query);
         match known {
             true => Ok(found),
-            false => Err(no_table(query)),
+            false => Err(ViewsError::Query(format!(
+                "{} has no table {}",
+                query.app, query.table
+            ))),
         }
     }
 
@@ -355,14 +359,16 @@ impl Views {
                 false => low = low.max([&at[..], &[0]].concat()),
             }
         }
-        let mut entries = self.store.range(low, high);
+        let mut entries: Box<dyn Iterator<Item = _>> = Box::new(self.store.range(low, high));
+        if *descending {
+            // sled 0.34.7 now and then loops and panics on the way back ("tree traversal
+            // next_back"), so the entries are gathered on the way forth: reads all of the range
+            let gathered: Vec<_> = entries.collect();
+            entries = Box::new(gathered.into_iter().rev());
+        }
         let mut found = Found::new();
         while found.len() < limit {
-            let entry = match descending {
-                true => entries.next_back(),
-                false => entries.next(),
-            };
-            let Some(entry) = entry else { break };
+            let Some(entry) = entries.next() else { break };
             let (entry, (_, end)) = entry?;
             let Some(place) = Place::read(&entry, &end) else {
                 return Err(ViewsError::Damaged("an entry of an index".into()));
@@ -452,10 +458,6 @@ fn holds(
         .zip(names.by_ref())
         .all(|(value, name)| any(name, &|item| item == value))
         && names.next().is_none_or(|name| any(name, &in_range))
-}
-
-fn no_table(query: &Query) -> ViewsError {
-    ViewsError::Query(format!("{} has no table {}", query.app, query.table))
 }
 
 fn is_over(row: &RowView, table: &TableInfo, query: &Query) -> bool {
