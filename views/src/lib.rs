@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod folding;
 mod hashing;
+mod index_entry;
 mod overlay;
 mod preview;
 mod query;

@@ -5,6 +5,7 @@ use synlog_log::ids::{EntryId, TopicId};
 
 use crate::driver::{Views, guarded};
 use crate::error::ViewsError;
+use crate::index_entry::{Place, holds};
 use crate::store::keys::{self, Layer};
 use crate::store::record::{Aggregate, StoredRow, TableInfo, columns};
 
@@ -176,11 +177,12 @@ impl Views {
         exact: bool,
         limit: usize,
     ) -> Result<Found, ViewsError> {
-        let after = query.after.as_ref().map(|token| read_token(&token.0));
-        let after = match after {
-            Some(None) => return Err(ViewsError::Query("the page token is wrong".into())),
-            Some(Some(after)) => Some(after),
+        let after = match &query.after {
             None => None,
+            Some(token) => Some(
+                read_token(&token.0)
+                    .ok_or_else(|| ViewsError::Query("the page token is wrong".into()))?,
+            ),
         };
         let mut found = Found::new();
         for (topic, number, table) in self.tables(query) {
@@ -213,7 +215,10 @@ impl Views {
         let known = self.tables(query).next().is_some() || !self.has_app(query);
         match known {
             true => Ok(found),
-            false => Err(no_table(query)),
+            false => Err(ViewsError::Query(format!(
+                "{} has no table {}",
+                query.app, query.table
+            ))),
         }
     }
 
@@ -355,14 +360,16 @@ impl Views {
                 false => low = low.max([&at[..], &[0]].concat()),
             }
         }
-        let mut entries = self.store.range(low, high);
+        let mut entries: Box<dyn Iterator<Item = _>> = Box::new(self.store.range(low, high));
+        if *descending {
+            // sled 0.34.7 now and then loops and panics on the way back ("tree traversal
+            // next_back"), so the entries are gathered on the way forth: reads all of the range
+            let gathered: Vec<_> = entries.collect();
+            entries = Box::new(gathered.into_iter().rev());
+        }
         let mut found = Found::new();
         while found.len() < limit {
-            let entry = match descending {
-                true => entries.next_back(),
-                false => entries.next(),
-            };
-            let Some(entry) = entry else { break };
+            let Some(entry) = entries.next() else { break };
             let (entry, (_, end)) = entry?;
             let Some(place) = Place::read(&entry, &end) else {
                 return Err(ViewsError::Damaged("an entry of an index".into()));
@@ -397,65 +404,6 @@ impl Views {
         }
         Ok(found)
     }
-}
-
-/// What an entry of an index names.
-struct Place<'a> {
-    topic: TopicId,
-    key: &'a str,
-    sub: &'a str,
-    tentative: bool,
-}
-
-impl<'a> Place<'a> {
-    fn read(entry: &'a [u8], end: &[u8]) -> Option<Self> {
-        let end = u32::from_le_bytes(end.try_into().ok()?) as usize;
-        let (topic, rest) = entry.get(end..)?.split_at_checked(32)?;
-        let (len, rest) = rest.split_first()?;
-        let (key, rest) = rest.split_at_checked(usize::from(*len))?;
-        let (layer, sub) = rest.split_last()?;
-        Some(Self {
-            topic: TopicId(topic.try_into().ok()?),
-            key: std::str::from_utf8(key).ok()?,
-            sub: std::str::from_utf8(sub).ok()?,
-            tentative: *layer == Layer::Overlay as u8,
-        })
-    }
-}
-
-/// Whether a row has the values, also where the index holds only the front of them.
-fn holds(
-    row: &Value,
-    names: &[String],
-    equal: &[Value],
-    from: &Option<Value>,
-    to: &Option<Value>,
-) -> bool {
-    let any = |name: &String, fits: &dyn Fn(&Value) -> bool| match row.get(name) {
-        Some(Value::Array(items)) => items.iter().any(fits),
-        Some(one) => fits(one),
-        None => fits(&Value::Null),
-    };
-    let encoded = |value: &Value| {
-        let mut out = Vec::new();
-        keys::put_value(&mut out, value);
-        out
-    };
-    let in_range = |value: &Value| {
-        let value = encoded(value);
-        from.as_ref().is_none_or(|from| value >= encoded(from))
-            && to.as_ref().is_none_or(|to| value < encoded(to))
-    };
-    let mut names = names.iter();
-    equal
-        .iter()
-        .zip(names.by_ref())
-        .all(|(value, name)| any(name, &|item| item == value))
-        && names.next().is_none_or(|name| any(name, &in_range))
-}
-
-fn no_table(query: &Query) -> ViewsError {
-    ViewsError::Query(format!("{} has no table {}", query.app, query.table))
 }
 
 fn is_over(row: &RowView, table: &TableInfo, query: &Query) -> bool {

@@ -21,6 +21,9 @@ const PROJECT_MAX: usize = 1_024;
 /// Aggregates that one commit names to watchers. Beyond, it says that the topic changed.
 pub(crate) const CHANGES_MAX: usize = 4_096;
 
+/// The first commit of a topic with more keys is written in parts, sorted.
+const BULK_KEYS: usize = 10_000;
+
 /// Whether an update goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -210,12 +213,31 @@ impl Work<'_> {
         self.update.changed += changes.aggregates.len() as u64;
         let mut batch = std::mem::take(&mut self.batch);
         let key = keys::topic(&self.topic);
+        if batch.keys > BULK_KEYS && self.state.record.lines == 0 {
+            // While it is marked so, what a crash leaves of it is removed on the next update.
+            let marked = TopicRecord {
+                clearing: true,
+                ..self.record.clone()
+            };
+            let mut mark = Batch::default();
+            mark.put(&key, &marked.encode(), self.state.mark);
+            self.store.write_in_parts(mark)?;
+            self.store.write_in_parts(std::mem::take(&mut batch))?;
+            self.state.mark = self.mark_of(&key)?;
+        }
         let payload = self.record.encode();
         batch.put(&key, &payload, self.state.mark);
         commit(self.store, self.options, batch, &changes)?;
         self.state.mark = self.store.get(&key)?.map_or(Mark::NONE, |(mark, _)| mark);
         self.state.record = self.record.clone();
         Ok(())
+    }
+}
+
+impl Work<'_> {
+    fn mark_of(&self, key: &[u8]) -> Result<Mark, ViewsError> {
+        let found = self.store.get(key)?;
+        Ok(found.map_or(Mark::NONE, |(mark, _)| mark))
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) mod record;
 pub(crate) use open::open;
 pub use open::{Opened, Options};
 
+use std::collections::BTreeMap;
+
 use crate::error::ViewsError;
 use crate::hashing::Purpose;
 
@@ -42,15 +44,25 @@ pub(crate) struct Position {
 }
 
 /// Puts and removals that happen together or not at all.
+///
+/// Sorted, since sled writes neighbours much faster than keys from all over the tree.
 #[derive(Default)]
 pub(crate) struct Batch {
-    batch: sled::Batch,
-    change: u64,
+    writes: BTreeMap<Vec<u8>, Write>,
     /// How many keys it touches.
     pub keys: usize,
-    /// Hash input of the commit's tag.
+    /// Bytes that it holds.
     pub bytes: usize,
 }
+
+/// A value (`None`: it goes), and what that does to the sum.
+struct Write {
+    value: Option<Vec<u8>>,
+    change: u64,
+}
+
+/// Keys in one part of a batch that is written in parts: sled shuffles those of a batch.
+const PART_KEYS: usize = 250;
 
 impl Batch {
     /// Stores a value in place of what was there.
@@ -60,19 +72,27 @@ impl Batch {
         value.extend_from_slice(payload);
         value.extend_from_slice(&sum.to_le_bytes());
         self.bytes += key.len() + value.len();
-        self.change = self
-            .change
-            .wrapping_add(Mark::of(key, sum).0)
-            .wrapping_sub(old.0);
-        self.batch.insert(key, value);
-        self.keys += 1;
+        let change = Mark::of(key, sum).0.wrapping_sub(old.0);
+        self.write(key, Some(value), change);
     }
 
     /// Removes what was there.
     pub(crate) fn remove(&mut self, key: &[u8], old: Mark) {
-        self.change = self.change.wrapping_sub(old.0);
-        self.batch.remove(key);
+        self.write(key, None, 0u64.wrapping_sub(old.0));
+    }
+
+    fn write(&mut self, key: &[u8], value: Option<Vec<u8>>, change: u64) {
         self.keys += 1;
+        match self.writes.get_mut(key) {
+            Some(write) => {
+                write.value = value;
+                write.change = write.change.wrapping_add(change);
+            }
+            None => {
+                let write = Write { value, change };
+                self.writes.insert(key.to_vec(), write);
+            }
+        }
     }
 
     /// Removes a value that [`Batch::put`] stored with this payload.
@@ -108,7 +128,7 @@ impl Store {
     pub(crate) fn scan(
         &self,
         prefix: &[u8],
-    ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Stored), ViewsError>> + use<> {
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Stored), ViewsError>> + use<> {
         self.tree.scan_prefix(prefix).map(|item| {
             let (key, value) = item?;
             Ok((key.to_vec(), check(&key, &value)?))
@@ -120,7 +140,7 @@ impl Store {
         &self,
         from: Vec<u8>,
         to: Option<Vec<u8>>,
-    ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Stored), ViewsError>> + use<> {
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Stored), ViewsError>> + use<> {
         use std::ops::Bound;
         let end = to.map_or(Bound::Unbounded, Bound::Excluded);
         // sled panics on ranges that end before they begin
@@ -156,10 +176,34 @@ impl Store {
             tag,
             ..self.position
         };
-        let sum = self.sum.wrapping_add(batch.change);
-        let mut whole = batch.batch;
-        whole.insert(keys::META, open::meta(&position, sum));
-        self.tree.apply_batch(whole)?;
+        self.apply(batch.writes.into_iter(), position)
+    }
+
+    /// Does a batch in parts, without a commit of its own: one that a crash may tear.
+    pub(crate) fn write_in_parts(&mut self, batch: Batch) -> Result<(), ViewsError> {
+        let mut writes = batch.writes.into_iter().peekable();
+        while writes.peek().is_some() {
+            self.apply(writes.by_ref().take(PART_KEYS), self.position)?;
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        writes: impl Iterator<Item = (Vec<u8>, Write)>,
+        position: Position,
+    ) -> Result<(), ViewsError> {
+        let mut batch = sled::Batch::default();
+        let mut sum = self.sum;
+        for (key, write) in writes {
+            sum = sum.wrapping_add(write.change);
+            match write.value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        batch.insert(keys::META, open::meta(&position, sum));
+        self.tree.apply_batch(batch)?;
         self.position = position;
         self.sum = sum;
         Ok(())

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use synlog_log::wire::{Reader, Writer};
 
@@ -12,6 +13,10 @@ use crate::error::ViewsError;
 
 /// Version of what is stored. Another one is thrown away and rebuilt.
 const FORMAT: u64 = 1;
+
+/// How often, and how long, to wait for a lock that a store just closed may still hold: 2 s.
+const LOCK_TRIES: u32 = 100;
+const LOCK_WAIT: Duration = Duration::from_millis(20);
 
 /// How views are kept.
 #[derive(Debug, Clone)]
@@ -37,7 +42,7 @@ impl Options {
             chunk_events: 8_192,
             commit_bytes: 64 << 20,
             changes_kept: 10_000,
-            cache_bytes: 64 << 20,
+            cache_bytes: 512 << 20,
         }
     }
 }
@@ -72,7 +77,21 @@ pub(crate) fn open(directory: &Path, options: &Options) -> Result<Opening, Views
         let opened = Opened::Empty;
         return Ok(Opening { store, opened });
     }
-    match catch_unwind(AssertUnwindSafe(|| attempt(directory, options))) {
+    let mut tries = 0;
+    let attempted = loop {
+        let attempted = catch_unwind(AssertUnwindSafe(|| attempt(directory, options)));
+        match &attempted {
+            Ok(Err(ViewsError::Database(sled::Error::Io(error))))
+                if is_busy(error) && tries < LOCK_TRIES =>
+            {
+                // a store that was just closed lets go of its lock a moment later
+                std::thread::sleep(LOCK_WAIT);
+                tries += 1;
+            }
+            _ => break attempted,
+        }
+    };
+    match attempted {
         Ok(Ok(store)) => Ok(Opening {
             store,
             opened: Opened::Whole,
