@@ -53,7 +53,8 @@ impl Pinned {
 
     /// The released reducer of an app.
     pub fn find(app: &str, major: u16) -> Option<&'static Self> {
-        ALL.iter().find(|pinned| pinned.app == app && pinned.major == major)
+        ALL.iter()
+            .find(|pinned| pinned.app == app && pinned.major == major)
     }
 }
 
@@ -81,7 +82,10 @@ mod tests {
     fn manifests_decode() {
         for pinned in &ALL {
             let manifest = Manifest::decode(&(pinned.manifest)()).unwrap();
-            assert_eq!((&manifest.app[..], manifest.major), (pinned.app, pinned.major));
+            assert_eq!(
+                (&manifest.app[..], manifest.major),
+                (pinned.app, pinned.major)
+            );
         }
     }
 }

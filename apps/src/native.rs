@@ -77,7 +77,10 @@ impl<A: App> Reducer for Native<A> {
                 }
             }
             input.put_varint(aggregate.events.len() as u64);
-            aggregate.events.iter().for_each(|event| input.put_bytes(event));
+            aggregate
+                .events
+                .iter()
+                .for_each(|event| input.put_bytes(event));
             let output = fold::<A>(&input).map_err(wrong)?;
             let mut reader = Reader::new(&output);
             let state = match reader.option().map_err(wrong)? {

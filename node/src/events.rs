@@ -107,7 +107,10 @@ impl StoreSource<'_> {
 
 fn events_of(run: &RunView<'_>, order: &TopicOrder) -> Vec<Option<FoldEvent>> {
     // one branch has one certificate
-    let entity = run.entries.first().and_then(|first| order.entity_of(&first.id));
+    let entity = run
+        .entries
+        .first()
+        .and_then(|first| order.entity_of(&first.id));
     let event = |entry| event_of(run, entry, entity?, false, "");
     run.entries.iter().map(event).collect()
 }

@@ -89,9 +89,7 @@ impl Reducers {
             })?;
             self.ready.insert(*hash, module.reducer(Checks::default()));
         }
-        self.ready
-            .get_mut(hash)
-            .ok_or(Failure::NoReducer(*hash))
+        self.ready.get_mut(hash).ok_or(Failure::NoReducer(*hash))
     }
 }
 
@@ -155,8 +153,7 @@ impl Node {
             return Ok(folding);
         }
         let options = Options::new(random()?);
-        let (views, _) =
-            Views::open(&self.home.views_path(), options).map_err(views_failure)?;
+        let (views, _) = Views::open(&self.home.views_path(), options).map_err(views_failure)?;
         Ok(Folding {
             views,
             reducers: Reducers::new(Some(self.home.modules_path()))?,
@@ -310,7 +307,9 @@ impl Node {
         let sequences =
             matches!(order.state(), ChainState::Open { sequencer } if sequencer == author);
         let policy = order.policy();
-        let role = policy.role(&entity).unwrap_or(if sequences { "owner" } else { "" });
+        let role = policy
+            .role(&entity)
+            .unwrap_or(if sequences { "owner" } else { "" });
         Ok(FoldEvent {
             // it has no id before it is signed; any that nothing else has will do
             id: EntryId(*blake3::hash(&bytes).as_bytes()),

@@ -55,6 +55,7 @@ fn fulfil(kind: &'static str, command: &'static str, title: &'static str) -> Eve
 
 fn taken(event: EventKind) -> EventKind {
     event
+        .evidence(["proof:take"])
         .field(
             Field::id("take")
                 .required()
@@ -194,8 +195,10 @@ fn orders(manifest: Manifest) -> Manifest {
             .field(
                 Field::list("takes")
                     .required()
-                    .title("{line, take, r}; the takes go along as evidence"),
-            ),
+                    .title("{line, take}; the takes go along as evidence"),
+            )
+            .field(Field::id("takes[].r").make("reveal:take"))
+            .evidence(["proof:takes[].take"]),
         )
         .event(
             on_order("order.confirm", "order confirm", "Confirm what was agreed")
@@ -205,10 +208,9 @@ fn orders(manifest: Manifest) -> Manifest {
                         .required()
                         .title("The entry order.agree"),
                 )
-                .field(
-                    Field::list("takes")
-                        .title("{line, take, r}; evidence: the takes and the grant of a review"),
-                ),
+                .field(Field::list("takes").title("{line, take}; the takes go along as evidence"))
+                .field(Field::id("takes[].r").make("reveal:take"))
+                .evidence(["proof:takes[].take", "grant:agree"]),
         )
         .event(reasoned(on_order(
             "order.decline",
@@ -245,8 +247,9 @@ fn orders(manifest: Manifest) -> Manifest {
             .field(
                 Field::entry("cancel")
                     .required()
-                    .title("The entry order.cancel; evidence: the receipt"),
-            ),
+                    .title("The entry order.cancel; the receipt goes along as evidence"),
+            )
+            .evidence(["receipt:cancel"]),
         )
         .event(
             on_order(

@@ -1,6 +1,8 @@
 //! Rows and their columns.
 
-use crate::cbor::{Value, put_head, put_text};
+use core::cmp::Ordering;
+
+use crate::cbor::{Value, key_order, put_head, put_text};
 use crate::values::{Geo, Money, Quantity};
 use crate::wire::{put_bytes, put_varint};
 
@@ -16,11 +18,25 @@ impl Columns {
 
     /// Any value.
     pub fn value(mut self, name: &'static str, value: Value) -> Self {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some(pair) => pair.1 = value,
-            None => self.0.push((name, value)),
-        }
+        self.put(name, value);
         self
+    }
+
+    // kept in the order of the encoding
+    #[inline(never)]
+    fn put(&mut self, name: &'static str, value: Value) {
+        let mut at = self.0.len();
+        while at > 0 {
+            match key_order(self.0[at - 1].0, name) {
+                Ordering::Less => break,
+                Ordering::Equal => {
+                    self.0[at - 1].1 = value;
+                    return;
+                }
+                Ordering::Greater => at -= 1,
+            }
+        }
+        self.0.insert(at, (name, value));
     }
 
     /// Text.
@@ -77,9 +93,7 @@ impl Columns {
         self.value(name, Value::Null)
     }
 
-    fn encode(mut self) -> Vec<u8> {
-        self.0
-            .sort_unstable_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.0.cmp(b.0)));
+    fn encode(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128);
         put_head(&mut out, 5, self.0.len() as u64);
         for (name, value) in &self.0 {

@@ -25,6 +25,7 @@ pub struct EventKind {
     refs: Vec<&'static str>,
     fields: Vec<Field>,
     erasable: Vec<Field>,
+    evidence: Vec<&'static str>,
 }
 
 /// A field of an event. Its name is its key in the body; dots go into maps.
@@ -190,14 +191,19 @@ impl Manifest {
         if !self.roles.is_empty() {
             let roles = self.roles.iter();
             let roles = roles.map(|(role, kinds)| (*role, texts(kinds)));
-            pairs.push(("roles", Value::map(roles)));
+            pairs.push(("roles", map(roles.collect())));
         }
         put_text(&mut pairs, "open", self.open);
-        Value::map(pairs).encode()
+        map(pairs).encode()
     }
 }
 
 type Pairs = Vec<(&'static str, Value)>;
+
+#[inline(never)]
+fn map(pairs: Pairs) -> Value {
+    Value::map(pairs)
+}
 
 fn list<T>(items: &[T], value: fn(&T) -> Value) -> Value {
     Value::Array(items.iter().map(value).collect())
@@ -223,6 +229,7 @@ impl EventKind {
             refs: Vec::new(),
             fields: Vec::new(),
             erasable: Vec::new(),
+            evidence: Vec::new(),
         }
     }
 
@@ -242,6 +249,13 @@ impl EventKind {
     /// A field of the body.
     pub fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
+        self
+    }
+
+    /// What evidence goes with it, for tools that write it: `proof:FIELD`, `grant:FIELD`,
+    /// `receipt:FIELD` (`spec/10-reducer.md` 10.7).
+    pub fn evidence(mut self, hints: impl IntoIterator<Item = &'static str>) -> Self {
+        self.evidence.extend(hints);
         self
     }
 
@@ -265,7 +279,10 @@ impl EventKind {
                 pairs.push((key, list(fields, Field::value)));
             }
         }
-        Value::map(pairs)
+        if !self.evidence.is_empty() {
+            pairs.push(("evidence", texts(&self.evidence)));
+        }
+        map(pairs)
     }
 }
 
@@ -351,7 +368,7 @@ impl Field {
             Some(self.title).filter(|title| !title.is_empty()),
         );
         put_text(&mut pairs, "make", self.make);
-        Value::map(pairs)
+        map(pairs)
     }
 }
 
@@ -397,13 +414,16 @@ impl Table {
 
     fn value(&self) -> Value {
         let column = |(name, kind): &(&'static str, Type)| {
-            Value::map([
+            map(vec![
                 ("name", Value::from(*name)),
                 ("type", Value::from(kind.name())),
             ])
         };
         let index = |(name, columns): &(&'static str, Vec<&'static str>)| {
-            Value::map([("name", Value::from(*name)), ("columns", texts(columns))])
+            map(vec![
+                ("name", Value::from(*name)),
+                ("columns", texts(columns)),
+            ])
         };
         let mut pairs = vec![
             ("name", Value::from(self.name)),
@@ -418,6 +438,6 @@ impl Table {
             pairs.push(("indexes", list(&self.indexes, index)));
         }
         put_text(&mut pairs, "until", self.until);
-        Value::map(pairs)
+        map(pairs)
     }
 }

@@ -257,6 +257,7 @@ fn takes() -> Vec<EventKind> {
             .field(
                 Field::id("c")
                     .required()
+                    .make("commit:take")
                     .title("Commitment: hash of a secret, the relation and the order"),
             ),
         EventKind::new(
@@ -316,6 +317,7 @@ fn slots() -> Vec<EventKind> {
             .field(
                 Field::id("c")
                     .required()
+                    .make("commit:take")
                     .title("Commitment: hash of a secret, the relation and the booking"),
             )
             .field(

@@ -216,11 +216,7 @@ fn line(out: &mut String, event: &Event) -> std::fmt::Result {
         let said = format!("{} had it by {}", device.short(), instant(*at_ms));
         fact(out, "receipt", &esc(&said))?;
     }
-    writeln!(
-        out,
-        "</table><div class=\"id\">{}</div></li>",
-        event.id
-    )
+    writeln!(out, "</table><div class=\"id\">{}</div></li>", event.id)
 }
 
 fn completeness(out: &mut String, audit: &Audit) -> std::fmt::Result {

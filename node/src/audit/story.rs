@@ -10,9 +10,7 @@ use synlog_log::order::{ChainState, Status, TopicOrder, Verdict};
 use synlog_log::run::RunView;
 use synlog_views::{Rejection, RowView};
 
-use crate::audit::model::{
-    Audit, Completeness, Event, Outcome, Party, ReducerUsed, ShownRow,
-};
+use crate::audit::model::{Audit, Completeness, Event, Outcome, Party, ReducerUsed, ShownRow};
 use crate::audit::wording;
 use crate::json::to_json;
 use crate::receipts::Receipt;
@@ -124,7 +122,9 @@ fn content(
         .as_ref()
         .map_or_else(String::new, |event| event.kind.to_owned());
     let known = manifest.and_then(|manifest| manifest.event(&kind));
-    let body = decoded.as_ref().map_or(Value::Null, |event| event.body.clone());
+    let body = decoded
+        .as_ref()
+        .map_or(Value::Null, |event| event.body.clone());
     let erased = erased || entry.payload.is_erased();
     let erasable = payload.as_ref().and_then(|payload| payload.erasable);
     let erasable = erasable.filter(|_| !erased);
@@ -230,7 +230,9 @@ fn parties(order: &TopicOrder, events: &[Event]) -> Vec<Party> {
     let policy = order.policy();
     let mut parties: Vec<Party> = Vec::new();
     for event in events {
-        let known = parties.iter().position(|party| party.entity == event.entity);
+        let known = parties
+            .iter()
+            .position(|party| party.entity == event.entity);
         let at = known.unwrap_or_else(|| {
             parties.push(Party {
                 entity: event.entity,

@@ -32,7 +32,10 @@ fn write_all(out: &mut String, audit: &Audit) -> std::fmt::Result {
             hex(&used.hash),
             named_by(used.pinned_by_topic)
         )?,
-        None => writeln!(out, "rules    none here: only the kernel's rules were applied")?,
+        None => writeln!(
+            out,
+            "rules    none here: only the kernel's rules were applied"
+        )?,
     }
     writeln!(out, "order    {}", hex(&audit.order_digest))?;
     if let Some((sequenced, tentative)) = &audit.roots {

@@ -200,10 +200,7 @@ mod tests {
             ("minor", Value::Int(-1_205)),
         ]);
         assert_eq!(words(None, &money), "-12.05 EUR");
-        let place = Value::map([
-            ("lat", Value::Int(601_699_000)),
-            ("lon", Value::Int(-5)),
-        ]);
+        let place = Value::map([("lat", Value::Int(601_699_000)), ("lon", Value::Int(-5))]);
         assert_eq!(words(None, &place), "60.1699000, -0.0000005");
         assert_eq!(words(Some(FieldType::Duration), &Value::Int(7_200)), "2 h");
         assert_eq!(

@@ -7,4 +7,5 @@ mod value;
 
 pub use reader::BadCbor;
 pub use serde_impl::from_slice;
+pub(crate) use value::key_order;
 pub use value::{Value, put_head, put_text};

@@ -25,7 +25,7 @@ pub enum Value {
 }
 
 /// Bytewise order of encodings: the shorter key first, then the bytes.
-pub(super) fn key_order(a: &str, b: &str) -> Ordering {
+pub(crate) fn key_order(a: &str, b: &str) -> Ordering {
     a.len()
         .cmp(&b.len())
         .then_with(|| a.as_bytes().cmp(b.as_bytes()))
@@ -52,16 +52,28 @@ pub fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// Maps are small; the sorts of the standard library would be a third of a module.
+#[inline(never)]
+fn insert(sorted: &mut Vec<(String, Value)>, key: String, value: Value) {
+    let mut at = sorted.len();
+    while at > 0 {
+        match key_order(&sorted[at - 1].0, &key) {
+            Ordering::Less => break,
+            Ordering::Equal => return,
+            Ordering::Greater => at -= 1,
+        }
+    }
+    sorted.insert(at, (key, value));
+}
+
 impl Value {
     /// A map with its keys brought into order. Of equal keys the first stays.
     pub fn map(pairs: impl IntoIterator<Item = (impl Into<String>, Value)>) -> Self {
-        let mut pairs: Vec<(String, Value)> = pairs
-            .into_iter()
-            .map(|(key, value)| (key.into(), value))
-            .collect();
-        pairs.sort_by(|a, b| key_order(&a.0, &b.0));
-        pairs.dedup_by(|later, first| later.0 == first.0);
-        Self::Map(pairs)
+        let mut sorted = Vec::new();
+        for (key, value) in pairs {
+            insert(&mut sorted, key.into(), value);
+        }
+        Self::Map(sorted)
     }
 
     /// The value under a key of a map.

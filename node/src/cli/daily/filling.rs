@@ -36,6 +36,8 @@ struct Filling<'a> {
     body: Value,
     erasable: Value,
     secrets: Vec<String>,
+    /// What a take is for.
+    taken_for: Option<EntryId>,
 }
 
 /// Fills an event from arguments.
@@ -46,6 +48,13 @@ pub(super) fn fill(
     matches: &ArgMatches,
 ) -> Result<Filled, Failure> {
     let empty = || Value::Map(Vec::new());
+    let taken_for = match shape::commits(kind)
+        .then(|| matches.get_one::<String>("for"))
+        .flatten()
+    {
+        Some(front) => Some(node.find_entry(front)?),
+        None => None,
+    };
     let body = match matches.get_one::<String>("body") {
         Some(text) => input::object("body", text.as_bytes())?,
         None => empty(),
@@ -57,10 +66,11 @@ pub(super) fn fill(
         body,
         erasable: empty(),
         secrets: Vec::new(),
+        taken_for,
     };
     filling.take_arguments(matches)?;
     filling.complete_items()?;
-    filling.make_fields(matches)?;
+    filling.make_fields()?;
     filling.check_required()?;
     let mut evidence = filling.evidence()?;
     for front in matches.get_many::<String>("prove").into_iter().flatten() {
@@ -161,7 +171,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    fn make_fields(&mut self, _matches: &ArgMatches) -> Result<(), Failure> {
+    fn make_fields(&mut self) -> Result<(), Failure> {
         let fields = self.fields();
         // a holder is made of the tag, so it comes last
         let (last, first): (Vec<_>, Vec<_>) = fields
@@ -236,9 +246,9 @@ impl Filling<'_> {
                 Some(order) => bytes(&self.node.take_secret(&self.topic, &order)),
                 None => None,
             },
-            ("commit", _) => match self.body.get("for").cloned() {
-                Some(order) => self.commitment(&order)?,
-                None => bytes(&random::<32>()?),
+            ("commit", _) => match self.taken_for {
+                Some(order) => bytes(&self.commitment(&order)?),
+                None => None,
             },
             ("holder", _) => match self.body.get("tag").and_then(Value::as_bytes) {
                 Some(tag) => bytes(&self.node.holder(&self.topic, tag)),
@@ -249,15 +259,10 @@ impl Filling<'_> {
     }
 
     /// The commitment of a take for an order or booking of a relation that is here.
-    fn commitment(&mut self, order: &Value) -> Result<Option<Value>, Failure> {
-        let Some(order) = order.as_id().map(EntryId) else {
-            return Ok(None);
-        };
-        let relation = self.node.entry(&order)?.topic;
-        let r = self.node.take_secret(&relation, &order);
-        Ok(Some(Value::Bytes(
-            take_commitment(&r, &relation, &order).to_vec(),
-        )))
+    fn commitment(&mut self, order: &EntryId) -> Result<[u8; 32], Failure> {
+        let relation = self.node.entry(order)?.topic;
+        let r = self.node.take_secret(&relation, order);
+        Ok(take_commitment(&r, &relation, order))
     }
 
     /// The order or booking that the event is about.

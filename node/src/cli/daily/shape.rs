@@ -62,6 +62,14 @@ fn one(name: &str, manifest: &Manifest, event: &EventKind) -> Command {
     for field in &event.erasable {
         command = command.arg(argument(field, true, false));
     }
+    if commits(event) {
+        command = command.arg(
+            Arg::new("for")
+                .long("for")
+                .value_name("ENTRY")
+                .help("The order or booking for which it is taken; nobody else learns of it"),
+        );
+    }
     command
         .arg(
             Arg::new("body")
@@ -88,6 +96,12 @@ fn one(name: &str, manifest: &Manifest, event: &EventKind) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Show the event and what the rules say, write nothing"),
         )
+}
+
+/// Whether a field is a commitment to an entry that is not told.
+pub(super) fn commits(event: &EventKind) -> bool {
+    let mut makes = event.fields.iter().filter_map(|field| field.make.as_deref());
+    makes.any(|make| make.starts_with("commit:"))
 }
 
 /// The first field stands without a flag where it says what the event is about.
