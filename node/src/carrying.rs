@@ -1,6 +1,6 @@
 //! Bundles: topics written to a file, and read from one into the store.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
@@ -16,6 +16,7 @@ use synlog_log::run::{RunView, join};
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::pipeline::{Intake, erase_in};
+use crate::replay::note_of;
 
 /// Runs that are verified and stored together: bounds memory, and one commit each.
 const READ_BYTES: usize = 16 * 1024 * 1024;
@@ -35,6 +36,8 @@ pub struct Written {
     pub statements: u64,
     /// Receipts.
     pub receipts: u64,
+    /// Modules of reducers.
+    pub reducers: u64,
     /// Bytes of the file.
     pub bytes: u64,
 }
@@ -90,7 +93,9 @@ impl Node {
         let file = File::create(part).map_err(Failure::file(part))?;
         let mut writer = BundleWriter::new(BufWriter::new(file)).map_err(bundle(path))?;
         let mut written = Written::default();
+        let (modules, views) = self.reducers_and_rows(topics)?;
         let note = Value::map([
+            ("views", Value::Array(views)),
             (
                 "about",
                 Value::Text("synlog bundle: verify with `synlog verify FILE`".into()),
@@ -108,6 +113,12 @@ impl Node {
         writer
             .record(RecordKind::Note, &note.encode())
             .map_err(bundle(path))?;
+        for module in &modules {
+            written.reducers += 1;
+            writer
+                .record(RecordKind::Reducer, module)
+                .map_err(bundle(path))?;
+        }
         let mut entities = BTreeSet::new();
         for topic in topics {
             let erased = self.order(topic)?.erased();
@@ -145,6 +156,33 @@ impl Node {
         written.bytes = file.metadata().map_err(Failure::file(part))?.len();
         std::fs::rename(part, path).map_err(Failure::file(path))?;
         Ok(written)
+    }
+
+    /// The modules that topics name, each once, and what their rows come to here.
+    fn reducers_and_rows(
+        &mut self,
+        topics: &[TopicId],
+    ) -> Result<(Vec<Vec<u8>>, Vec<Value>), Failure> {
+        let (mut modules, mut views) = (BTreeMap::new(), Vec::new());
+        for topic in topics {
+            let chosen = self.chosen_reducer(topic)?.filter(|chosen| chosen.by_topic);
+            let Some(chosen) = chosen else {
+                continue;
+            };
+            match self.home.module(&chosen.hash) {
+                Ok(module) => modules.insert(chosen.hash, module),
+                // whoever reads the bundle has to have it
+                Err(Failure::NoReducer(_)) => continue,
+                Err(failure) => return Err(failure),
+            };
+            match self.rows_digest(topic) {
+                Ok(digest) => views.extend(digest.map(|digest| note_of(&digest))),
+                // entries are carried whatever their reducer does
+                Err(Failure::Halted(_) | Failure::BadReducer { .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok((modules.into_values().collect(), views))
     }
 
     fn write_statements<W: std::io::Write>(

@@ -1,25 +1,29 @@
 //! Fold → rows on this node: which reducer a topic has, views kept up to date, and the
 //! rehearsal of an event before it is signed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use synlog_log::attestation::checked_facts;
+use synlog_log::cbor::Value;
 use synlog_log::fold::{FoldEvent, Halt, Manifest, Reducer};
 use synlog_log::ids::{EntryId, TopicId, hex};
-use synlog_log::order::{ChainState, Status, Verdict};
+use synlog_log::order::{ChainState, Status, TopicOrder, Verdict};
 use synlog_log::payload::Payload;
 use synlog_runtime::{CacheDirectory, Checks, Engine, Settings, WasmReducer};
 use synlog_views::{
-    Filter, Options, Preview, Progress, Query, RowView, Shown, Update, Views, ViewsError,
+    Changes, Cursor, Digest, Explained, Filter, Options, Preview, Progress, Query, RowView, Shown,
+    Update, Views, ViewsError, WatchFilter,
 };
 
 use crate::apps;
+use crate::audit::{Audit, Material, ReducerUsed, tell};
 use crate::clock::now_ms;
 use crate::entropy::random;
 use crate::events::{DecodedRuns, StoreSource};
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::replay;
 use crate::writing::Event;
 
 /// What folding needs; made when it is first asked for.
@@ -124,6 +128,18 @@ impl Node {
             hash: app.pinned.hash(),
             by_topic: false,
         }))
+    }
+
+    /// Lets a topic name the reducer of an app, and keeps the module for when synlog
+    /// brings another one.
+    pub fn activate(&mut self, topic: &TopicId, app: &apps::App) -> Result<EntryId, Failure> {
+        let hash = self.home.install_module(app.pinned.wasm)?;
+        let body = Value::map([
+            ("hash", Value::Bytes(hash.to_vec())),
+            ("version", Value::Text(app.manifest.version.clone())),
+        ]);
+        let payload = self.payload(&Event::new("topic.reducer", body))?;
+        self.append(topic, &payload, now_ms(), false)
     }
 
     /// The manifest of the app of a topic, where its reducer is here.
@@ -264,6 +280,143 @@ impl Node {
             after: None,
         })?;
         Ok(page.rows.into_iter().next())
+    }
+
+    /// What changed in rows since a cursor.
+    pub fn changes(
+        &mut self,
+        cursor: Option<&Cursor>,
+        filter: &WatchFilter,
+        limit: usize,
+    ) -> Result<Changes, Failure> {
+        let folding = self.take_folding()?;
+        let changes = folding.views.watch(cursor, filter, limit);
+        self.folding = Some(folding);
+        changes.map_err(views_failure)
+    }
+
+    /// The one key of a topic's aggregates that is this, or begins with it.
+    pub fn find_key(&mut self, topic: &TopicId, front: &str) -> Result<String, Failure> {
+        let manifest = self.manifest(topic)?;
+        let manifest = manifest
+            .ok_or_else(|| Failure::Usage("the topic has no reducer that is here".to_owned()))?;
+        let mut keys = BTreeSet::new();
+        for table in &manifest.tables {
+            let page = self.rows(&Query {
+                app: manifest.app.clone(),
+                major: manifest.major,
+                table: table.name.clone(),
+                topic: Some(*topic),
+                filter: Filter::Prefix(front.to_owned()),
+                layer: Shown::All,
+                as_of_ms: None,
+                limit: 8,
+                after: None,
+            })?;
+            keys.extend(page.rows.into_iter().map(|row| row.key));
+        }
+        if keys.contains(front) || keys.is_empty() {
+            return Ok(front.to_owned());
+        }
+        match keys.len() {
+            1 => Ok(keys.pop_first().unwrap_or_default()),
+            _ => {
+                let shown: Vec<String> = keys.into_iter().take(8).collect();
+                Err(Failure::BadName(format!(
+                    "several keys begin with {front:?}: {}",
+                    shown.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// The entries that made an aggregate, and those that were rejected beside.
+    pub fn explain(&mut self, topic: &TopicId, key: &str) -> Result<Vec<Explained>, Failure> {
+        self.with_reducer(topic, |views, order, source, reducer| {
+            views.explain(order, source, reducer, key)
+        })
+    }
+
+    /// Runs something that needs views, order, events and reducer of a topic.
+    fn with_reducer<T>(
+        &mut self,
+        topic: &TopicId,
+        run: impl FnOnce(
+            &mut Views,
+            &TopicOrder,
+            &mut StoreSource<'_>,
+            &mut WasmReducer,
+        ) -> Result<T, ViewsError>,
+    ) -> Result<T, Failure> {
+        let chosen = self.chosen_reducer(topic)?;
+        let chosen = chosen
+            .ok_or_else(|| Failure::Usage("the topic has no reducer that is here".to_owned()))?;
+        let mut folding = self.take_folding()?;
+        let find = || self.home.module(&chosen.hash);
+        let result = match folding.reducers.get(&chosen.hash, find) {
+            Err(failure) => Err(failure),
+            Ok(reducer) => match self.orders.get(topic) {
+                None => Err(Failure::NoTopic(*topic)),
+                Some(order) => {
+                    let mut source = StoreSource {
+                        store: &self.store,
+                        order,
+                        decoded: &mut folding.decoded,
+                    };
+                    run(&mut folding.views, order, &mut source, reducer).map_err(views_failure)
+                }
+            },
+        };
+        self.folding = Some(folding);
+        result
+    }
+
+    /// The digest of a topic's rows, up to date; `None` where there is no reducer here.
+    pub fn rows_digest(&mut self, topic: &TopicId) -> Result<Option<Digest>, Failure> {
+        match self.fold(topic, &mut |_| true) {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(Failure::NoReducer(_)) => return Ok(None),
+            Err(failure) => return Err(failure),
+        }
+        self.with_reducer(topic, |views, _, _, _| views.digest(topic))
+            .map(Some)
+    }
+
+    /// The audit of a topic.
+    pub fn audit(&mut self, topic: &TopicId) -> Result<Audit, Failure> {
+        let runs: Vec<Vec<u8>> = self
+            .runs_of_topic(topic)?
+            .into_iter()
+            .map(|(_, bytes)| bytes)
+            .collect();
+        let digest = self.rows_digest(topic)?;
+        let chosen = self.chosen_reducer(topic)?;
+        let manifest = self.manifest(topic)?;
+        let (mut rows, mut rejections) = (Vec::new(), Vec::new());
+        if let (Some(_), Some(manifest)) = (&digest, &manifest) {
+            let folding = self.take_folding()?;
+            let read = replay::all_rows(&folding.views, topic, manifest)
+                .and_then(|rows| Ok((rows, replay::all_rejections(&folding.views, topic)?)));
+            self.folding = Some(folding);
+            (rows, rejections) = read?;
+        }
+        let receipts = self.receipts(topic).to_vec();
+        let order = self.order(topic)?;
+        let version = manifest.as_ref().map(|manifest| manifest.version.clone());
+        Ok(tell(Material {
+            order,
+            runs: &runs,
+            reducer: chosen.zip(version).map(|(chosen, version)| ReducerUsed {
+                hash: chosen.hash,
+                version,
+                pinned_by_topic: chosen.by_topic,
+            }),
+            manifest: manifest.as_ref(),
+            rejections: &rejections,
+            rows: &rows,
+            roots: digest.map(|digest| (digest.sequenced, digest.tentative)),
+            receipts,
+        }))
     }
 
     /// What the app's rules would say of an event of this device, placed next.

@@ -25,6 +25,7 @@ pub mod paths;
 pub mod pipeline;
 pub mod plain;
 pub mod receipts;
+pub mod replay;
 pub mod secrets;
 pub mod upkeep;
 pub mod writing;

@@ -13,3 +13,4 @@ pub use json::to_json;
 pub use model::{Audit, Completeness, Event, Outcome, Party, ReducerUsed, ShownRow};
 pub use story::{Material, tell};
 pub use text::to_text;
+pub use wording::columns;

@@ -40,7 +40,7 @@ fn label(field: Option<&Field>, key: &str) -> String {
 }
 
 /// The columns of a row, in the order of its table.
-pub(super) fn columns(table: Option<&Table>, columns: &Value) -> Vec<(String, String)> {
+pub fn columns(table: Option<&Table>, columns: &Value) -> Vec<(String, String)> {
     let Value::Map(pairs) = columns else {
         return Vec::new();
     };

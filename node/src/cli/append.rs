@@ -9,14 +9,17 @@ use synlog_log::order::Status;
 use synlog_log::proof::Proof;
 
 use crate::cli::input;
+use crate::cli::screen::Screen;
 use crate::cli::setting::Setting;
-use crate::clock::now_ms;
 use crate::failure::Failure;
+use crate::folding::WrittenEvent;
 use crate::writing::Event;
 
 /// Write an event into a topic
 ///
-/// The event is signed, stored durably, and only then its id is printed.
+/// The event is checked by the rules of the kernel and of the topic's app, then
+/// signed, stored durably, and only then its id is printed. One that the rules
+/// refuse is not signed, unless --force says so.
 /// Numbers are whole (write money in minor units); bytes are written
 /// {"$hex":"00ff"}. What --erasable holds can be erased later, by whoever wrote
 /// it, without breaking a signature: personal data belongs there.
@@ -77,20 +80,24 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     };
     let mut node = setting.open()?;
     let topic = node.find_topic(&args.topic)?;
-    let payload = node.payload(&event)?;
-    let id = node.append(&topic, &payload, now_ms(), args.force)?;
-    let status = node.order(&topic)?.status(&id);
+    let written = node.write_checked(&topic, &event, args.force)?;
     node.close()?;
-    let screen = &setting.screen;
+    told(&written, &setting.screen)
+}
+
+/// Tells of an event that was written.
+pub(super) fn told(written: &WrittenEvent, screen: &Screen) -> Result<(), Failure> {
+    let status = written.status;
     if screen.is_json() {
         return screen.json(&json!({
-            "id": id.to_string(),
-            "topic": topic.to_string(),
+            "id": written.id.to_string(),
+            "topic": written.topic.to_string(),
             "status": status.map(Status::word),
             "verdict": status.map(Status::text),
+            "rejected": written.rejected,
         }));
     }
-    screen.line(id)?;
+    screen.line(written.id)?;
     screen.flush()?;
     if let Some(status) = status.filter(|status| !status.is_accepted()) {
         screen.note(format_args!(
@@ -98,6 +105,8 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             status.word(),
             status.text()
         ));
+    } else if let Some(code) = &written.rejected {
+        screen.note(format_args!("readers will show it as rejected: {code}"));
     }
     Ok(())
 }

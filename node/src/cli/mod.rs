@@ -1,19 +1,23 @@
 //! The command line: one file per command, whose doc comments are its help.
 
 mod append;
+mod audit;
 mod bench;
 mod bundle;
 mod completions;
+mod daily;
 mod demo;
 mod device;
 mod doctor;
 mod entry;
 mod erase;
+mod explain;
 mod import;
 mod init;
 mod input;
 mod man;
 mod progress;
+mod rows;
 mod screen;
 mod setting;
 mod tail;
@@ -26,7 +30,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::{Exit, Failure};
 use screen::Screen;
@@ -47,8 +51,7 @@ use setting::Setting;
 #[command(after_long_help = "\
 EXAMPLES
   synlog init --name laptop                       make your keys
-  synlog topic new orders --app market            begin a topic
-  synlog append orders order.request --body '{\"item\":\"bread\"}'
+  synlog topic new orders --app relation          begin a topic
   synlog tail orders                              see what happened
   synlog bundle write orders.synlog orders        take it elsewhere
   synlog verify orders.synlog                     check it, with nothing else
@@ -83,6 +86,9 @@ enum Command {
     Import(import::Args),
     Tail(tail::Args),
     Entry(entry::Args),
+    View(rows::Args),
+    Explain(explain::Args),
+    Audit(audit::Args),
     Bundle(bundle::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
@@ -95,20 +101,37 @@ enum Command {
 /// The command line as data.
 pub use clap::Command as Parsed;
 
-/// The whole command line, for help pages and completions.
+/// The whole command line, with the commands of apps: for parsing, help pages and
+/// completions.
 pub fn command() -> clap::Command {
-    Cli::command()
+    let own = Cli::command();
+    let taken: Vec<String> = own
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    own.subcommands(daily::commands(&taken))
 }
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
+    let matches = match command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
         Err(error) => return usage(&error, &arguments),
     };
-    let setting = Setting::new(cli.home, Screen::new(cli.json));
-    let outcome = run(cli.command, &setting).and_then(|()| setting.screen.flush());
+    let home = matches.get_one::<PathBuf>("home").cloned();
+    let setting = Setting::new(home, Screen::new(matches.get_flag("json")));
+    let daily = matches
+        .subcommand()
+        .and_then(|(name, matches)| daily::run(name, matches, &setting));
+    let outcome = match daily {
+        Some(outcome) => outcome,
+        None => match Cli::from_arg_matches(&matches) {
+            Ok(cli) => run(cli.command, &setting),
+            Err(error) => return usage(&error, &arguments),
+        },
+    };
+    let outcome = outcome.and_then(|()| setting.screen.flush());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -131,6 +154,9 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Import(args) => import::run(&args, setting),
         Command::Tail(args) => tail::run(&args, setting),
         Command::Entry(args) => entry::run(&args, setting),
+        Command::View(args) => rows::run(&args, setting),
+        Command::Explain(args) => explain::run(&args, setting),
+        Command::Audit(args) => audit::run(&args, setting),
         Command::Bundle(args) => bundle::run(&args, setting),
         Command::Verify(args) => verify::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),

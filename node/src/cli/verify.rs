@@ -1,28 +1,27 @@
 //! `synlog verify`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
-use synlog_log::bundle::{FeedReport, Problem, Report, TopicReport, verify};
-use synlog_log::ids::hex;
+use synlog_log::bundle::{FeedReport, Problem, Report, TopicReport};
+use synlog_log::ids::{TopicId, hex};
 use synlog_log::order::ChainState;
 
-use crate::cli::input::is_stdin;
 use crate::cli::screen::{Screen, Tone, count, plain};
 use crate::cli::setting::Setting;
 use crate::cli::topic::{state_json, state_text};
 use crate::failure::Failure;
+use crate::folding::Reducers;
+use crate::replay::{self, Noted, Replayed};
 
 /// Problems that people see one by one.
 const PROBLEMS_SHOWN: usize = 200;
 
 /// Check a bundle file, with nothing but the file
 ///
-/// Checks every signature, link and rule, finds forks, and orders every topic.
-/// It needs no data directory and no network. What it can't show is said at the
+/// Checks every signature, link and rule, finds forks, orders every topic, and
+/// replays it by the reducer that it names. It needs no data directory and no network. What it can't show is said at the
 /// end: that nothing was left out, and that times are true. The exit status is
 /// 0 if nothing is wrong, else 1.
 #[derive(Debug, clap::Args)]
@@ -37,28 +36,78 @@ pub(super) struct Args {
     /// List every entry in the order in which it counts
     #[arg(long)]
     order: bool,
+    /// Leave the rows out: look at signatures and order alone
+    #[arg(long)]
+    no_replay: bool,
+}
+
+/// What folding the topics of a file came to.
+type Folds = BTreeMap<TopicId, Fold>;
+
+enum Fold {
+    /// Neither the file nor synlog has the reducer.
+    NoReducer,
+    /// The reducer can't be run; the reason.
+    Failed(String),
+    /// It was replayed.
+    Done(Box<Replayed>, Noted),
+}
+
+impl Fold {
+    fn is_wrong(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Done(_, Noted::Other))
+    }
+}
+
+fn fold_all(opened: &replay::Opened) -> Result<Folds, Failure> {
+    let mut folds = Folds::new();
+    let mut reducers: Option<Reducers> = None;
+    for topic in &opened.report.topics {
+        let reducers = match &mut reducers {
+            Some(reducers) => reducers,
+            empty => empty.insert(Reducers::new(None)?),
+        };
+        let fold = match replay::replay(&topic.order, &opened.runs, &opened.modules, reducers) {
+            Ok(None) => Fold::NoReducer,
+            Ok(Some(replayed)) => {
+                let noted = replay::compare(&opened.report.notes, &replayed.digest);
+                Fold::Done(Box::new(replayed), noted)
+            }
+            Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) => {
+                Fold::Failed(failure.to_string())
+            }
+            Err(failure) => return Err(failure),
+        };
+        folds.insert(topic.topic, fold);
+    }
+    Ok(folds)
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let input: Box<dyn Read> = if is_stdin(&args.file) {
-        Box::new(io::stdin())
+    let opened = replay::open(&args.file)?;
+    let report = &opened.report;
+    let folds = if args.no_replay {
+        Folds::new()
     } else {
-        Box::new(File::open(&args.file).map_err(Failure::file(&args.file))?)
+        fold_all(&opened)?
     };
-    let report =
-        verify(BufReader::with_capacity(1 << 16, input)).map_err(|source| Failure::Bundle {
-            path: args.file.clone(),
-            source,
-        })?;
     let screen = &setting.screen;
     if screen.is_json() {
-        screen.json(&report_json(&report, args.order))?;
+        screen.json(&report_json(report, &folds, args.order))?;
     } else {
-        show(&report, args.order, screen)?;
+        show(report, &folds, args.order, screen)?;
+    }
+    let differing = folds.values().filter(|fold| fold.is_wrong()).count();
+    if report.is_ok() && differing == 0 {
+        return Ok(());
     }
     if report.is_ok() {
-        return Ok(());
+        let topics = count(differing as u64, "topic", "topics");
+        return Err(Failure::Findings(format!(
+            "the rows of {topics} in {} are not what its entries come to",
+            args.file.display()
+        )));
     }
     let problems = count(report.problems.len() as u64, "error", "errors");
     Err(Failure::Findings(format!(
@@ -79,7 +128,64 @@ fn feed_json(feed: &FeedReport) -> Json {
     })
 }
 
-fn topic_json(topic: &TopicReport, with_order: bool) -> Json {
+fn fold_json(fold: &Fold) -> Json {
+    match fold {
+        Fold::NoReducer => json!({ "state": "no_reducer" }),
+        Fold::Failed(reason) => json!({ "state": "failed", "reason": reason }),
+        Fold::Done(replayed, noted) => json!({
+            "state": match noted {
+                Noted::Nothing => "replayed",
+                Noted::Same => "same",
+                Noted::Other => "bad_rows",
+            },
+            "reducer": hex(&replayed.chosen.hash),
+            "version": replayed.manifest.version,
+            "named_by_topic": replayed.chosen.by_topic,
+            "folded": replayed.folded,
+            "rejected": replayed.rejections.len(),
+            "rows": replayed.rows.len(),
+            "sequenced": hex(&replayed.digest.sequenced),
+            "tentative": hex(&replayed.digest.tentative),
+        }),
+    }
+}
+
+fn show_fold(fold: &Fold, screen: &Screen) -> Result<(), Failure> {
+    match fold {
+        Fold::NoReducer => screen.line("  rows    not looked at: the reducer is not in the file"),
+        Fold::Failed(reason) => screen.line(format_args!(
+            "  rows    {}",
+            screen.tone(Tone::Bad, plain(reason))
+        )),
+        Fold::Done(replayed, noted) => {
+            let said = match noted {
+                Noted::Nothing => "replayed",
+                Noted::Same => "replayed, the same as whoever wrote the file had",
+                Noted::Other => "OTHER than whoever wrote the file had from the same entries",
+            };
+            let tone = if *noted == Noted::Other {
+                Tone::Bad
+            } else {
+                Tone::Good
+            };
+            screen.line(format_args!(
+                "  rows    {} by {} {}: {}, {} rejected, {}",
+                screen.tone(tone, said),
+                plain(&replayed.manifest.app),
+                hex(&replayed.chosen.hash[..5]),
+                count(replayed.folded, "event", "events"),
+                replayed.rejections.len(),
+                count(replayed.rows.len() as u64, "row", "rows"),
+            ))?;
+            screen.line(format_args!(
+                "          {}",
+                hex(&replayed.digest.sequenced)
+            ))
+        }
+    }
+}
+
+fn topic_json(topic: &TopicReport, fold: Option<&Fold>, with_order: bool) -> Json {
     let (state, sequencer, forked_at) = state_json(topic.order.state());
     let genesis = topic.order.genesis();
     let order = topic.order.lines().map(|line| {
@@ -95,6 +201,7 @@ fn topic_json(topic: &TopicReport, with_order: bool) -> Json {
         "sequencer": sequencer,
         "forked_at": forked_at,
         "feeds": topic.feeds.iter().map(feed_json).collect::<Vec<_>>(),
+        "rows": fold.map(fold_json),
     });
     if with_order {
         json["order"] = order.collect();
@@ -114,14 +221,14 @@ fn problem_json(problem: &Problem) -> Json {
     })
 }
 
-fn report_json(report: &Report, with_order: bool) -> Json {
+fn report_json(report: &Report, folds: &Folds, with_order: bool) -> Json {
     let forks = report.fork_proofs.iter().map(|(feed, seq)| {
         json!({ "author": feed.author.to_string(), "topic": feed.topic.to_string(), "seq": seq })
     });
     let topics = report
         .topics
         .iter()
-        .map(|topic| topic_json(topic, with_order));
+        .map(|topic| topic_json(topic, folds.get(&topic.topic), with_order));
     json!({
         "ok": report.is_ok(),
         "topics": topics.collect::<Vec<_>>(),
@@ -133,9 +240,9 @@ fn report_json(report: &Report, with_order: bool) -> Json {
     })
 }
 
-fn show(report: &Report, with_order: bool, screen: &Screen) -> Result<(), Failure> {
+fn show(report: &Report, folds: &Folds, with_order: bool, screen: &Screen) -> Result<(), Failure> {
     for topic in &report.topics {
-        show_topic(topic, with_order, screen)?;
+        show_topic(topic, folds.get(&topic.topic), with_order, screen)?;
     }
     for (feed, seq) in &report.fork_proofs {
         let text = format!(
@@ -203,7 +310,12 @@ fn show(report: &Report, with_order: bool, screen: &Screen) -> Result<(), Failur
     screen.line("entry cites is surely older than it), or that what was signed is so.")
 }
 
-fn show_topic(topic: &TopicReport, with_order: bool, screen: &Screen) -> Result<(), Failure> {
+fn show_topic(
+    topic: &TopicReport,
+    fold: Option<&Fold>,
+    with_order: bool,
+    screen: &Screen,
+) -> Result<(), Failure> {
     let order = &topic.order;
     let genesis = order.genesis();
     let name = genesis
@@ -239,6 +351,9 @@ fn show_topic(topic: &TopicReport, with_order: bool, screen: &Screen) -> Result<
         counts.collect::<Vec<_>>().join(", ")
     ))?;
     screen.line(format_args!("  digest  {}", hex(&order.digest())))?;
+    if let Some(fold) = fold {
+        show_fold(fold, screen)?;
+    }
     for feed in &topic.feeds {
         let fork = feed
             .forked_at

@@ -97,7 +97,8 @@ impl Filling<'_> {
     fn take_arguments(&mut self, matches: &ArgMatches) -> Result<(), Failure> {
         for (field, erasable) in self.fields() {
             let id = shape::id(&field, erasable);
-            if field.name.contains("[]") || matches.value_source(&id) != Some(ValueSource::CommandLine)
+            if field.name.contains("[]")
+                || matches.value_source(&id) != Some(ValueSource::CommandLine)
             {
                 continue;
             }
@@ -110,7 +111,13 @@ impl Filling<'_> {
             let what = format!("--{}", shape::flag(&field));
             let mut read = Vec::new();
             for text in &texts {
-                read.push(values::read(self.node, &self.topic, field.kind, &what, text)?);
+                read.push(values::read(
+                    self.node,
+                    &self.topic,
+                    field.kind,
+                    &what,
+                    text,
+                )?);
             }
             let value = match (field.kind, read.len()) {
                 // one JSON array is the list itself
@@ -185,11 +192,7 @@ impl Filling<'_> {
                 self.make_in_list(list, key, &make)?;
                 continue;
             }
-            let part = if erasable {
-                &self.erasable
-            } else {
-                &self.body
-            };
+            let part = if erasable { &self.erasable } else { &self.body };
             if paths::get(part, &field.name).is_some() {
                 continue;
             }
@@ -350,9 +353,8 @@ impl Filling<'_> {
 impl Node {
     fn attest(&self, claims: Claims) -> Result<Vec<u8>, Failure> {
         let certificate = self.certificate().map(|certificate| certificate.encode());
-        let certificate = certificate.ok_or_else(|| {
-            Failure::System("this device has no certificate in its store".into())
-        })?;
+        let certificate = certificate
+            .ok_or_else(|| Failure::System("this device has no certificate in its store".into()))?;
         Ok(Attestation::sign(&self.key, &certificate, claims).encode())
     }
 }

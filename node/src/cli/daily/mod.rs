@@ -5,9 +5,10 @@ mod filling;
 mod shape;
 mod values;
 
-use clap::{ArgMatches, Command};
+use clap::ArgMatches;
 use serde_json::json;
 use synlog_log::fold::{EventKind, Manifest};
+use synlog_views::Preview;
 
 use crate::apps;
 use crate::cli::setting::Setting;
@@ -16,7 +17,11 @@ use crate::failure::Failure;
 pub(super) use shape::commands;
 
 /// Runs a command of an app, if it is one. `name` is its first word.
-pub(super) fn run(name: &str, matches: &ArgMatches, setting: &Setting) -> Option<Result<(), Failure>> {
+pub(super) fn run(
+    name: &str,
+    matches: &ArgMatches,
+    setting: &Setting,
+) -> Option<Result<(), Failure>> {
     let (command, matches) = match matches.subcommand() {
         Some((second, matches)) => (format!("{name} {second}"), matches),
         None => (name.to_owned(), matches),
@@ -44,7 +49,10 @@ fn write(
         .get_one("topic")
         .ok_or_else(|| Failure::Usage("say in which topic".to_owned()))?;
     let topic = node.find_topic(named)?;
-    let app = node.order(&topic)?.genesis().map(|genesis| genesis.app.clone());
+    let app = node
+        .order(&topic)?
+        .genesis()
+        .map(|genesis| genesis.app.clone());
     if app.as_deref() != Some(&manifest.app) {
         let app = app.unwrap_or_default();
         return Err(Failure::Usage(format!(
@@ -55,14 +63,17 @@ fn write(
     let filled = filling::fill(&mut node, &topic, event, matches)?;
     let force = matches.get_flag("force");
     if matches.get_flag("dry-run") {
-        let verdict = node.rehearse(&topic, &filled.event)?;
+        let preview = node.rehearse(&topic, &filled.event)?;
         node.close()?;
         let body = crate::json::to_json(&filled.event.body);
         return setting.screen.json(&json!({
             "kind": filled.event.kind,
             "body": body,
             "evidence": filled.event.evidence.len(),
-            "verdict": verdict,
+            "verdict": match &preview {
+                Preview::Accepted => "accepted",
+                Preview::Rejected { code, .. } => code,
+            },
         }));
     }
     let written = node.write_checked(&topic, &filled.event, force)?;

@@ -100,7 +100,10 @@ fn one(name: &str, manifest: &Manifest, event: &EventKind) -> Command {
 
 /// Whether a field is a commitment to an entry that is not told.
 pub(super) fn commits(event: &EventKind) -> bool {
-    let mut makes = event.fields.iter().filter_map(|field| field.make.as_deref());
+    let mut makes = event
+        .fields
+        .iter()
+        .filter_map(|field| field.make.as_deref());
     makes.any(|make| make.starts_with("commit:"))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use synlog_log::cbor::Value;
 use synlog_log::fold::FieldType;
-use synlog_log::ids::TopicId;
+use synlog_log::ids::{TopicId, unhex};
 
 use crate::failure::Failure;
 use crate::instant::from_rfc3339;
@@ -62,21 +62,19 @@ fn item(node: &mut Node, topic: &TopicId, what: &str, text: &str) -> Result<Valu
     }
     let mut pairs = Vec::new();
     for part in text.split(',') {
-        let (key, value) = part.split_once('=').ok_or_else(|| {
-            Failure::Usage(format!("{what}: {part:?} is not key=value"))
-        })?;
-        pairs.push((key.trim().to_owned(), plain_value(node, topic, key.trim(), value)?));
+        let (key, value) = part
+            .split_once('=')
+            .ok_or_else(|| Failure::Usage(format!("{what}: {part:?} is not key=value")))?;
+        pairs.push((
+            key.trim().to_owned(),
+            plain_value(node, topic, key.trim(), value)?,
+        ));
     }
     Ok(Value::map(pairs))
 }
 
 /// A value of which only the key tells what it is.
-fn plain_value(
-    node: &mut Node,
-    topic: &TopicId,
-    key: &str,
-    text: &str,
-) -> Result<Value, Failure> {
+fn plain_value(node: &mut Node, topic: &TopicId, key: &str, text: &str) -> Result<Value, Failure> {
     let instants = ["start", "end", "until", "from", "due", "valid_until"];
     Ok(match key {
         "space" => Value::Bytes(identifier(node, text)?),
@@ -103,12 +101,6 @@ fn identifier(node: &mut Node, text: &str) -> Result<Vec<u8>, Failure> {
         Some(bytes) => Ok(bytes),
         None => Ok(node.find_topic(text)?.0.to_vec()),
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let even = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    even.then(|| text.as_bytes().chunks(2).map(digits).collect())?
 }
 
 /// Seconds of `90`, `90s`, `15m`, `2h`, `3d`.
@@ -148,7 +140,8 @@ fn degrees(text: &str, limit: i64) -> Option<i64> {
         return None;
     }
     let fraction = format!("{:0<7}", &fraction[..fraction.len().min(7)]);
-    let value = whole.parse::<i64>().ok()?.checked_mul(10_000_000)? + fraction.parse::<i64>().ok()?;
+    let value =
+        whole.parse::<i64>().ok()?.checked_mul(10_000_000)? + fraction.parse::<i64>().ok()?;
     (value <= limit * 10_000_000).then_some(if negative { -value } else { value })
 }
 

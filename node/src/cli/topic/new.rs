@@ -6,6 +6,7 @@ use serde_json::json;
 use synlog_log::limits::{MEMBERS_MAX, POLICY_LIST_MAX};
 use synlog_log::topic::{Genesis, Mode, Visibility};
 
+use crate::apps::{self, App};
 use crate::cli::input::{pattern, role};
 use crate::cli::screen::plain;
 use crate::cli::setting::Setting;
@@ -16,11 +17,13 @@ use crate::failure::Failure;
 ///
 /// This device becomes its sequencer: its feed decides who may write what and,
 /// unless --causal, in which order things count. Your entity is a member with
-/// the role `owner`. Prints the id of the topic.
+/// the role `owner`. Prints the id of the topic. For an app that comes with
+/// synlog (space, relation, tally) the topic names the reducer whose rules apply,
+/// and gets the roles that the app suggests.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES
-  synlog topic new orders --app market
+  synlog topic new orders --app relation --member 5f0c…=client
   synlog topic new board --app board --causal --open guest
   synlog topic new shop --app market --member 5f0c…=client --role client=order.request,order.cancel
 
@@ -86,6 +89,13 @@ fn role_patterns(text: &str) -> Result<(String, Vec<String>), String> {
     Ok((role(named)?, patterns))
 }
 
+/// What roles may write: as typed, the rest as the app says.
+fn roles(app: Option<&App>, typed: &[(String, Vec<String>)]) -> BTreeMap<String, Vec<String>> {
+    let mut roles = app.map_or_else(BTreeMap::new, |app| app.manifest.roles.clone());
+    roles.extend(typed.iter().cloned());
+    roles
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     if args.private {
@@ -97,6 +107,20 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     if args.members.len() > MEMBERS_MAX {
         return Err(Failure::Usage(format!(
             "a topic begins with at most {MEMBERS_MAX} members"
+        )));
+    }
+    let app = apps::find(&args.app, args.major);
+    if let Some(app) = app
+        && args.causal != (app.manifest.mode == Mode::Causal)
+    {
+        return Err(Failure::Usage(format!(
+            "topics of the app {} are {}",
+            args.app,
+            if args.causal {
+                "ordered: leave --causal out"
+            } else {
+                "causal: add --causal"
+            }
         )));
     }
     let mut node = setting.open()?;
@@ -116,10 +140,16 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         nonce: node.nonce()?,
         name: Some(args.name.clone()),
         members,
-        open: args.open.clone(),
-        roles: args.roles.iter().cloned().collect(),
+        open: args
+            .open
+            .clone()
+            .or_else(|| app.and_then(|app| app.manifest.open.clone())),
+        roles: roles(app, &args.roles),
     };
     let topic = node.create_topic(&genesis, now_ms())?;
+    if let Some(app) = app {
+        node.activate(&topic, app)?;
+    }
     let device = node.device();
     node.close()?;
     let screen = &setting.screen;
