@@ -56,11 +56,14 @@ fn one(name: &str, manifest: &Manifest, event: &EventKind) -> Command {
         );
     for (index, field) in event.fields.iter().enumerate() {
         if !field.name.contains("[]") {
-            command = command.arg(argument(field, false, is_positional(index, field)));
+            let positional = is_positional(index, field);
+            command = command.arg(argument(field, false, positional, false));
         }
     }
     for field in &event.erasable {
-        command = command.arg(argument(field, true, false));
+        // the body has a field of that name, too
+        let twice = event.fields.iter().any(|other| other.name == field.name);
+        command = command.arg(argument(field, true, false, twice));
     }
     if commits(event) {
         command = command.arg(
@@ -124,7 +127,7 @@ pub(super) fn id(field: &Field, erasable: bool) -> String {
     format!("{part}:{}", field.name)
 }
 
-fn argument(field: &Field, erasable: bool, positional: bool) -> Arg {
+fn argument(field: &Field, erasable: bool, positional: bool, private: bool) -> Arg {
     let (value, how) = match field.kind {
         FieldType::Text => ("TEXT", ""),
         FieldType::Int => ("N", ""),
@@ -162,9 +165,11 @@ fn argument(field: &Field, erasable: bool, positional: bool) -> Arg {
             FieldType::Int | FieldType::Geo | FieldType::Money
         ));
     if positional {
-        arg = arg.required(true);
+        arg = arg
+            .required(true)
+            .value_name(field.name.to_uppercase().replace(['.', '_'], "-"));
     } else {
-        let front = if erasable { "private-" } else { "" };
+        let front = if private { "private-" } else { "" };
         let flag = flag(field);
         let flag = match &flag[..] {
             // names that every command has
@@ -173,7 +178,13 @@ fn argument(field: &Field, erasable: bool, positional: bool) -> Arg {
             }
             _ => flag,
         };
-        arg = arg.long(format!("{front}{flag}"));
+        arg = arg
+            .long(format!("{front}{flag}"))
+            .help_heading("What it says");
+        let one = flag.strip_suffix('s').filter(|_| field.kind == FieldType::List);
+        if let Some(one) = one {
+            arg = arg.visible_alias(format!("{front}{one}"));
+        }
     }
     if field.kind == FieldType::List {
         arg = arg.action(ArgAction::Append);
