@@ -29,3 +29,4 @@ pub mod replay;
 pub mod secrets;
 pub mod upkeep;
 pub mod writing;
+pub mod zones;

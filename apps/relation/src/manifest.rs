@@ -160,6 +160,7 @@ fn orders(manifest: Manifest) -> Manifest {
                 .field(
                     Field::entry("quote")
                         .required()
+                        .make("row:orders:order/{order}:quote")
                         .title("The entry of the offer"),
                 )
                 .field(Field::text("note").title("What you want"))
@@ -171,6 +172,7 @@ fn orders(manifest: Manifest) -> Manifest {
                 .field(
                     Field::entry("quote")
                         .required()
+                        .make("row:orders:order/{order}:quote")
                         .title("The entry of the offer"),
                 )
                 .field(
@@ -206,6 +208,7 @@ fn orders(manifest: Manifest) -> Manifest {
                 .field(
                     Field::entry("agree")
                         .required()
+                        .make("row:orders:order/{order}:agree")
                         .title("The entry order.agree"),
                 )
                 .field(Field::list("takes").title("{line, take}; the takes go along as evidence"))

@@ -246,6 +246,7 @@ fn takes() -> Vec<EventKind> {
             .field(
                 Field::entry("revision")
                     .required()
+                    .make("row:items:item/{item}:revision")
                     .title("Its current revision: the entry of its last item.put"),
             )
             .field(
@@ -287,7 +288,7 @@ fn resources() -> Vec<EventKind> {
             .field(Field::int("capacity").required().title("Seats").make("default:1"))
             .field(Field::duration("buffer_s").title("Seconds that its seats rest after a slot"))
             .field(Field::duration("notice_s").title("Seconds from the booking to the start, at least"))
-            .field(Field::list("offsets").required().title("Offsets of the zone over the years to come: [from in UTC ms, seconds ahead of UTC]")),
+            .field(Field::list("offsets").required().make("offsets:zone").title("Offsets of the zone over the years to come: [from in UTC ms, seconds ahead of UTC]")),
         EventKind::new("availability.put", "Say when a resource is available; replaces what was")
             .command("availability put")
             .field(Field::text("resource").required().title("Slug"))

@@ -20,6 +20,7 @@ use crate::node::Node;
 use crate::paths;
 use crate::secrets::{commit, take_commitment};
 use crate::writing::Event;
+use crate::zones;
 
 /// An event that is ready to be written.
 pub(super) struct Filled {
@@ -245,6 +246,12 @@ impl Filling<'_> {
                 ));
                 bytes(&commit(label, &secret))
             }
+            ("row", place) => self.from_row(place)?,
+            ("offsets", field) => {
+                let zone = self.body.get(field).and_then(Value::as_text);
+                zone.map(|zone| zones::offsets(zone, now_ms()))
+                    .transpose()?
+            }
             ("reveal", _) => match self.first_entry() {
                 Some(order) => bytes(&self.node.take_secret(&self.topic, &order)),
                 None => None,
@@ -259,6 +266,30 @@ impl Filling<'_> {
             },
             _ => None,
         })
+    }
+
+    /// The value of a column of a row: `TABLE:KEY:COLUMN`, where `{name}` in the key
+    /// stands for a field of the body.
+    fn from_row(&mut self, place: &str) -> Result<Option<Value>, Failure> {
+        let mut parts = place.splitn(3, ':');
+        let (Some(table), Some(key), Some(column)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Ok(None);
+        };
+        let mut wanted = key.to_owned();
+        if let Some((front, rest)) = key.split_once('{')
+            && let Some((name, back)) = rest.split_once('}')
+        {
+            let value = match self.body.get(name) {
+                Some(Value::Text(text)) => text.clone(),
+                Some(Value::Bytes(bytes)) => hex(bytes),
+                _ => return Ok(None),
+            };
+            wanted = format!("{front}{value}{back}");
+        }
+        let row = self.node.row_of(&self.topic, table, &wanted)?;
+        let value = row.and_then(|row| row.columns.get(column).cloned());
+        Ok(value.filter(|value| *value != Value::Null))
     }
 
     /// The commitment of a take for an order or booking of a relation that is here.

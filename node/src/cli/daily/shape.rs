@@ -181,7 +181,9 @@ fn argument(field: &Field, erasable: bool, positional: bool, private: bool) -> A
         arg = arg
             .long(format!("{front}{flag}"))
             .help_heading("What it says");
-        let one = flag.strip_suffix('s').filter(|_| field.kind == FieldType::List);
+        let one = flag
+            .strip_suffix('s')
+            .filter(|_| field.kind == FieldType::List);
         if let Some(one) = one {
             arg = arg.visible_alias(format!("{front}{one}"));
         }

@@ -95,11 +95,14 @@ fn plain_value(node: &mut Node, topic: &TopicId, key: &str, text: &str) -> Resul
     })
 }
 
-/// 32 bytes: as digits, or as the name of a topic that is here.
+/// 32 bytes: as digits, as the name of a topic that is here, or as the front of an id.
 fn identifier(node: &mut Node, text: &str) -> Result<Vec<u8>, Failure> {
     match unhex(text).filter(|bytes| bytes.len() == 32) {
         Some(bytes) => Ok(bytes),
-        None => Ok(node.find_topic(text)?.0.to_vec()),
+        None => match node.find_topic(text) {
+            Ok(topic) => Ok(topic.0.to_vec()),
+            Err(_) => Ok(node.find_entry(text)?.0.to_vec()),
+        },
     }
 }
 
