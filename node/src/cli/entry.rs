@@ -31,6 +31,7 @@ enum Command {
     Show(ShowArgs),
     Prove(ProveArgs),
     Check(CheckArgs),
+    Secret(SecretArgs),
 }
 
 /// Show all of an entry
@@ -81,12 +82,51 @@ struct CheckArgs {
     file: PathBuf,
 }
 
+/// Show the secret to whose hash an entry of this device commits
+///
+/// The code that a client shows at the door, for example: whoever has it can prove
+/// that it was handed over. Only the device that wrote the entry can derive it.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog entry secret 5f0c1e --label handover")]
+struct SecretArgs {
+    /// Id of the entry, or the front of it
+    entry: String,
+    /// What the secret is for
+    #[arg(long, value_name = "LABEL")]
+    label: String,
+}
+
+fn secret(args: &SecretArgs, setting: &Setting) -> Result<(), Failure> {
+    let mut node = setting.open()?;
+    let id = node.find_entry(&args.entry)?;
+    let entry = node.entry(&id)?;
+    if entry.header.author != node.device() {
+        return Err(Failure::Usage(
+            "another device wrote that entry: only that one can derive its secrets".to_owned(),
+        ));
+    }
+    let secret = node.entry_secret(&args.label, &entry.topic, entry.header.seq);
+    node.close()?;
+    let screen = &setting.screen;
+    if screen.is_json() {
+        return screen.json(&json!({
+            "entry": id.to_string(),
+            "label": args.label,
+            "secret": hex(&secret),
+        }));
+    }
+    screen.line(hex(&secret))
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     match &args.command {
         Command::Show(args) => show(args, setting),
         Command::Prove(args) => prove(args, setting),
         Command::Check(args) => check(&args.file, &setting.screen),
+        Command::Secret(args) => secret(args, setting),
     }
 }
 

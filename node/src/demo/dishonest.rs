@@ -2,7 +2,7 @@
 
 use synlog_log::bundle::{BundleWriter, RecordKind};
 use synlog_log::cbor::Value;
-use synlog_log::ids::TopicId;
+use synlog_log::ids::{EntryId, TopicId};
 use synlog_log::payload::PayloadBuilder;
 
 use crate::clock::now_ms;
@@ -12,19 +12,28 @@ use crate::node::Node;
 
 /// Two bundles in which the device of a home signs two different entries under one
 /// number. The store of the home is left as it was: an honest program never does this.
-pub(super) fn two_stories(home: Home, topic: &TopicId) -> Result<[Vec<u8>; 2], Failure> {
+pub(super) fn two_stories(
+    home: Home,
+    topic: &TopicId,
+    order: &str,
+) -> Result<[Vec<u8>; 2], Failure> {
     let mut node = Node::open(home)?;
     let wrong = |source| Failure::Bundle {
         path: "the demo's bundle".into(),
         source,
     };
     let mut bundles = Vec::new();
-    for paid in [18_900, 1_890] {
-        let amount = Value::map([
-            ("currency", Value::Text("EUR".into())),
-            ("minor", Value::Int(paid)),
+    let order = order.parse::<EntryId>();
+    let order = order.map_err(|_| Failure::System("the order has no id".into()))?;
+    for text in [
+        "the lock works well, thank you",
+        "the lock does not even close",
+    ] {
+        let body = Value::map([
+            ("text", Value::Text(text.to_owned())),
+            ("order", Value::Bytes(order.0.to_vec())),
         ]);
-        let payload = PayloadBuilder::new("pay.claim", Value::map([("amount", amount)])).encode();
+        let payload = PayloadBuilder::new("message.post", body).encode();
         let payload = payload.map_err(Failure::refused("the demo's event"))?;
         let deps = node.next_deps(topic)?;
         let mut draft = node.draft(topic)?;

@@ -1,21 +1,21 @@
-//! `synlog demo`: a catalog of a real town, an order between two people who meet
-//! with a stick, and everything that can go wrong, shown by real commands.
+//! `synlog demo`: a catalog of a real town, a race for a slot, orders between people
+//! who meet with a stick, an audit, and everything that can go wrong, by real commands.
 //!
 //! Each line that begins with `$` is a command that runs as it stands; what
 //! follows is what it printed. The few steps that no command offers (tampering,
 //! a dishonest device, a disk that dies) are done here, and said so.
 
+mod deal;
 mod dishonest;
+mod slot;
 mod stage;
 mod tamper;
+mod town;
 
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use stage::Stage;
-
-/// The places of Helsinki: © OpenStreetMap contributors, ODbL 1.0 (see `tests/data/README.md`).
-const PLACES: &str = include_str!("../../../tests/data/helsinki-places.jsonl");
 
 /// What the demo is asked for.
 #[derive(Debug, Clone)]
@@ -27,121 +27,36 @@ pub struct DemoOptions {
 /// Plays the whole story. Everything is left in the directory.
 pub fn run(options: &DemoOptions) -> Result<(), Failure> {
     let mut stage = Stage::open(&options.dir)?;
-    town(&mut stage)?;
-    let topic = order(&mut stage)?;
-    stranger(&mut stage)?;
+    town::play(&mut stage)?;
+    slot::play(&mut stage)?;
+    let order = deal::play(&mut stage)?;
+    deal::cancelled(&mut stage)?;
+    let topic = stranger(&mut stage)?;
     tampering(&mut stage)?;
-    fork(&mut stage, &topic)?;
+    fork(&mut stage, &topic, &order)?;
     restore(&mut stage, &topic)?;
     curtain(&mut stage)
 }
 
-/// A town's catalog, signed.
-fn town(stage: &mut Stage) -> Result<(), Failure> {
-    stage.chapter("A town's catalog, signed by one of its people");
-    stage.say("Kallio Hardware keeps the list of the shops, eateries and crafts of Helsinki.");
-    stage.say("Data: © OpenStreetMap contributors, ODbL 1.0, as of April 2019.");
-    stage.file("places.jsonl", PLACES.as_bytes())?;
-    stage.synlog("provider", &["init", "--name", "shop-counter"])?;
-    stage.synlog(
-        "provider",
-        &["topic", "new", "helsinki", "--app", "catalog"],
-    )?;
-    stage.synlog(
-        "provider",
-        &[
-            "import",
-            "jsonl",
-            "places.jsonl",
-            "--topic",
-            "helsinki",
-            "--kind",
-            "place.put",
-        ],
-    )?;
-    stage.say("Each place is now an entry: signed, linked to the one before it, on disk.");
-    stage.synlog("provider", &["tail", "helsinki", "--last", "2"])?;
-    stage.synlog(
-        "provider",
-        &["bundle", "write", "catalog.synlog", "helsinki"],
-    )?;
-    Ok(())
-}
-
-/// An order between two people, carried by stick. Gives the topic.
-fn order(stage: &mut Stage) -> Result<String, Failure> {
-    stage.chapter("Two people trade, offline");
-    stage.say("Aino has her own keys on her own machine. She takes the catalog home on a stick.");
-    stage.synlog("client", &["init", "--name", "aino-phone"])?;
-    stage.synlog("client", &["bundle", "read", "catalog.synlog"])?;
-    let aino = stage.ask("client", &["whoami", "--json"], "entity")?;
+/// Somebody who knows neither of them checks the file, and replays it. Gives the topic.
+fn stranger(stage: &mut Stage) -> Result<String, Failure> {
+    stage.chapter("A mediator replays the history");
     stage.say(
-        "The shop opens a topic for the two of them. Its feed will decide the order of events.",
+        "The shop writes down all of its history with Aino. The mediator gets the file alone:",
     );
-    let member = format!("{aino}=client");
+    stage.say("no keys, no network, no store. The reducer is in the file, named by its hash.");
     stage.synlog(
         "provider",
-        &[
-            "topic",
-            "new",
-            "aino-and-kallio",
-            "--app",
-            "relation",
-            "--member",
-            &member,
-            "--role",
-            "client=order.*,pay.*",
-        ],
+        &["bundle", "write", "order.synlog", "aino-and-kallio"],
     )?;
+    stage.synlog("", &["verify", "order.synlog"])?;
+    stage.say("\nThe audit, as one page to read and print, made from nothing but the file:");
     stage.synlog(
-        "provider",
-        &["bundle", "write", "stick-1.synlog", "aino-and-kallio"],
+        "",
+        &["audit", "--bundle", "order.synlog", "--html", "audit.html"],
     )?;
-    stage.synlog("client", &["bundle", "read", "stick-1.synlog"])?;
-    stage.say("Aino orders. Until the shop has seen it, her entry is tentative (○, not ●).");
-    stage.synlog(
-        "client",
-        &[
-            "append",
-            "aino-and-kallio",
-            "order.request",
-            "--body",
-            r#"{"item":"door lock, fitted","quantity":1}"#,
-            "--erasable",
-            r#"{"street":"Vaasankatu 10","phone":"+358 40 555 0100"}"#,
-        ],
-    )?;
-    stage.synlog("client", &["tail", "aino-and-kallio", "--order"])?;
-    stage.synlog(
-        "client",
-        &["bundle", "write", "stick-2.synlog", "aino-and-kallio"],
-    )?;
-    stage.say("At the shop: reading the stick places her entry in the sequence.");
-    stage.synlog("provider", &["bundle", "read", "stick-2.synlog"])?;
-    stage.synlog(
-        "provider",
-        &[
-            "append",
-            "aino-and-kallio",
-            "order.quote",
-            "--body",
-            r#"{"price":{"currency":"EUR","minor":18900},"valid_days":14}"#,
-        ],
-    )?;
-    stage.say("An event that Aino's role may not write is refused before it is signed.");
-    stage.synlog_fails(
-        "client",
-        &["append", "aino-and-kallio", "shop.close", "--body", "{}"],
-        3,
-    )?;
-    stage.synlog(
-        "provider",
-        &["bundle", "write", "stick-3.synlog", "aino-and-kallio"],
-    )?;
-    stage.synlog("client", &["bundle", "read", "stick-3.synlog"])?;
-    stage.say("Both now see the same sequence; one digest says so.");
-    stage.synlog("provider", &["tail", "aino-and-kallio", "--order"])?;
-    stage.same_digest("aino-and-kallio", &["provider", "client"])?;
+    stage.leave("order.synlog", "Aino's order: `synlog verify` it");
+    stage.leave("audit.html", "its history as a page: open it in a browser");
     stage.ask(
         "provider",
         &["topic", "show", "aino-and-kallio", "--json"],
@@ -149,39 +64,30 @@ fn order(stage: &mut Stage) -> Result<String, Failure> {
     )
 }
 
-/// Somebody who knows neither of them checks the file.
-fn stranger(stage: &mut Stage) -> Result<(), Failure> {
-    stage.chapter("A stranger checks the file");
-    stage.say("A mediator gets only stick-3.synlog: no keys, no network, no store.");
-    stage.synlog("", &["verify", "stick-3.synlog"])?;
-    stage.leave("stick-3.synlog", "the order: `synlog verify` it");
-    stage.leave("catalog.synlog", "the town's catalog, signed");
-    Ok(())
-}
-
 /// What happens to a bundle that was changed.
 fn tampering(stage: &mut Stage) -> Result<(), Failure> {
     stage.chapter("Tampering");
-    let good = stage.read("stick-3.synlog")?;
+    let good = stage.read("order.synlog")?;
     stage.say("One bit flipped on the stick (done here by the demo):");
     stage.file("flipped.synlog", &tamper::flip(&good))?;
     stage.synlog_fails("", &["verify", "flipped.synlog"], 1)?;
-    stage.say("\nThe price changed from 189.00 to 18.90, and every checksum, hash and link computed anew:");
-    stage.file("cheaper.synlog", &tamper::change_price(&good, 1_890)?)?;
+    stage.say("\nThe price changed from 175.00 to 17.50, and every checksum, hash and link computed anew:");
+    stage.file("cheaper.synlog", &tamper::change_price(&good, 1_750)?)?;
     stage.synlog_fails("", &["verify", "cheaper.synlog"], 1)?;
     stage.leave("cheaper.synlog", "the order with a forged price: refused");
     Ok(())
 }
 
 /// A device that signs two histories.
-fn fork(stage: &mut Stage, topic: &str) -> Result<(), Failure> {
+fn fork(stage: &mut Stage, topic: &str, order: &str) -> Result<(), Failure> {
     stage.chapter("A device that tells two stories");
-    stage.say("Aino's phone is broken into. The thief signs two payment claims under one number,");
-    stage.say("189.00 for the shop and 18.90 for the tax office (done here by the demo).");
+    stage.say("Aino's phone is broken into. The thief tells two stories under one number:");
+    stage.say("to the shop that all is well, to the court that nothing works (done by the demo).");
     let id = topic
         .parse()
         .map_err(|_| Failure::System("the topic has no id".into()))?;
-    let [one, other] = dishonest::two_stories(crate::home::Home::at(&stage.path("client")), &id)?;
+    let [one, other] =
+        dishonest::two_stories(crate::home::Home::at(&stage.path("aino")), &id, order)?;
     stage.file("story-1.synlog", &one)?;
     stage.file("story-2.synlog", &other)?;
     stage.synlog("provider", &["bundle", "read", "story-1.synlog"])?;
@@ -197,7 +103,10 @@ fn fork(stage: &mut Stage, topic: &str) -> Result<(), Failure> {
     stage.say("Whoever reads it, here one with new keys, comes to the same cut:");
     stage.synlog("mediator", &["init", "--name", "desk"])?;
     stage.synlog("mediator", &["bundle", "read", "fork.synlog"])?;
-    stage.synlog("mediator", &["tail", "aino-and-kallio", "--order"])?;
+    stage.synlog(
+        "mediator",
+        &["tail", "aino-and-kallio", "--order", "--status", "void"],
+    )?;
     stage.same_digest("aino-and-kallio", &["provider", "mediator"])?;
     stage.leave("fork.synlog", "the same order with the proof of the fork");
     Ok(())
@@ -210,11 +119,13 @@ fn restore(stage: &mut Stage, topic: &str) -> Result<(), Failure> {
         "The shop backs its data up, goes on working, hands out a bundle; then its disk dies.",
     );
     stage.copy("provider", "backup")?;
-    let body = r#"{"note":"lock fitted on Tuesday"}"#;
-    stage.synlog(
-        "provider",
-        &["append", "aino-and-kallio", "visit.done", "--body", body],
-    )?;
+    let words = [
+        "say",
+        "aino-and-kallio",
+        "--text",
+        "the lock is guaranteed for a year",
+    ];
+    stage.synlog("provider", &words)?;
     stage.synlog(
         "provider",
         &["bundle", "write", "last.synlog", "aino-and-kallio"],
@@ -224,7 +135,7 @@ fn restore(stage: &mut Stage, topic: &str) -> Result<(), Failure> {
     stage.say("The backup does not know the last entry. Signing now would make a second story:");
     stage.synlog_fails(
         "provider",
-        &["append", "aino-and-kallio", "visit.done", "--body", "{}"],
+        &["say", "aino-and-kallio", "--text", "hello"],
         5,
     )?;
     stage.say("So it gets back what others have of it, and a new device key that takes over:");
@@ -232,20 +143,14 @@ fn restore(stage: &mut Stage, topic: &str) -> Result<(), Failure> {
     stage.synlog("provider", &["device", "renew", "--name", "shop-counter-2"])?;
     stage.synlog(
         "provider",
-        &[
-            "append",
-            "aino-and-kallio",
-            "order.complete",
-            "--body",
-            "{}",
-        ],
+        &["say", "aino-and-kallio", "--text", "we are back"],
     )?;
     stage.synlog(
         "provider",
         &["bundle", "write", "after-restore.synlog", "aino-and-kallio"],
     )?;
     stage.synlog("mediator", &["bundle", "read", "after-restore.synlog"])?;
-    stage.synlog("mediator", &["tail", "aino-and-kallio", "--order"])?;
+    stage.synlog("mediator", &["view", "list", "aino-and-kallio", "messages"])?;
     stage.same_digest(topic, &["provider", "mediator"])?;
     stage.leave(
         "after-restore.synlog",

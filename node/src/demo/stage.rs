@@ -126,6 +126,32 @@ impl Stage {
         )))
     }
 
+    /// Runs a command that must succeed, shows it, and gives the id that it printed.
+    pub(super) fn id_of(&mut self, home: &str, args: &[&str]) -> Result<String, Failure> {
+        let output = self.synlog(home, args)?;
+        Ok(output.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// Runs a command that must succeed, and shows only that it ran.
+    pub(super) fn quietly(&mut self, home: &str, args: &[&str]) -> Result<(), Failure> {
+        println!("$ {}", shown_command(home, args));
+        let output = self.execute(home, args)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Failure::System(format!(
+            "`synlog {}` failed: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        )))
+    }
+
+    /// Carries a topic from one to another by stick.
+    pub(super) fn carry(&mut self, from: &str, to: &str, topic: &str) -> Result<(), Failure> {
+        self.quietly(from, &["bundle", "write", "stick.synlog", topic])?;
+        self.quietly(to, &["bundle", "read", "stick.synlog"])
+    }
+
     /// Runs a command without showing it and picks one field of its JSON.
     pub(super) fn ask(&self, home: &str, args: &[&str], field: &str) -> Result<String, Failure> {
         let output = self.execute(home, args)?;
@@ -155,13 +181,15 @@ impl Stage {
         fs::remove_dir_all(&path).map_err(Failure::file(path))
     }
 
-    /// Shows that several nodes have one order digest for a topic.
+    /// Shows that several nodes have the same order and the same rows of a topic.
     pub(super) fn same_digest(&self, topic: &str, homes: &[&str]) -> Result<(), Failure> {
         let mut digests = Vec::new();
         for home in homes {
             let digest = self.ask(home, &["topic", "show", topic, "--json"], "digest")?;
-            println!("    {home:<10} {digest}");
-            digests.push(digest);
+            let rows = self.ask(home, &["topic", "show", topic, "--json"], "rows")?;
+            println!("    {home:<10} order {digest}");
+            println!("    {:<10} rows  {rows}", "");
+            digests.push((digest, rows));
         }
         if digests.windows(2).all(|pair| pair[0] == pair[1]) {
             return Ok(());
@@ -170,13 +198,7 @@ impl Stage {
     }
 
     fn play(&self, home: &str, args: &[&str]) -> Result<Output, Failure> {
-        let shown: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
-        let home_shown = if home.is_empty() {
-            String::new()
-        } else {
-            format!("--home {home} ")
-        };
-        println!("$ synlog {home_shown}{}", shown.join(" "));
+        println!("$ {}", shown_command(home, args));
         let output = self.execute(home, args)?;
         let text = [&output.stdout[..], &output.stderr[..]].concat();
         let text = String::from_utf8_lossy(&text);
@@ -202,6 +224,16 @@ impl Stage {
             .env("NO_COLOR", "1");
         command.output().map_err(Failure::file(&self.program))
     }
+}
+
+/// A command as it would be typed.
+fn shown_command(home: &str, args: &[&str]) -> String {
+    let shown: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
+    let home = match home {
+        "" => String::new(),
+        home => format!("--home {home} "),
+    };
+    format!("synlog {home}{}", shown.join(" "))
 }
 
 /// An argument as a shell would need it.

@@ -65,7 +65,7 @@ fn other_price(payload: &[u8], minor: i64) -> Option<Vec<u8>> {
     };
     let price = pairs
         .iter_mut()
-        .find(|(key, _)| key == "price")
+        .find(|(key, _)| key == "total")
         .map(|(_, value)| value)?;
     let currency = price.get("currency")?.clone();
     *price = Value::map([("currency", currency), ("minor", Value::Int(minor))]);

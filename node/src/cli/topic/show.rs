@@ -19,7 +19,8 @@ EXAMPLES
   synlog topic show orders
   synlog topic show 5f0c1e --json | jq -r .digest
 
-Two nodes that hold the same entries of a topic show the same digest.")]
+Two nodes that hold the same entries of a topic show the same digest, and the same
+rows where they fold it with the same reducer.")]
 pub(super) struct Args {
     /// Name, id, or the front of the id
     topic: String,
@@ -67,6 +68,13 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let genesis = order.genesis().cloned();
     let (policy, state, legs, digest) =
         (order.policy(), order.state(), order.legs(), order.digest());
+    let rows = match node.rows_digest(&topic) {
+        Ok(digest) => Ok(digest),
+        Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) => {
+            Err(failure.to_string())
+        }
+        Err(failure) => return Err(failure),
+    };
     node.close()?;
     let genesis = genesis.ok_or(Failure::NoTopic(topic))?;
     let screen = &setting.screen;
@@ -93,6 +101,9 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             "feeds": feeds.iter().map(feed_json).collect::<Vec<_>>(),
             "counts": counts.collect::<Vec<_>>(),
             "digest": hex(&digest),
+            "rows": rows.as_ref().ok().and_then(Option::as_ref).map(|rows| hex(&rows.sequenced)),
+            "rows_tentative": rows.as_ref().ok().and_then(Option::as_ref).map(|rows| hex(&rows.tentative)),
+            "halted": rows.as_ref().err(),
         }));
     }
     screen.line(format_args!("topic   {topic}"))?;
@@ -151,7 +162,18 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     for ((status, code), number) in &counts {
         screen.line(format_args!("  {number:6}  {status}, {code}"))?;
     }
-    screen.line(format_args!("digest  {}", hex(&digest)))
+    screen.line(format_args!("digest  {}", hex(&digest)))?;
+    match rows {
+        Ok(None) => Ok(()),
+        Ok(Some(rows)) => {
+            screen.line(format_args!("rows    {}", hex(&rows.sequenced)))?;
+            screen.line(format_args!(
+                "        {} with what is tentative",
+                hex(&rows.tentative)
+            ))
+        }
+        Err(reason) => screen.line(screen.tone(Tone::Bad, format!("rows    {}", plain(&reason)))),
+    }
 }
 
 fn feed_json(feed: &Feed) -> Json {
