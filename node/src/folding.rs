@@ -1,29 +1,21 @@
-//! Fold → rows on this node: which reducer a topic has, views kept up to date, and the
-//! rehearsal of an event before it is signed.
+//! Fold → rows on this node: which reducer a topic has, and views kept up to date.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use synlog_log::attestation::checked_facts;
 use synlog_log::cbor::Value;
-use synlog_log::fold::{FoldEvent, Halt, Manifest, Reducer};
+use synlog_log::fold::{Halt, Manifest, Reducer};
 use synlog_log::ids::{EntryId, TopicId, hex};
-use synlog_log::order::{ChainState, Status, TopicOrder, Verdict};
-use synlog_log::payload::Payload;
+use synlog_log::order::TopicOrder;
 use synlog_runtime::{CacheDirectory, Checks, Engine, Settings, WasmReducer};
-use synlog_views::{
-    Changes, Cursor, Digest, Explained, Filter, Options, Preview, Progress, Query, RowView, Shown,
-    Update, Views, ViewsError, WatchFilter,
-};
+use synlog_views::{Options, Progress, Update, Views, ViewsError};
 
 use crate::apps;
-use crate::audit::{Audit, Material, ReducerUsed, tell};
 use crate::clock::now_ms;
 use crate::entropy::random;
 use crate::events::{DecodedRuns, StoreSource};
 use crate::failure::Failure;
 use crate::node::Node;
-use crate::replay;
 use crate::writing::Event;
 
 /// What folding needs; made when it is first asked for.
@@ -48,18 +40,6 @@ pub struct Chosen {
     /// Whether the topic's policy names it; else it is the one that comes with synlog for
     /// the topic's app.
     pub by_topic: bool,
-}
-
-/// An event that was written.
-pub struct WrittenEvent {
-    /// The topic.
-    pub topic: TopicId,
-    /// Its entry.
-    pub id: EntryId,
-    /// Where it stands.
-    pub status: Option<Status>,
-    /// The code by which the app's rules reject it, which `force` allowed.
-    pub rejected: Option<String>,
 }
 
 impl Reducers {
@@ -245,100 +225,8 @@ impl Node {
         }
     }
 
-    /// Rows up to date, for whoever only reads: what can't be folded stays as it was.
-    pub fn rows(&mut self, query: &Query) -> Result<synlog_views::Page, Failure> {
-        let folding = self.take_folding()?;
-        let page = folding.views.query(query).map_err(views_failure);
-        self.folding = Some(folding);
-        page
-    }
-
-    /// The first row of an aggregate in a table of a topic, up to date.
-    pub fn row_of(
-        &mut self,
-        topic: &TopicId,
-        table: &str,
-        key: &str,
-    ) -> Result<Option<RowView>, Failure> {
-        let Some((app, major)) = self
-            .order(topic)?
-            .genesis()
-            .map(|genesis| (genesis.app.clone(), genesis.major))
-        else {
-            return Ok(None);
-        };
-        self.fold(topic, &mut |_| true)?;
-        let page = self.rows(&Query {
-            app,
-            major,
-            table: table.to_owned(),
-            topic: Some(*topic),
-            filter: Filter::Key(key.to_owned()),
-            layer: Shown::All,
-            as_of_ms: None,
-            limit: 1,
-            after: None,
-        })?;
-        Ok(page.rows.into_iter().next())
-    }
-
-    /// What changed in rows since a cursor.
-    pub fn changes(
-        &mut self,
-        cursor: Option<&Cursor>,
-        filter: &WatchFilter,
-        limit: usize,
-    ) -> Result<Changes, Failure> {
-        let folding = self.take_folding()?;
-        let changes = folding.views.watch(cursor, filter, limit);
-        self.folding = Some(folding);
-        changes.map_err(views_failure)
-    }
-
-    /// The one key of a topic's aggregates that is this, or begins with it.
-    pub fn find_key(&mut self, topic: &TopicId, front: &str) -> Result<String, Failure> {
-        let manifest = self.manifest(topic)?;
-        let manifest = manifest
-            .ok_or_else(|| Failure::Usage("the topic has no reducer that is here".to_owned()))?;
-        let mut keys = BTreeSet::new();
-        for table in &manifest.tables {
-            let page = self.rows(&Query {
-                app: manifest.app.clone(),
-                major: manifest.major,
-                table: table.name.clone(),
-                topic: Some(*topic),
-                filter: Filter::Prefix(front.to_owned()),
-                layer: Shown::All,
-                as_of_ms: None,
-                limit: 8,
-                after: None,
-            })?;
-            keys.extend(page.rows.into_iter().map(|row| row.key));
-        }
-        if keys.contains(front) || keys.is_empty() {
-            return Ok(front.to_owned());
-        }
-        match keys.len() {
-            1 => Ok(keys.pop_first().unwrap_or_default()),
-            _ => {
-                let shown: Vec<String> = keys.into_iter().take(8).collect();
-                Err(Failure::BadName(format!(
-                    "several keys begin with {front:?}: {}",
-                    shown.join(", ")
-                )))
-            }
-        }
-    }
-
-    /// The entries that made an aggregate, and those that were rejected beside.
-    pub fn explain(&mut self, topic: &TopicId, key: &str) -> Result<Vec<Explained>, Failure> {
-        self.with_reducer(topic, |views, order, source, reducer| {
-            views.explain(order, source, reducer, key)
-        })
-    }
-
     /// Runs something that needs views, order, events and reducer of a topic.
-    fn with_reducer<T>(
+    pub(crate) fn with_reducer<T>(
         &mut self,
         topic: &TopicId,
         run: impl FnOnce(
@@ -369,148 +257,6 @@ impl Node {
         };
         self.folding = Some(folding);
         result
-    }
-
-    /// The digest of a topic's rows, up to date; `None` where there is no reducer here.
-    pub fn rows_digest(&mut self, topic: &TopicId) -> Result<Option<Digest>, Failure> {
-        match self.fold(topic, &mut |_| true) {
-            Ok(Some(_)) => {}
-            Ok(None) | Err(Failure::NoReducer(_)) => return Ok(None),
-            Err(failure) => return Err(failure),
-        }
-        self.with_reducer(topic, |views, _, _, _| views.digest(topic))
-            .map(Some)
-    }
-
-    /// The audit of a topic.
-    pub fn audit(&mut self, topic: &TopicId) -> Result<Audit, Failure> {
-        let runs: Vec<Vec<u8>> = self
-            .runs_of_topic(topic)?
-            .into_iter()
-            .map(|(_, bytes)| bytes)
-            .collect();
-        let digest = self.rows_digest(topic)?;
-        let chosen = self.chosen_reducer(topic)?;
-        let manifest = self.manifest(topic)?;
-        let (mut rows, mut rejections) = (Vec::new(), Vec::new());
-        if let (Some(_), Some(manifest)) = (&digest, &manifest) {
-            let folding = self.take_folding()?;
-            let read = replay::all_rows(&folding.views, topic, manifest)
-                .and_then(|rows| Ok((rows, replay::all_rejections(&folding.views, topic)?)));
-            self.folding = Some(folding);
-            (rows, rejections) = read?;
-        }
-        let receipts = self.receipts(topic).to_vec();
-        let order = self.order(topic)?;
-        let version = manifest.as_ref().map(|manifest| manifest.version.clone());
-        Ok(tell(Material {
-            order,
-            runs: &runs,
-            reducer: chosen.zip(version).map(|(chosen, version)| ReducerUsed {
-                hash: chosen.hash,
-                version,
-                pinned_by_topic: chosen.by_topic,
-            }),
-            manifest: manifest.as_ref(),
-            rejections: &rejections,
-            rows: &rows,
-            roots: digest.map(|digest| (digest.sequenced, digest.tentative)),
-            receipts,
-        }))
-    }
-
-    /// What the app's rules would say of an event of this device, placed next.
-    pub fn rehearse(&mut self, topic: &TopicId, event: &Event) -> Result<Preview, Failure> {
-        if event.kind.starts_with("topic.") {
-            return Ok(Preview::Accepted);
-        }
-        match self.fold(topic, &mut |_| true) {
-            Ok(Some(_)) => {}
-            // without the reducer only the kernel's rules can be asked
-            Ok(None) | Err(Failure::NoReducer(_)) => return Ok(Preview::Accepted),
-            Err(failure) => return Err(failure),
-        }
-        let Some(chosen) = self.chosen_reducer(topic)? else {
-            return Ok(Preview::Accepted);
-        };
-        let event = self.as_it_would_be(topic, event)?;
-        let mut folding = self.take_folding()?;
-        let find = || self.home.module(&chosen.hash);
-        let preview = match folding.reducers.get(&chosen.hash, find) {
-            Ok(reducer) => match self.orders.get(topic) {
-                Some(order) => folding
-                    .views
-                    .preview(order, reducer, &event)
-                    .map_err(views_failure),
-                None => Err(Failure::NoTopic(*topic)),
-            },
-            Err(failure) => Err(failure),
-        };
-        self.folding = Some(folding);
-        preview
-    }
-
-    /// An event as the reducer would be given it.
-    fn as_it_would_be(&mut self, topic: &TopicId, event: &Event) -> Result<FoldEvent, Failure> {
-        let bytes = self.payload(event)?;
-        let payload = Payload::split(&bytes).map_err(Failure::refused("the event"))?;
-        let (author, entity) = (self.device(), self.entity());
-        let seq = self.own_tip(topic)?.map_or(0, |tip| tip.seq + 1);
-        let order = self.order(topic)?;
-        let sequences =
-            matches!(order.state(), ChainState::Open { sequencer } if sequencer == author);
-        let policy = order.policy();
-        let role = policy
-            .role(&entity)
-            .unwrap_or(if sequences { "owner" } else { "" });
-        Ok(FoldEvent {
-            // it has no id before it is signed; any that nothing else has will do
-            id: EntryId(*blake3::hash(&bytes).as_bytes()),
-            author,
-            entity,
-            seq,
-            hlc: now_ms() << 16,
-            sequenced: sequences && !order.is_causal(),
-            role: role.to_owned(),
-            kind: payload.kind.to_owned(),
-            body: payload.body.to_vec(),
-            erasable_hash: payload.erasable.map(|part| part.hash()),
-            facts: checked_facts(&payload).map_err(Failure::refused("the evidence"))?,
-        })
-    }
-
-    /// Writes an event, unless the kernel or the app's rules would reject it and
-    /// `force` does not say to write it all the same.
-    pub fn write_checked(
-        &mut self,
-        topic: &TopicId,
-        event: &Event,
-        force: bool,
-    ) -> Result<WrittenEvent, Failure> {
-        let payload = self.payload(event)?;
-        let mut rejected = None;
-        if self.preview(topic, &payload)? == Verdict::Accepted {
-            match self.rehearse(topic, event) {
-                Ok(Preview::Accepted) => {}
-                Ok(Preview::Rejected { code, met, .. }) if !force => {
-                    return Err(Failure::AgainstRules { code, met });
-                }
-                Ok(Preview::Rejected { code, .. }) => rejected = Some(code),
-                Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) if !force => {
-                    return Err(failure);
-                }
-                Err(Failure::Halted(_) | Failure::BadReducer { .. }) => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        let id = self.append(topic, &payload, now_ms(), force)?;
-        let status = self.order(topic)?.status(&id);
-        Ok(WrittenEvent {
-            topic: *topic,
-            id,
-            status,
-            rejected,
-        })
     }
 }
 

@@ -104,7 +104,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // what is left is of no use to anybody, and the system clears it away
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = Views::discard(&self.0);
     }
 }
 

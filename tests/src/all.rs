@@ -10,6 +10,7 @@ mod cli_import_formats;
 mod cli_kill;
 mod cli_reference;
 mod cli_restore;
+mod cli_rows;
 mod cli_story;
 mod decoders;
 mod hard_cases;

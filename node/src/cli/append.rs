@@ -12,7 +12,7 @@ use crate::cli::input;
 use crate::cli::screen::Screen;
 use crate::cli::setting::Setting;
 use crate::failure::Failure;
-use crate::folding::WrittenEvent;
+use crate::rehearsal::WrittenEvent;
 use crate::writing::Event;
 
 /// Write an event into a topic

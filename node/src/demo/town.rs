@@ -49,7 +49,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<(), Failure> {
             "places",
             "by_category",
             "--equal",
-            "craft/locksmith",
+            "craft/shoemaker",
             "--limit",
             "1",
         ],

@@ -246,7 +246,7 @@ impl Filling<'_> {
                 ));
                 bytes(&commit(label, &secret))
             }
-            ("row", place) => self.from_row(place)?,
+            ("row", place) => self.row_value(place)?,
             ("offsets", field) => {
                 let zone = self.body.get(field).and_then(Value::as_text);
                 zone.map(|zone| zones::offsets(zone, now_ms()))
@@ -270,7 +270,7 @@ impl Filling<'_> {
 
     /// The value of a column of a row: `TABLE:KEY:COLUMN`, where `{name}` in the key
     /// stands for a field of the body.
-    fn from_row(&mut self, place: &str) -> Result<Option<Value>, Failure> {
+    fn row_value(&mut self, place: &str) -> Result<Option<Value>, Failure> {
         let mut parts = place.splitn(3, ':');
         let (Some(table), Some(key), Some(column)) = (parts.next(), parts.next(), parts.next())
         else {

@@ -30,8 +30,9 @@ pub(in crate::cli) fn commands(taken: &[String]) -> Vec<Command> {
             .iter()
             .map(|command| command.get_name().to_owned())
             .collect();
-        Command::new(group)
+        Command::new(group.clone())
             .about(format!("Write into an app's topic: {}", names.join(", ")))
+            .after_long_help(format!("`synlog help {group} COMMAND` tells more of each."))
             .subcommand_required(true)
             .arg_required_else_help(true)
             .subcommands(commands)
@@ -48,6 +49,7 @@ fn one(name: &str, manifest: &Manifest, event: &EventKind) -> Command {
             "{}\n\nWrites {} into a topic of the app {} {}. The event is checked by the app's\nrules before it is signed; one that they refuse is not written.",
             event.title, event.kind, manifest.app, manifest.major
         ))
+        .after_long_help(format!("EXAMPLES\n  synlog {}", example(manifest, event)))
         .arg(
             Arg::new("topic")
                 .value_name("TOPIC")
@@ -108,6 +110,35 @@ pub(super) fn commits(event: &EventKind) -> bool {
         .iter()
         .filter_map(|field| field.make.as_deref());
     makes.any(|make| make.starts_with("commit:"))
+}
+
+/// How a command is typed with what it must have.
+fn example(manifest: &Manifest, event: &EventKind) -> String {
+    let mut words = vec![
+        event.command.clone().unwrap_or_default(),
+        format!("my-{}", manifest.app),
+    ];
+    for (index, field) in event.fields.iter().enumerate() {
+        let needed = field.required && field.make.is_none() && !field.name.contains("[]");
+        let value = match field.kind {
+            FieldType::Text => field.name.replace(['.', '_'], "-"),
+            FieldType::Int => "1".to_owned(),
+            FieldType::Bool => "true".to_owned(),
+            FieldType::Money => "'12.50 EUR'".to_owned(),
+            FieldType::Instant => "2027-01-31T12:00:00Z".to_owned(),
+            FieldType::Duration => "2h".to_owned(),
+            FieldType::Geo => "60.1699,24.9384".to_owned(),
+            FieldType::List | FieldType::Map => "key=value,key=value".to_owned(),
+            FieldType::Entry | FieldType::Entity => "5f0c1e".to_owned(),
+            FieldType::Id | FieldType::Bytes => "5f0c…".to_owned(),
+        };
+        if is_positional(index, field) {
+            words.push(value);
+        } else if needed {
+            words.push(format!("--{} {value}", flag(field)));
+        }
+    }
+    words.join(" ")
 }
 
 /// The first field stands without a flag where it says what the event is about.
