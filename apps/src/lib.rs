@@ -4,6 +4,7 @@
 //! tests and measurements that hold one against the other.
 
 pub mod native;
+pub mod template;
 
 use synlog_app_relation::RelationApp;
 use synlog_app_space::SpaceApp;
