@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod cli;
+mod cli_app;
 mod cli_exits;
 mod cli_follow;
 mod cli_forks;
@@ -15,6 +16,7 @@ mod cli_story;
 mod decoders;
 mod hard_cases;
 mod intake;
+mod native_and_wasm;
 mod order_shuffles;
 mod targets;
 mod tidy;

@@ -1,5 +1,6 @@
 //! The command line: one file per command, whose doc comments are its help.
 
+mod app;
 mod append;
 mod audit;
 mod bench;
@@ -82,6 +83,7 @@ enum Command {
     Device(device::Args),
     Topic(topic::Args),
     Append(append::Args),
+    App(app::Args),
     Erase(erase::Args),
     Import(import::Args),
     Tail(tail::Args),
@@ -150,6 +152,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Device(args) => device::run(&args, setting),
         Command::Topic(args) => topic::run(&args, setting),
         Command::Append(args) => append::run(&args, setting),
+        Command::App(args) => app::run(&args, setting),
         Command::Erase(args) => erase::run(&args, setting),
         Command::Import(args) => import::run(&args, setting),
         Command::Tail(args) => tail::run(&args, setting),

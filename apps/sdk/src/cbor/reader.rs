@@ -100,6 +100,30 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Passes over one item with all that is in it.
+    pub(super) fn skip(&mut self) -> Result<(), BadCbor> {
+        match self.item()? {
+            Item::Array(len) => {
+                self.enter();
+                for _ in 0..len {
+                    self.skip()?;
+                }
+                self.leave();
+            }
+            Item::Map(len) => {
+                self.enter();
+                let mut last = None;
+                for _ in 0..len {
+                    last = Some(self.key(last)?);
+                    self.skip()?;
+                }
+                self.leave();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// A key of a map, which must come after the one before it.
     pub(super) fn key(&mut self, last: Option<&str>) -> Result<&'a str, BadCbor> {
         let (3, len) = self.head()? else {

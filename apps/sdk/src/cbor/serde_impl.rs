@@ -55,6 +55,47 @@ impl de::Error for BadCbor {
     }
 }
 
+/// Methods that take what they ask for and nothing else.
+macro_rules! methods {
+    ($shape:ident: $($name:ident)+) => { $(
+        fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadCbor> {
+            methods!(@ $shape self visitor)
+        }
+    )+ };
+    (@ signed $reader:ident $visitor:ident) => {
+        match $reader.item()? {
+            Item::Int(value) => $visitor.visit_i64(value),
+            _ => Err(BadCbor),
+        }
+    };
+    (@ unsigned $reader:ident $visitor:ident) => {
+        match $reader.item()? {
+            Item::Int(value) => match u64::try_from(value) {
+                Ok(value) => $visitor.visit_u64(value),
+                Err(_) => Err(BadCbor),
+            },
+            _ => Err(BadCbor),
+        }
+    };
+    (@ text $reader:ident $visitor:ident) => {
+        match $reader.item()? {
+            Item::Text(text) => $visitor.visit_borrowed_str(text),
+            _ => Err(BadCbor),
+        }
+    };
+    (@ bytes $reader:ident $visitor:ident) => {
+        match $reader.item()? {
+            Item::Bytes(bytes) => $visitor.visit_borrowed_bytes(bytes),
+            _ => Err(BadCbor),
+        }
+    };
+    (@ float $reader:ident $visitor:ident) => {{
+        // there are no floats
+        let _ = ($reader, $visitor);
+        Err(BadCbor)
+    }};
+}
+
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = BadCbor;
 
@@ -71,6 +112,66 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             Item::Array(len) => self.array(len, visitor),
             Item::Map(len) => self.map(len, visitor),
         }
+    }
+
+    // What a type asks for decides what may come, so that only the code for that is in a
+    // module: a struct is a map and never an array, text is never bytes.
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadCbor> {
+        match self.item()? {
+            Item::Bool(value) => visitor.visit_bool(value),
+            _ => Err(BadCbor),
+        }
+    }
+
+    methods! {
+        signed: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+    }
+
+    methods! {
+        unsigned: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+    }
+
+    methods! { float: deserialize_f32 deserialize_f64 }
+
+    methods! { text: deserialize_char deserialize_str deserialize_string deserialize_identifier }
+
+    methods! { bytes: deserialize_bytes deserialize_byte_buf }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadCbor> {
+        match self.item()? {
+            Item::Null => visitor.visit_unit(),
+            _ => Err(BadCbor),
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, BadCbor> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadCbor> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadCbor> {
+        match self.item()? {
+            Item::Map(len) => self.map(len, visitor),
+            _ => Err(BadCbor),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, BadCbor> {
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, BadCbor> {
@@ -135,11 +236,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             }
             _ => Err(BadCbor),
         }
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct map struct identifier ignored_any
     }
 }
 
@@ -258,7 +354,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, BadCbor> {
-        self.reader.deserialize_any(visitor)
+        self.reader.deserialize_map(visitor)
     }
 }
 

@@ -1,0 +1,531 @@
+//! The rules as native code and as the released module: the same keys, states,
+//! rejections and rows for the same events, in every back end, in batches of any size.
+//! What the C module of tally does is held against the same.
+
+use std::collections::BTreeMap;
+
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use rand_core::Rng as _;
+use synlog_app_relation::RelationApp;
+use synlog_app_space::SpaceApp;
+use synlog_app_tally::Tally;
+use synlog_apps::native::Native;
+use synlog_apps::{Pinned, TALLY_IN_C};
+use synlog_log::cbor::Value;
+use synlog_log::fold::{
+    EventKind, Fact, FieldType, FoldEvent, FoldInput, Manifest, Projected, Reducer, Routed,
+};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, TopicId};
+use synlog_runtime::{Backend, Checks, Engine, Settings};
+
+const TOPIC: TopicId = TopicId([9; 32]);
+/// Events of each history: enough to come into most rules.
+const EVENTS: usize = 700;
+const NOW_MS: i64 = 1_798_761_600_000;
+
+/// What there is of an aggregate.
+type Shown = (Option<Vec<u8>>, Vec<(usize, String)>, Option<Projected>);
+
+/// All that can be seen of a history.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Outcome {
+    routed: Vec<Routed>,
+    aggregates: BTreeMap<String, Shown>,
+}
+
+/// Folds a history in batches of so many events. Each key by itself: what becomes of an
+/// event with several keys is the driver's matter, not the reducer's.
+fn fold(reducer: &mut dyn Reducer, events: &[Vec<u8>], batch: usize) -> Outcome {
+    let mut outcome = Outcome::default();
+    for (number, chunk) in events.chunks(batch).enumerate() {
+        let all: Vec<&[u8]> = chunk.iter().map(Vec::as_slice).collect();
+        let routed = reducer.route(&TOPIC, &all).unwrap();
+        let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, routed) in routed.iter().enumerate() {
+            for key in routed.iter().flatten() {
+                groups.entry(key).or_default().push(index);
+            }
+        }
+        let known = &outcome.aggregates;
+        let inputs: Vec<FoldInput<'_>> = groups
+            .iter()
+            .map(|(key, indices)| FoldInput {
+                key,
+                state: known.get(*key).and_then(|known| known.0.as_deref()),
+                events: indices.iter().map(|index| all[*index]).collect(),
+            })
+            .collect();
+        let folded = reducer.fold(&TOPIC, &inputs).unwrap();
+        drop(inputs);
+        for ((key, indices), folded) in groups.iter().zip(folded) {
+            let known = outcome.aggregates.entry((*key).to_owned()).or_default();
+            known.0 = folded.state;
+            let rejections = folded.rejections.into_iter();
+            known
+                .1
+                .extend(rejections.map(|(index, code)| (number * batch + indices[index], code)));
+        }
+        outcome.routed.extend(routed);
+    }
+    let states: Vec<(&str, &[u8])> = outcome
+        .aggregates
+        .iter()
+        .filter_map(|(key, known)| Some((&key[..], known.0.as_deref()?)))
+        .collect();
+    let rows = reducer.project(&TOPIC, &states).unwrap();
+    let keys: Vec<String> = states.iter().map(|(key, _)| (*key).to_owned()).collect();
+    for (key, rows) in keys.iter().zip(rows) {
+        outcome.aggregates.get_mut(key).unwrap().2 = Some(rows);
+    }
+    outcome
+}
+
+/// Random events as the manifest describes them, some of them hostile.
+struct Writer<'a> {
+    manifest: &'a Manifest,
+    rng: TestRng,
+    /// What was written of each kind.
+    written: BTreeMap<String, Vec<[u8; 32]>>,
+    count: u32,
+}
+
+/// Which entries a field names.
+const NAMES: &[(&str, &[&str])] = &[
+    ("tally", &["tally.open"]),
+    ("order", &["order.request"]),
+    ("booking", &["booking.request"]),
+    ("quote", &["order.quote"]),
+    ("revision", &["item.put"]),
+    ("replaces", &["slot.take"]),
+    ("take", &["item.take", "slot.take"]),
+    ("return", &["return.request", "order.return"]),
+];
+
+/// What fits into a text.
+const TEXTS: &[&str] = &[
+    "bread",
+    "EUR",
+    "Europe/Helsinki",
+    "active",
+    "paused",
+    "fixed",
+    "range",
+    "piece",
+    "visit",
+    "pickup",
+    "delivery",
+    "main",
+    "cash",
+    "stock",
+    "all",
+    "catalog",
+    "#aa00ff",
+    "shop/bakery",
+    "completed",
+    "in_progress",
+    "seller",
+    "https://example.org",
+    "",
+    "Ä ö €",
+];
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn eur(minor: i64) -> Value {
+    Value::map([("currency", text("EUR")), ("minor", Value::Int(minor))])
+}
+
+impl Writer<'_> {
+    fn below(&mut self, end: usize) -> usize {
+        self.rng.next_u64() as usize % end.max(1)
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn person(&mut self) -> [u8; 32] {
+        [1 + self.below(4) as u8; 32]
+    }
+
+    fn id(&mut self, field: &str) -> [u8; 32] {
+        let kinds = NAMES.iter().find(|(name, _)| *name == field);
+        let written = kinds.map_or(&[][..], |(_, kinds)| kinds).iter();
+        let ids: Vec<[u8; 32]> = written
+            .filter_map(|kind| self.written.get(*kind))
+            // mostly what is new, so that one thing goes through many hands
+            .flat_map(|ids| ids.iter().rev().take(2).copied())
+            .collect();
+        match ids.len() {
+            0 => [self.below(256) as u8; 32],
+            len => ids[self.below(len)],
+        }
+    }
+
+    fn int(&mut self) -> i64 {
+        const NUMBERS: [i64; 12] = [0, 1, 1, 2, 3, 60, 100, 100, 3_600, -1, i64::MAX, i64::MIN];
+        NUMBERS[self.below(NUMBERS.len())]
+    }
+
+    /// The shapes that rules ask for by the name of a field; made up for the others.
+    fn shaped(&mut self, field: &str) -> Value {
+        let one = |value| Value::Array(vec![value]);
+        match field {
+            "total" | "amount" => eur(100),
+            "price" => Value::map([
+                ("kind", text("fixed")),
+                ("currency", text("EUR")),
+                ("min", Value::Int(100)),
+                ("max", Value::Int(100)),
+            ]),
+            "lines" if self.chance(70) => one(Value::map([
+                ("space", Value::Bytes(vec![8; 32])),
+                ("item", text("bread")),
+                ("revision", Value::Bytes(self.id("revision").to_vec())),
+                ("quantity", Value::Int(2)),
+            ])),
+            "lines" => one(Value::map([
+                ("line", Value::Int(0)),
+                ("quantity", Value::Int(1)),
+            ])),
+            "legs" => one(Value::map([
+                ("leg", text("main")),
+                ("amount", eur(100)),
+                ("trigger", text("on_confirmation")),
+            ])),
+            "fulfilment" if self.chance(50) => one(Value::map([
+                ("leg", text("main")),
+                ("kind", text("pickup")),
+            ])),
+            "fulfilment" => one(text("pickup")),
+            "takes" => one(Value::map([
+                ("take", Value::Bytes(self.id("take").to_vec())),
+                ("line", Value::Int(0)),
+                ("r", Value::Bytes(vec![7; 32])),
+            ])),
+            "types" | "payment" => one(text("cash")),
+            "offsets" => one(Value::Array(vec![Value::Int(0), Value::Int(7_200)])),
+            "rules" => one(Value::map([
+                ("days", Value::Array((0..7).map(Value::Int).collect())),
+                ("from_s", Value::Int(0)),
+                ("to_s", Value::Int(86_400)),
+            ])),
+            "window" => Value::map([
+                ("start", Value::Int(NOW_MS)),
+                ("end", Value::Int(NOW_MS + 3_600_000)),
+            ]),
+            "attributes" => Value::map([("weight", Value::Int(1)), ("crust", text("dark"))]),
+            _ => self.anything(0),
+        }
+    }
+
+    fn anything(&mut self, level: usize) -> Value {
+        match self.below(if level < 3 { 8 } else { 5 }) {
+            0 => Value::Null,
+            1 => Value::Bool(self.chance(50)),
+            2 => Value::Int(self.int()),
+            3 => Value::Bytes(self.person().to_vec()),
+            4 => text(TEXTS[self.below(TEXTS.len())]),
+            5 | 6 => {
+                let len = self.below(3);
+                Value::Array((0..len).map(|_| self.anything(level + 1)).collect())
+            }
+            _ => {
+                let len = self.below(3);
+                let pairs: Vec<(String, Value)> = (0..len)
+                    .map(|at| (format!("key{at}"), self.anything(level + 1)))
+                    .collect();
+                Value::map(pairs)
+            }
+        }
+    }
+
+    fn value(&mut self, field: &str, kind: FieldType) -> Value {
+        if self.chance(2) {
+            return self.anything(0);
+        }
+        match kind {
+            FieldType::Text => match field {
+                "item" | "place" | "resource" | "ad" => text(["bread", "soap"][self.below(2)]),
+                "leg" => text("main"),
+                "zone" => text("Europe/Helsinki"),
+                "currency" => text("EUR"),
+                "price.kind" => text(["fixed", "range", "free"][self.below(3)]),
+                "capability" => text(["catalog", "stock", "booking", "all"][self.below(4)]),
+                _ => text(TEXTS[self.below(TEXTS.len())]),
+            },
+            FieldType::Int if matches!(field, "min" | "max" | "price.min" | "price.max") => {
+                Value::Int(100)
+            }
+            FieldType::Int | FieldType::Duration => Value::Int(self.int()),
+            FieldType::Bool => Value::Bool(self.chance(50)),
+            FieldType::Bytes => Value::Bytes(self.person().to_vec()),
+            FieldType::Entry => Value::Bytes(self.id(field).to_vec()),
+            FieldType::Entity => Value::Bytes(self.person().to_vec()),
+            FieldType::Id => Value::Bytes(vec![7; 32]),
+            FieldType::Money => eur(self.int()),
+            FieldType::Instant => Value::Int(NOW_MS + (self.below(30 * 24) as i64) * 1_800_000),
+            FieldType::Geo => Value::map([
+                ("lat", Value::Int(601_700_000)),
+                ("lon", Value::Int(249_400_000)),
+            ]),
+            FieldType::List | FieldType::Map => self.shaped(field),
+        }
+    }
+
+    fn body(&mut self, kind: &EventKind) -> Vec<u8> {
+        let mut pairs: Vec<(String, Value)> = Vec::new();
+        for field in &kind.fields {
+            let wanted = if field.required { 98 } else { 40 };
+            if !self.chance(wanted) {
+                continue;
+            }
+            let value = self.value(&field.name, field.kind);
+            put(&mut pairs, &field.name, value);
+        }
+        if self.chance(10) {
+            let value = self.anything(0);
+            pairs.push(("unheard_of".to_owned(), value));
+        }
+        let mut bytes = Value::map(pairs).encode();
+        match self.below(40) {
+            0 => {
+                let (at, bit) = (self.below(bytes.len()), self.below(8));
+                bytes[at] ^= 1 << bit;
+            }
+            1 => bytes.truncate(self.below(bytes.len())),
+            2 => bytes.push(0),
+            3 => {
+                let len = self.below(60);
+                bytes = (0..len).map(|_| self.below(256) as u8).collect();
+            }
+            // deeper than is allowed, and a length that claims a lot
+            4 => bytes = [&[0xa1, 0x61, b'x'][..], &[0x81; 20], &[0]].concat(),
+            5 => {
+                bytes = vec![
+                    0xa1, 0x65, b't', b'i', b't', b'l', b'e', 0x7b, 0xff, 0xff, 0xff, 0xff, 0xff,
+                    0xff, 0xff, 0xff,
+                ]
+            }
+            _ => {}
+        }
+        bytes
+    }
+
+    fn facts(&mut self) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if self.chance(40) {
+            facts.push(Fact::Grant {
+                subject: EntityId([1; 32]),
+                device: DeviceId([101; 32]),
+                holder: [7; 32],
+                tag: [self.below(9) as u8; 16],
+                month: 24_324,
+            });
+        }
+        if self.chance(40) {
+            let kinds = ["item.put", "item.take", "slot.take"];
+            let kind = kinds[self.below(3)];
+            let body = Value::map([
+                ("item", text("bread")),
+                ("title", text("Bread")),
+                ("revision", Value::Bytes(self.id("revision").to_vec())),
+                ("quantity", Value::Int(2)),
+                ("c", Value::Bytes(vec![7; 32])),
+            ]);
+            facts.push(Fact::Entry {
+                id: EntryId(self.id(if kind == "item.put" {
+                    "revision"
+                } else {
+                    "take"
+                })),
+                topic: TopicId([8; 32]),
+                device: DeviceId([101; 32]),
+                entity: EntityId([1; 32]),
+                seq: 1,
+                hlc: 1,
+                kind: kind.to_owned(),
+                body: if self.chance(80) {
+                    body.encode()
+                } else {
+                    Vec::new()
+                },
+            });
+        }
+        if self.chance(10) {
+            facts.push(Fact::Receipt {
+                topic: TOPIC,
+                device: DeviceId([101; 32]),
+                entity: EntityId([1; 32]),
+                entry: EntryId(self.id("order")),
+                author: DeviceId([102; 32]),
+                seq: 3,
+                height: 9,
+                at_ms: NOW_MS as u64,
+            });
+        }
+        facts
+    }
+
+    fn event(&mut self) -> Vec<u8> {
+        let kinds = &self.manifest.events;
+        // first each kind in turn, which begins what the others go on with
+        let turn = self.count as usize;
+        let at = if turn < kinds.len() {
+            turn
+        } else {
+            self.below(kinds.len())
+        };
+        let kind = &kinds[at];
+        let person = if turn < kinds.len() {
+            [1; 32]
+        } else {
+            self.person()
+        };
+        let role = match person[0] {
+            1 => "owner",
+            2 => "client",
+            3 => "manager",
+            _ => "guest",
+        };
+        self.count += 1;
+        let mut id = [0xee; 32];
+        id[..4].copy_from_slice(&self.count.to_be_bytes());
+        let event = FoldEvent {
+            id: EntryId(id),
+            author: DeviceId([person[0] + 100; 32]),
+            entity: EntityId(person),
+            seq: u64::from(self.count),
+            hlc: (NOW_MS as u64 + u64::from(self.count) * 1_000) << 16,
+            sequenced: self.chance(90),
+            role: role.to_owned(),
+            kind: kind.kind.clone(),
+            body: self.body(kind),
+            erasable_hash: self.chance(20).then_some([5; 32]),
+            facts: self.facts(),
+        };
+        self.written.entry(event.kind.clone()).or_default().push(id);
+        event.encode()
+    }
+}
+
+/// Puts a value under a name, whose dots go into maps.
+fn put(pairs: &mut Vec<(String, Value)>, name: &str, value: Value) {
+    let Some((front, rest)) = name.split_once('.') else {
+        pairs.retain(|(key, _)| key != name);
+        pairs.push((name.to_owned(), value));
+        return;
+    };
+    let at = pairs.iter().position(|(key, _)| key == front);
+    let mut inner = match at.map(|at| pairs.remove(at).1) {
+        Some(Value::Map(inner)) => inner,
+        _ => Vec::new(),
+    };
+    put(&mut inner, rest, value);
+    pairs.push((front.to_owned(), Value::map(inner)));
+}
+
+fn history(manifest: &Manifest, seed: u8) -> Vec<Vec<u8>> {
+    let mut writer = Writer {
+        manifest,
+        rng: TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]),
+        written: BTreeMap::new(),
+        count: 0,
+    };
+    (0..EVENTS).map(|_| writer.event()).collect()
+}
+
+fn in_engine(
+    wasm: &[u8],
+    backend: Backend,
+    manifest: &Manifest,
+    events: &[Vec<u8>],
+    batch: usize,
+) -> Outcome {
+    let settings = Settings {
+        backend,
+        cache: None,
+    };
+    let module = Engine::new(settings).unwrap().load(wasm).unwrap();
+    assert_eq!(module.manifest(), manifest);
+    fold(&mut module.reducer(Checks::default()), events, batch)
+}
+
+/// Says where two outcomes differ; they are too large to print.
+fn assert_same(a: &Outcome, b: &Outcome, what: &str) {
+    for (index, (a, b)) in a.routed.iter().zip(&b.routed).enumerate() {
+        assert_eq!(a, b, "{what}: route of event {index}");
+    }
+    for (key, shown) in &a.aggregates {
+        assert_eq!(Some(shown), b.aggregates.get(key), "{what}: {key}");
+    }
+    assert!(a == b, "{what}");
+}
+
+/// Holds the module against the rules as native code. Gives the kinds that were accepted.
+fn hold(pinned: &Pinned, native: &mut dyn Reducer, seed: u8) -> usize {
+    let manifest = native.manifest().clone();
+    assert_eq!(Manifest::decode(&(pinned.manifest)()).unwrap(), manifest);
+    let events = history(&manifest, seed);
+    let expected = fold(native, &events, 64);
+    for (backend, batch) in [
+        (Backend::Optimised, 37),
+        (Backend::Unoptimised, 1_000),
+        (Backend::Pulley, 64),
+    ] {
+        let outcome = in_engine(pinned.wasm, backend, &manifest, &events, batch);
+        assert_same(&expected, &outcome, &format!("{} {backend:?}", pinned.app));
+    }
+    let mut rejected = vec![false; events.len()];
+    for (_, rejections, rows) in expected.aggregates.values() {
+        rejections
+            .iter()
+            .for_each(|(index, _)| rejected[*index] = true);
+        assert!(rows.as_ref().is_none_or(Result::is_ok));
+    }
+    let accepted =
+        (0..events.len()).filter(|index| expected.routed[*index].is_ok() && !rejected[*index]);
+    let mut kinds: Vec<String> = accepted
+        .map(|index| FoldEvent::decode(&events[index]).unwrap().kind)
+        .collect();
+    let count = kinds.len();
+    kinds.sort();
+    kinds.dedup();
+    eprintln!("{}: {count} of {EVENTS} accepted, {kinds:?}", pinned.app);
+    kinds.len()
+}
+
+#[test]
+fn tally_is_the_same_natively_as_a_module_and_in_c() {
+    let pinned = Pinned::find("tally", 1).unwrap();
+    let mut native = Native::<Tally>::new(pinned.hash()).unwrap();
+    assert_eq!(hold(pinned, &mut native, 1), 3);
+    for seed in 2..6 {
+        let events = history(native.manifest(), seed);
+        let expected = fold(&mut native, &events, 64);
+        let in_c = in_engine(
+            TALLY_IN_C,
+            Backend::Optimised,
+            native.manifest(),
+            &events,
+            50,
+        );
+        assert_same(&expected, &in_c, "in C");
+    }
+}
+
+#[test]
+fn space_is_the_same_natively_and_as_a_module() {
+    let pinned = Pinned::find("space", 1).unwrap();
+    let mut native = Native::<SpaceApp>::new(pinned.hash()).unwrap();
+    assert!(hold(pinned, &mut native, 1) >= 12);
+}
+
+#[test]
+fn relation_is_the_same_natively_and_as_a_module() {
+    let pinned = Pinned::find("relation", 1).unwrap();
+    let mut native = Native::<RelationApp>::new(pinned.hash()).unwrap();
+    assert!(hold(pinned, &mut native, 1) >= 6);
+}
