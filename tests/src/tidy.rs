@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Files that may touch files, clocks or randomness, and what each may touch. Nobody else may (invariant 10).
+/// Files that may touch files, clocks or randomness, and what each may touch. Nobody else may (invariant 12).
 const SHELL: &[(&str, &[&str])] = &[
     ("log/src/disk/real.rs", &["std::fs"]),
     ("node/src/bench/", &["std::fs", "Instant::now"]),
