@@ -247,9 +247,9 @@ fn orders(manifest: Manifest) -> Manifest {
             .field(
                 Field::entry("cancel")
                     .required()
-                    .title("The entry order.cancel; the receipt goes along as evidence"),
+                    .title("The entry order.cancel; its receipt and proof go along as evidence"),
             )
-            .evidence(["receipt:cancel"]),
+            .evidence(["receipt:cancel", "proof:cancel"]),
         )
         .event(
             on_order(

@@ -91,7 +91,7 @@ pub(crate) fn order(order: &Order, rows: &mut Rows) {
         .int("paid", sum(|leg| leg.paid))
         .int("refunded", sum(|leg| leg.refunded))
         .int("held", sum(|leg| leg.held))
-        .int("fee_now", fee.unwrap_or_else(|| order.cancel_fee(None)))
+        .int("fee_now", fee.unwrap_or_else(|| order.cancel_fee(&[])))
         .int("updated", order.updated_ms);
     let columns = id(columns, "provider", order.provider);
     let columns = id(columns, "quote", order.offered.as_ref().map(|(id, _)| *id));
