@@ -86,12 +86,7 @@ impl Order {
         let (Some(agreed), Some(confirmed)) = (&self.agreed, &self.confirmed) else {
             return 0;
         };
-        if after(
-            receipts,
-            &confirmed.device,
-            confirmed.seq,
-            confirmed.at_ms,
-        ) {
+        if after(receipts, &confirmed.device, confirmed.seq, confirmed.at_ms) {
             return 0;
         }
         let fees = self.fulfilments.iter();

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use synlog_reducer::{Code, Hash16, Id, Meta, Money};
 
 use super::quote::{Offer, known_line};
-use super::{Agreement, Completed, Confirmed, LINES_MAX, LINKS_MAX, Line, OPTIONS_MAX, Order, Window};
+use super::{
+    Agreement, Completed, Confirmed, LINES_MAX, LINKS_MAX, Line, OPTIONS_MAX, Order, Window,
+};
 use crate::evidence::{NO_TAKE, Stock, review_granted, stock_taken};
 use crate::party::{
     DUPLICATE, Feeds, NOTE_MAX, Party, TITLE_MAX, actor, at_ms, few, possible, short, short_if,
