@@ -78,12 +78,19 @@ pub enum State {
 #[derive(Debug, Clone, Copy)]
 pub struct RelationApp;
 
+/// Joined by hand: the formatting machinery is much of a small module.
+fn key_of(prefix: &str, id: &Id) -> String {
+    let mut key = String::from(prefix);
+    key.push_str(&id.hex());
+    key
+}
+
 fn order_key(order: &Id) -> String {
-    format!("order/{}", order.hex())
+    key_of("order/", order)
 }
 
 fn booking_key(booking: &Id) -> String {
-    format!("booking/{}", booking.hex())
+    key_of("booking/", booking)
 }
 
 impl App for RelationApp {

@@ -132,27 +132,40 @@ pub(crate) fn review_granted(meta: &Meta<'_>, holder: &Id, tag: &Hash16) -> Resu
     if granted { Ok(()) } else { Err(NO_GRANT) }
 }
 
-/// A device of the provider, and how many entries it had written in the topic when it was
-/// given the client's entry.
+/// A device of the provider, and how far it was when it was given the client's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// The device that confirms.
     pub device: Id,
     /// Its entries in the topic at that time.
     pub height: u64,
+    /// UTC ms by its clock.
+    pub at_ms: i64,
 }
 
-/// The receipt among the evidence: a device of `provider` was given the entry `cancel`
-/// (number `seq` of the feed of `author`), or a later one of that feed, which is never
-/// without those before it. Error: `no_receipt`.
-pub(crate) fn receipt(
+impl Receipt {
+    /// Whether what a device wrote came after this receipt: by its number where it is the
+    /// same device, else by its clock.
+    pub fn precedes(&self, device: &Id, seq: u64, at_ms: i64) -> bool {
+        if self.device == *device {
+            seq >= self.height
+        } else {
+            at_ms > self.at_ms
+        }
+    }
+}
+
+/// The receipts among the evidence, each by a device of `provider` that was given the entry
+/// `cancel` (number `seq` of the feed of `author`), or a later one of that feed, which is
+/// never without those before it. Error: `no_receipt` where there is none.
+pub(crate) fn receipts(
     meta: &Meta<'_>,
     provider: &Id,
     cancel: &Id,
     author: &Id,
     cancel_seq: u64,
-) -> Result<Receipt, Code> {
-    let found = meta.facts.iter().find_map(|fact| match fact {
+) -> Result<Vec<Receipt>, Code> {
+    let found = meta.facts.iter().filter_map(|fact| match fact {
         Fact::Receipt {
             topic,
             device,
@@ -161,7 +174,7 @@ pub(crate) fn receipt(
             author: feed,
             seq,
             height,
-            ..
+            at_ms,
         } if *topic == meta.topic
             && *entity == provider.0
             && *feed == author.0
@@ -170,9 +183,20 @@ pub(crate) fn receipt(
             Some(Receipt {
                 device: Id(*device),
                 height: *height,
+                at_ms: i64::try_from(*at_ms).unwrap_or(i64::MAX),
             })
         }
         _ => None,
     });
-    found.ok_or(NO_RECEIPT)
+    let found: Vec<Receipt> = found.collect();
+    if found.is_empty() {
+        return Err(NO_RECEIPT);
+    }
+    Ok(found)
+}
+
+/// The fact among the evidence that is the entry `cancel`, an `order.cancel` of this topic
+/// by the entity that wrote the event.
+pub(crate) fn own_cancel<'a>(meta: &Meta<'a>, cancel: &Id) -> Option<&'a Fact> {
+    own_entry(meta, cancel, "order.cancel", &Id(meta.topic))
 }

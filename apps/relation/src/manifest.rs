@@ -250,9 +250,9 @@ fn orders(manifest: Manifest) -> Manifest {
             .field(
                 Field::entry("cancel")
                     .required()
-                    .title("The entry order.cancel; the receipt goes along as evidence"),
+                    .title("The entry order.cancel; its receipt and proof go along as evidence"),
             )
-            .evidence(["receipt:cancel"]),
+            .evidence(["receipt:cancel", "proof:cancel"]),
         )
         .event(
             on_order(
@@ -388,7 +388,7 @@ fn tables(manifest: Manifest) -> Manifest {
         orders,
         Type::Text,
         &[
-            "state", "currency", "stage", "next", "dispute", "place", "note",
+            "state", "currency", "stage", "next", "dispute", "reason", "place", "note",
         ],
     );
     orders = columns(orders, Type::Entity, &["client", "provider"]);
@@ -396,7 +396,7 @@ fn tables(manifest: Manifest) -> Manifest {
         orders,
         Type::Int,
         &[
-            "revision", "total", "due", "paid", "refunded", "held", "fee", "fee_now",
+            "revision", "total", "due", "balance", "paid", "refunded", "held", "fee", "fee_now",
         ],
     );
     orders = columns(orders, Type::Instant, &["updated", "valid_until"])
@@ -411,12 +411,13 @@ fn tables(manifest: Manifest) -> Manifest {
     let mut payments = Table::new("payments")
         .title("Payment legs")
         .column("order", Type::Entry);
-    payments = columns(payments, Type::Text, &["leg", "state"]);
+    payments = columns(payments, Type::Text, &["leg", "state", "method"]);
     payments = columns(
         payments,
         Type::Money,
         &["amount", "claimed", "paid", "refunded", "held", "returned"],
     )
+    .column("proof_hash", Type::Id)
     .column("escrow", Type::Bool)
     .column("due", Type::Instant)
     .index("by_state", ["state"])
@@ -430,12 +431,16 @@ fn tables(manifest: Manifest) -> Manifest {
         .index("by_state", ["state"]);
     let mut returns = Table::new("returns").title("Returns");
     returns = columns(returns, Type::Entry, &["order", "return"]);
-    returns =
-        columns(returns, Type::Text, &["leg", "state", "reason"]).index("by_state", ["state"]);
+    returns = columns(returns, Type::Text, &["leg", "state", "outcome", "reason"])
+        .index("by_state", ["state"]);
     let mut bookings = Table::new("bookings")
         .title("Bookings")
         .column("booking", Type::Entry);
-    bookings = columns(bookings, Type::Text, &["state", "resource", "next", "note"]);
+    bookings = columns(
+        bookings,
+        Type::Text,
+        &["state", "resource", "next", "note", "reason"],
+    );
     bookings = columns(bookings, Type::Id, &["space", "take"]);
     bookings = columns(
         bookings,
@@ -460,6 +465,17 @@ fn tables(manifest: Manifest) -> Manifest {
         .column("text", Type::Text)
         .index("by_at", ["at"])
         .index("by_order", ["order", "at"]);
+    let mut disputes = Table::new("disputes")
+        .title("The last dispute of each order; shares in minor units of its currency")
+        .column("order", Type::Entry);
+    disputes = columns(disputes, Type::Text, &["by", "state", "reason"]);
+    disputes = columns(disputes, Type::Int, &["provider", "client"]).index("by_state", ["state"]);
+    let links = Table::new("links")
+        .title("Orders that belong to another")
+        .column("order", Type::Entry)
+        .column("child", Type::Id)
+        .column("role", Type::Text)
+        .index("by_order", ["order"]);
     let all = [
         orders,
         lines,
@@ -469,6 +485,8 @@ fn tables(manifest: Manifest) -> Manifest {
         bookings,
         pair,
         messages,
+        disputes,
+        links,
     ];
     all.into_iter().fold(manifest, Manifest::table)
 }

@@ -6,7 +6,7 @@ use crate::booking::{self, Booking};
 use crate::order::commercial::Commercial;
 use crate::order::fulfilment::Stage;
 use crate::order::quote::Kind;
-use crate::order::{Order, dispute, returns};
+use crate::order::{Order, returns};
 use crate::relation::Relation;
 
 /// The tables, in the manifest's order.
@@ -19,6 +19,8 @@ pub(crate) const TABLES: &[&str] = &[
     "bookings",
     "relation",
     "messages",
+    "disputes",
+    "links",
 ];
 
 fn id(columns: Columns, name: &'static str, id: Option<Id>) -> Columns {
@@ -75,23 +77,22 @@ pub(crate) fn order(order: &Order, rows: &mut Rows) {
         order.payments.iter().map(part).sum()
     };
     let fee = order.cancelled.as_ref().map(|cancelled| cancelled.fee);
-    let agreed = order.agreed.as_ref().map(|agreed| agreed.offer.total.minor);
-    let dispute = order.dispute.as_ref().map(|dispute| match dispute.state {
-        dispute::State::Open => "open",
-        dispute::State::Ruled => "ruled",
-        dispute::State::Accepted => "accepted",
-        dispute::State::Withdrawn => "withdrawn",
-    });
+    let dispute = order.dispute.as_ref().map(|dispute| dispute.state.name());
+    let reason = match &order.cancelled {
+        Some(cancelled) => cancelled.reason.as_deref(),
+        None => order.declined.as_deref(),
+    };
     let columns = Columns::new()
         .bytes("order", order.id.0)
         .text("state", order.commercial.name())
         .bytes("client", order.client.0)
         .int("revision", order.revision)
-        .int("due", fee.or(agreed).unwrap_or(0))
+        .int("due", order.due())
+        .int("balance", order.balance())
         .int("paid", sum(|leg| leg.paid))
         .int("refunded", sum(|leg| leg.refunded))
         .int("held", sum(|leg| leg.held))
-        .int("fee_now", fee.unwrap_or_else(|| order.cancel_fee(None)))
+        .int("fee_now", fee.unwrap_or_else(|| order.cancel_fee(&[])))
         .int("updated", order.updated_ms);
     let columns = id(columns, "provider", order.provider);
     let columns = id(columns, "quote", order.offered.as_ref().map(|(id, _)| *id));
@@ -107,6 +108,7 @@ pub(crate) fn order(order: &Order, rows: &mut Rows) {
     let columns = text(columns, "stage", stage(order).map(Stage::name));
     let columns = text(columns, "next", next(order));
     let columns = text(columns, "dispute", dispute);
+    let columns = text(columns, "reason", reason);
     let columns = text(columns, "place", order.place.as_deref());
     let columns = text(columns, "note", order.note.as_deref());
     rows.push("orders", "", columns);
@@ -138,6 +140,8 @@ pub(crate) fn order(order: &Order, rows: &mut Rows) {
             .money("returned", &of(leg.returned))
             .bool("escrow", leg.terms.escrow);
         let columns = int(columns, "due", leg.terms.due);
+        let columns = text(columns, "method", leg.method.as_deref());
+        let columns = id(columns, "proof_hash", leg.proof_hash);
         rows.push("payments", &leg.terms.leg, columns);
     }
     for leg in &order.fulfilments {
@@ -167,9 +171,27 @@ pub(crate) fn order(order: &Order, rows: &mut Rows) {
             .bytes("order", order.id.0)
             .bytes("return", one.id.0)
             .text("leg", &one.leg[..])
-            .text("state", state);
+            .text("state", state)
+            .text("outcome", one.outcome.name());
         let columns = text(columns, "reason", one.reason.as_deref());
         rows.push("returns", one.id.hex(), columns);
+    }
+    if let Some(dispute) = &order.dispute {
+        let columns = Columns::new()
+            .bytes("order", order.id.0)
+            .text("by", dispute.by.name())
+            .text("state", dispute.state.name());
+        let columns = text(columns, "reason", dispute.reason.as_deref());
+        let columns = int(columns, "provider", dispute.split.map(|split| split.0));
+        let columns = int(columns, "client", dispute.split.map(|split| split.1));
+        rows.push("disputes", "", columns);
+    }
+    for (child, role) in &order.links {
+        let columns = Columns::new()
+            .bytes("order", order.id.0)
+            .bytes("child", child.0)
+            .text("role", &role[..]);
+        rows.push("links", child.hex(), columns);
     }
 }
 
@@ -193,6 +215,7 @@ pub(crate) fn booking(booking: &Booking, rows: &mut Rows) {
     let columns = int(columns, "held_until", booking.until);
     let columns = text(columns, "next", next);
     let columns = text(columns, "note", booking.note.as_deref());
+    let columns = text(columns, "reason", booking.reason.as_deref());
     rows.push("bookings", "", columns);
 }
 

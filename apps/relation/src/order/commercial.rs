@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use synlog_reducer::{Code, Hash16, Id, Meta, Money};
 
 use super::quote::{Offer, known_line};
-use super::{Agreement, Confirmed, LINES_MAX, LINKS_MAX, Line, OPTIONS_MAX, Order, Window};
+use super::{
+    Agreement, Completed, Confirmed, LINES_MAX, LINKS_MAX, Line, OPTIONS_MAX, Order, Window,
+};
 use crate::evidence::{NO_TAKE, Stock, review_granted, stock_taken};
 use crate::party::{
     DUPLICATE, Feeds, NOTE_MAX, Party, TITLE_MAX, actor, at_ms, few, possible, short, short_if,
@@ -189,6 +191,7 @@ pub fn request(state: &Option<Order>, event: &Request, meta: &Meta<'_>) -> Resul
         agreed: None,
         taken: Vec::new(),
         confirmed: None,
+        completed: None,
         payments: Vec::new(),
         fulfilments: Vec::new(),
         returns: Vec::new(),
@@ -280,6 +283,7 @@ impl Order {
             offer,
             holder,
             tag,
+            hlc: meta.hlc,
         });
         self.offered = None;
         self.countered = None;
@@ -383,6 +387,13 @@ impl Order {
                 return Err(TOO_EARLY);
             }
         }
+        self.completed = Some(Completed {
+            by: party,
+            device: Id(meta.author),
+            seq: meta.seq,
+            at_ms: at_ms(meta),
+        });
+        self.offered = None;
         self.commercial = Commercial::Completed;
         Ok(())
     }

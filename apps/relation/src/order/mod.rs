@@ -68,6 +68,8 @@ pub struct Agreement {
     pub holder: Id,
     /// So that the grant is used once.
     pub tag: Hash16,
+    /// Clock of that entry.
+    pub hlc: u64,
 }
 
 /// The confirm, and how far the device that wrote it was.
@@ -76,6 +78,19 @@ pub struct Confirmed {
     /// The device.
     pub device: Id,
     /// The number of the confirm in its feed.
+    pub seq: u64,
+    /// UTC ms by its clock.
+    pub at_ms: i64,
+}
+
+/// The completion, and how far the device that wrote it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completed {
+    /// Who completed it.
+    pub by: Party,
+    /// The device.
+    pub device: Id,
+    /// The number of the entry in its feed.
     pub seq: u64,
     /// UTC ms by its clock.
     pub at_ms: i64,
@@ -114,6 +129,8 @@ pub struct Order {
     pub taken: Vec<(i64, Id)>,
     /// The confirm.
     pub confirmed: Option<Confirmed>,
+    /// The completion.
+    pub completed: Option<Completed>,
     /// Payment.
     pub payments: Vec<PaymentLeg>,
     /// Fulfilment.

@@ -25,6 +25,8 @@ pub struct PaymentLeg {
     pub claimed: i64,
     /// How it says it has paid.
     pub method: Option<String>,
+    /// Hash of the proof that it keeps of its last claim.
+    pub proof_hash: Option<Id>,
     /// What the provider has, refunds not counted.
     pub paid: i64,
     /// What it gave back.
@@ -97,6 +99,36 @@ bodies! {
 }
 
 impl Order {
+    /// What the client is to pay, in minor units: what was agreed, or the fee of a
+    /// cancellation.
+    pub fn due(&self) -> i64 {
+        match (&self.cancelled, &self.agreed) {
+            (Some(cancelled), _) => cancelled.fee,
+            (None, Some(agreed)) if self.commercial != Commercial::Declined => {
+                agreed.offer.total.minor
+            }
+            _ => 0,
+        }
+    }
+
+    /// What the client has yet to pay; below zero: what the provider has to give back.
+    /// While an order stands, a refund is given for good and never asked for again; of a
+    /// cancelled or declined one, the provider keeps what is due and no more. What the
+    /// arbiter holds is not asked for twice.
+    pub fn balance(&self) -> i64 {
+        let ended = matches!(
+            self.commercial,
+            Commercial::Cancelled | Commercial::Declined
+        );
+        let legs = self.payments.iter();
+        // each sum is at most that of the legs, which is the total
+        let paid: i64 = match ended {
+            true => legs.map(|leg| leg.paid - leg.refunded).sum(),
+            false => legs.map(PaymentLeg::received).sum(),
+        };
+        self.due() - paid
+    }
+
     /// The payment legs under another offer: what was paid stays. Errors: `overpay` (less
     /// than was paid), `sum_mismatch` (another currency).
     pub(crate) fn merged_payments(&self, offer: &Offer) -> Result<Vec<PaymentLeg>, Code> {
@@ -117,6 +149,7 @@ impl Order {
                 terms: terms.clone(),
                 claimed: 0,
                 method: None,
+                proof_hash: None,
                 paid: 0,
                 refunded: 0,
                 held: 0,
@@ -129,7 +162,8 @@ impl Order {
     }
 
     fn payment(&mut self, leg: &str, amounts: &[&Money]) -> Result<&mut PaymentLeg, Code> {
-        possible(self.agreed.is_some() && self.commercial != Commercial::Declined)?;
+        // also where it was declined or cancelled since: what came must be given back
+        possible(self.agreed.is_some())?;
         let found = self
             .payments
             .iter_mut()
@@ -164,6 +198,7 @@ impl Order {
         }
         leg.claimed = claimed;
         leg.method.clone_from(&event.method);
+        leg.proof_hash = event.proof_hash;
         Ok(())
     }
 

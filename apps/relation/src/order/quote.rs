@@ -13,8 +13,8 @@ pub const SUM_MISMATCH: Code = "sum_mismatch";
 
 /// Parts of a price.
 pub const BREAKUP_MAX: usize = 32;
-/// Payment legs, and fulfilment legs. With the lines and returns an order then shows at
-/// most 82 rows.
+/// Payment legs, and fulfilment legs. With the lines, returns, links and a dispute an order
+/// then shows at most 98 rows.
 pub const LEGS_MAX: usize = 16;
 /// Cancellation terms: more than there are stages.
 pub const TERMS_MAX: usize = 24;

@@ -31,6 +31,17 @@ pub enum Outcome {
     RefundOnly,
 }
 
+impl Outcome {
+    /// Its name in events and rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refund => "refund",
+            Self::Replace => "replace",
+            Self::RefundOnly => "refund_only",
+        }
+    }
+}
+
 /// How far a return is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names of the states say it")]

@@ -1,56 +1,139 @@
-//! Random writers.
+//! Random lives by random writers, and bodies that nobody should write.
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use synlog_reducer::Event as _;
+use synlog_reducer::cbor::Value;
 
-use super::*;
+use super::codes;
+use super::host::*;
+use super::invariants::{Before, Model, check_rows};
+use super::scenes::*;
+use super::writer::{Try, Writer, any_try, hostile};
+use crate::Event;
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+fn any_life() -> impl Strategy<Value = Vec<(Try, Value)>> {
+    proptest::collection::vec((any_try(), hostile()), 1..160)
+}
 
-    #[test]
-    fn random_writers_break_no_invariant(
-        escrow in any::<bool>(),
-        steps in prop::collection::vec((0..4_usize, 0..11_usize, -5..1_200_i64, 0..14_usize), 1..80),
-    ) {
-        let mut world = World::confirmed("goods", false, escrow);
-        let roles = ["owner", "client", "arbiter", "deliverer"];
-        let kinds = ["pay.claim", "pay.ack", "pay.refund", "pay.hold", "pay.release"];
-        let stages = ["pending", "assigned", "packed", "picked_up", "out_for_delivery", "delivered",
-            "in_transit", "failed", "returned", "completed", "started", "available", "accessed", "x"];
-        for (role, what, minor, stage) in steps {
-            let role = roles[role];
-            let was = world.order().clone();
-            let done = match what {
-                0..=4 => world.pay(role, kinds[what], minor),
-                5 | 6 => world.write(role, "fulfil.state", on([("leg", text("f")), ("state", text(stages[stage]))])),
-                7 => world.write(role, "order.complete", on([])),
-                8 => world.write(role, "dispute.open", on([])),
-                9 => world.write(role, "dispute.rule", on([("provider", eur(minor)), ("client", eur(1_000 - minor))])),
-                _ if stage == 0 => world.write(role, "order.cancel", on([])),
-                _ => world.write(role, "dispute.accept", on([])),
-            };
-            let now = world.order();
-            if done.is_err() {
-                prop_assert_eq!(&was, now);
+/// Lives it, checks every step, and says what was accepted and which codes were met.
+fn live(life: &[(Try, Value)], batch: usize) -> BTreeSet<String> {
+    let mut world = World::default();
+    let (mut writer, mut model) = (Writer::default(), Model::default());
+    let mut met = BTreeSet::new();
+    for (one, bad) in life {
+        let before = Before::of(&world);
+        let Some(tried) = writer.attempt(&mut world, one, bad) else {
+            continue;
+        };
+        match &tried.result {
+            Ok(_) => {
+                model.accept(&before, &world, &tried);
+                met.insert(tried.kind.to_owned());
             }
-            for leg in &now.payments {
-                prop_assert!(leg.received() + leg.claimed <= leg.terms.amount.minor);
-                prop_assert!(leg.refunded <= leg.paid);
-                prop_assert!([leg.paid, leg.held, leg.returned, leg.claimed, leg.refunded].iter().all(|n| *n >= 0));
+            Err(code) => {
+                assert_eq!(before, world.states, "{code}");
+                met.insert(code.clone());
             }
-            let ended = !was.running();
-            prop_assert!(!ended || (was.commercial == now.commercial && was.fulfilments == now.fulfilments));
-            prop_assert!(!(was.disputed() && now.commercial != was.commercial && now.commercial.name() == "completed"));
         }
     }
+    check_rows(&world);
+    world.check_batches(batch);
+    met
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn no_body_panics(kind in 0..Event::KINDS.len(), body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let mut world = World::confirmed("goods", false, false);
-        let was = world.states.clone();
-        let meta = Meta { topic: TOPIC, id: [99; 32], author: [1; 32], entity: [1; 32], seq: 99, hlc: 1,
-            sequenced: true, role: "nobody", erasable_hash: None, facts: &[] };
-        prop_assert!(world.fold(Event::KINDS[kind], &body, &meta).is_err());
-        prop_assert_eq!(was, world.states);
+    fn no_life_breaks_a_rule(life in any_life(), batch in 1usize..50) {
+        live(&life, batch);
     }
+
+    #[test]
+    fn no_hostile_value_traps(
+        case in any::<prop::sample::Index>(),
+        field in any::<prop::sample::Index>(),
+        inner in any::<prop::sample::Index>(),
+        bad in hostile(),
+    ) {
+        let (mut world, who, kind, body) = codes::case(case);
+        let body = replaced(&body, &field, &inner, &bad);
+        let _ = world.write(who, kind, &body);
+        check_rows(&world);
+        world.check_batches(9);
+    }
+
+    #[test]
+    fn no_bytes_trap(
+        case in any::<prop::sample::Index>(),
+        kind in any::<prop::sample::Index>(),
+        bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..200),
+            (proptest::collection::vec(any::<u8>(), 1..8), any::<prop::sample::Index>())
+                .prop_map(|(bytes, at)| {
+                    let mut body = request(GOODS).encode();
+                    let at = at.index(body.len());
+                    let end = (at + bytes.len()).min(body.len());
+                    body.splice(at..end, bytes);
+                    body
+                }),
+        ],
+    ) {
+        let (mut world, who, ..) = codes::case(case);
+        let kind = Event::KINDS[kind.index(Event::KINDS.len())];
+        let _ = world.raw(who, kind, &bytes);
+        check_rows(&world);
+    }
+}
+
+/// A body with another value in one of its fields, or deeper.
+fn replaced(
+    body: &Value,
+    field: &prop::sample::Index,
+    inner: &prop::sample::Index,
+    bad: &Value,
+) -> Value {
+    match body {
+        Value::Map(pairs) if !pairs.is_empty() => {
+            let (name, old) = &pairs[field.index(pairs.len())];
+            let deeper = matches!(old, Value::Map(_) | Value::Array(_)) && inner.index(3) > 0;
+            let new = match deeper {
+                true => replaced(old, inner, field, bad),
+                false => bad.clone(),
+            };
+            with(body, name, new)
+        }
+        Value::Array(items) if !items.is_empty() => {
+            let mut items = items.clone();
+            let at = field.index(items.len());
+            items[at] = replaced(&items[at], inner, field, bad);
+            Value::Array(items)
+        }
+        _ => bad.clone(),
+    }
+}
+
+/// The writer above gets everywhere: else the properties would say little.
+#[test]
+fn random_lives_reach_every_kind_and_most_codes() {
+    let mut runner = TestRunner::deterministic();
+    let mut met = BTreeSet::new();
+    for batch in 1..=400 {
+        let life = any_life().new_tree(&mut runner).unwrap().current();
+        met.extend(live(&life, batch % 40 + 1));
+    }
+    let kinds: BTreeSet<String> = Event::KINDS.iter().map(|kind| (*kind).to_owned()).collect();
+    let missing: Vec<&String> = kinds.difference(&met).collect();
+    assert!(missing.is_empty(), "never accepted: {missing:?}");
+    let codes = codes::codes_of_the_readme();
+    let missing: Vec<&String> = codes.difference(&met).collect();
+    let deep = ["no_proof", "over_return", "too_many", "unknown_return"];
+    assert!(
+        missing.iter().all(|code| deep.contains(&&code[..])),
+        "never met: {missing:?}"
+    );
 }
