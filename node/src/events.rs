@@ -10,6 +10,7 @@ use synlog_log::ids::{EntityId, EntryId, TopicId};
 use synlog_log::order::TopicOrder;
 use synlog_log::run::{EntryView, PayloadForm, RunView};
 use synlog_log::store::Store;
+use synlog_log::wire::Writer;
 use synlog_views::{EventSource, FoldLine, SourceError};
 
 use crate::ledger::read;
@@ -46,11 +47,81 @@ pub fn event_of(
 /// Bytes of runs that are kept decoded: a rebuild goes through feeds side by side.
 const KEPT_BYTES: usize = 96 * 1024 * 1024;
 
+/// An event, encoded without what its place in the order decides.
+struct Prepared {
+    id: EntryId,
+    /// As [`FoldEvent::encode`] gives it for an event with an empty role that is not sequenced.
+    bytes: Vec<u8>,
+    /// Where in it the flags stand; the role comes right after.
+    flags_at: usize,
+}
+
+/// The bit of the flags that says that the sequencer has placed an event.
+const SEQUENCED: u8 = 1;
+/// The bit of the flags that says that there is an erasable part.
+const ERASABLE: u8 = 2;
+
+impl Prepared {
+    /// The event of an entry, written without steps in between: a rebuild does it for each.
+    fn of(run: &RunView<'_>, entry: &EntryView<'_>, entity: EntityId) -> Option<Self> {
+        let payload = entry.payload.split().ok()?;
+        let erasable_hash = match &entry.payload {
+            PayloadForm::Whole(_) => payload.erasable.map(|part| part.hash()),
+            PayloadForm::Erased { erasable_hash, .. } => Some(*erasable_hash),
+        };
+        let facts = checked_facts(&payload).ok()?;
+        let mut bytes = Vec::with_capacity(160 + payload.body.len());
+        bytes.extend_from_slice(&entry.id.0);
+        bytes.extend_from_slice(&run.feed.author.0);
+        bytes.extend_from_slice(&entity.0);
+        bytes.put_varint(entry.seq);
+        bytes.put_varint(entry.hlc);
+        let flags_at = bytes.len();
+        if !facts.is_empty() {
+            let event = event_of(run, entry, entity, false, "")?;
+            return Some(Self {
+                id: entry.id,
+                bytes: event.encode(),
+                flags_at,
+            });
+        }
+        bytes.push(erasable_hash.map_or(0, |_| ERASABLE));
+        bytes.put_bytes(&[]);
+        bytes.put_bytes(payload.kind.as_bytes());
+        bytes.put_bytes(payload.body);
+        if let Some(hash) = &erasable_hash {
+            bytes.extend_from_slice(hash);
+        }
+        bytes.put_varint(0);
+        Some(Self {
+            id: entry.id,
+            bytes,
+            flags_at,
+        })
+    }
+
+    /// The encoded event at its place.
+    fn at(&self, line: &FoldLine) -> Vec<u8> {
+        let (head, rest) = self.bytes.split_at(self.flags_at);
+        let flags = rest[0] | if line.sequenced { SEQUENCED } else { 0 };
+        let mut out = Vec::with_capacity(self.bytes.len() + line.role.len());
+        out.extend_from_slice(head);
+        out.push(flags);
+        out.put_bytes(line.role.as_bytes());
+        // an empty role takes one byte
+        out.extend_from_slice(&rest[2..]);
+        out
+    }
+}
+
 /// Runs that were decoded for a fold, by the position of their first entry.
 #[derive(Default)]
 pub struct DecodedRuns {
-    runs: BTreeMap<u64, Vec<Option<FoldEvent>>>,
+    runs: BTreeMap<u64, Vec<Option<Prepared>>>,
     bytes: usize,
+    /// What comes after the event that was asked for last: first position of its run,
+    /// and index there. Mostly that is asked for next.
+    next: (u64, usize),
 }
 
 /// Events of a topic from the store.
@@ -64,7 +135,19 @@ pub struct StoreSource<'a> {
 }
 
 impl StoreSource<'_> {
-    fn find(&mut self, id: &EntryId) -> Result<Option<&mut FoldEvent>, SourceError> {
+    fn find(&mut self, id: &EntryId) -> Result<Option<&Prepared>, SourceError> {
+        let (run, index) = self.decoded.next;
+        let is_next = self
+            .decoded
+            .runs
+            .get(&run)
+            .and_then(|events| events.get(index)?.as_ref())
+            .is_some_and(|event| event.id == *id);
+        if is_next {
+            self.decoded.next.1 += 1;
+            let events = self.decoded.runs.get(&run);
+            return Ok(events.and_then(|events| events.get(index)?.as_ref()));
+        }
         let wrong = |error: synlog_log::store::StoreError| SourceError(error.to_string());
         let Some(position) = self.store.locate(id).map_err(wrong)? else {
             return Ok(None);
@@ -80,11 +163,11 @@ impl StoreSource<'_> {
                 None => return Ok(None),
             },
         };
-        let events = self.decoded.runs.get_mut(&first);
-        let event = events.and_then(|events| events.get_mut((position - first) as usize));
-        Ok(event
-            .and_then(Option::as_mut)
-            .filter(|event| event.id == *id))
+        let index = (position - first) as usize;
+        self.decoded.next = (first, index + 1);
+        let events = self.decoded.runs.get(&first);
+        let event = events.and_then(|events| events.get(index)?.as_ref());
+        Ok(event.filter(|event| event.id == *id))
     }
 
     fn decode(&mut self, position: u64) -> Result<Option<u64>, synlog_log::store::StoreError> {
@@ -105,13 +188,13 @@ impl StoreSource<'_> {
     }
 }
 
-fn events_of(run: &RunView<'_>, order: &TopicOrder) -> Vec<Option<FoldEvent>> {
+fn events_of(run: &RunView<'_>, order: &TopicOrder) -> Vec<Option<Prepared>> {
     // one branch has one certificate
     let entity = run
         .entries
         .first()
         .and_then(|first| order.entity_of(&first.id));
-    let event = |entry| event_of(run, entry, entity?, false, "");
+    let event = |entry| Prepared::of(run, entry, entity?);
     run.entries.iter().map(event).collect()
 }
 
@@ -123,7 +206,7 @@ impl EventSource for StoreSource<'_> {
         out: &mut Vec<Option<Vec<u8>>>,
     ) -> Result<(), SourceError> {
         for line in lines {
-            out.push(self.find(&line.id)?.map(|event| encoded(event, line)));
+            out.push(self.find(&line.id)?.map(|event| event.at(line)));
         }
         Ok(())
     }
@@ -132,7 +215,7 @@ impl EventSource for StoreSource<'_> {
 /// Events of a topic that are all in memory, as those of a bundle.
 #[derive(Default)]
 pub struct MemorySource {
-    events: HashMap<EntryId, FoldEvent>,
+    events: HashMap<EntryId, Prepared>,
 }
 
 impl MemorySource {
@@ -151,16 +234,45 @@ impl EventSource for MemorySource {
         out: &mut Vec<Option<Vec<u8>>>,
     ) -> Result<(), SourceError> {
         for line in lines {
-            let event = self.events.get_mut(&line.id);
-            out.push(event.map(|event| encoded(event, line)));
+            let event = self.events.get(&line.id);
+            out.push(event.map(|event| event.at(line)));
         }
         Ok(())
     }
 }
 
-fn encoded(event: &mut FoldEvent, line: &FoldLine) -> Vec<u8> {
-    event.sequenced = line.sequenced;
-    event.role.clear();
-    event.role.push_str(&line.role);
-    event.encode()
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use synlog_log::cbor::Value;
+    use synlog_log::scenario::{Person, World, genesis};
+    use synlog_log::topic::Mode;
+
+    #[test]
+    fn prepared_events_are_as_encoded_ones() {
+        let owner = Person::new(1, 1);
+        let mut world = World::new(&owner, 0, &genesis(Mode::Ordered, &[]));
+        let mut last = world.genesis();
+        for seq in 1..200 {
+            let body = Value::map([("n", Value::Int(seq)), ("note", Value::Text("x".into()))]);
+            last = world.write(&owner, 0, Some(last), &[], "note.put", body);
+        }
+        let entity = owner.id();
+        for written in &world.written {
+            let run = RunView::decode(&written.run).unwrap();
+            for entry in &run.entries {
+                let prepared = Prepared::of(&run, entry, entity).unwrap();
+                for (sequenced, role) in [(false, ""), (true, "member"), (false, "owner")] {
+                    let line = FoldLine {
+                        id: entry.id,
+                        sequenced,
+                        role: role.to_owned(),
+                    };
+                    let event = event_of(&run, entry, entity, sequenced, role).unwrap();
+                    assert_eq!(prepared.at(&line), event.encode());
+                }
+            }
+        }
+    }
 }

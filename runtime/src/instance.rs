@@ -2,7 +2,7 @@
 
 use wasmtime::{Global, InstancePre, Memory, Store, Trap, TypedFunc, Val};
 
-use crate::instrument::{FAULT, GAS, STACK};
+use crate::instrument::{BEGIN, FAULT, GAS, STACK};
 
 /// Gas of a call (10.4).
 pub(crate) const GAS_MAX: i64 = 10_000_000;
@@ -60,7 +60,8 @@ pub(crate) struct Instance {
     gas: Global,
     stack: Global,
     fault: Global,
-    input: TypedFunc<i32, i32>,
+    /// Sets both budgets and calls `input`.
+    begin: TypedFunc<(i32, i64, i32), i32>,
     functions: [TypedFunc<i32, i64>; 3],
     describe: TypedFunc<(), i64>,
     /// Pages that it had at first.
@@ -90,7 +91,7 @@ impl Instance {
         let (gas, stack, fault) = (global(GAS)?, global(STACK)?, global(FAULT)?);
         let memory = instance.get_memory(&mut store, "memory");
         let memory = memory.ok_or_else(|| missing("memory"))?;
-        let input = instance.get_typed_func(&mut store, "input").map_err(host)?;
+        let begin = instance.get_typed_func(&mut store, BEGIN).map_err(host)?;
         let describe = instance
             .get_typed_func(&mut store, "describe")
             .map_err(host)?;
@@ -103,7 +104,7 @@ impl Instance {
             gas,
             stack,
             fault,
-            input,
+            begin,
             functions,
             describe,
             first_pages,
@@ -163,10 +164,12 @@ impl Instance {
         budget: Budget,
         pieces: &[&[u8]],
     ) -> Result<&[u8], Failure> {
-        self.arm(budget)?;
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         let length = i32::try_from(length).map_err(host)?;
-        let address = match self.input.call(&mut self.store, length) {
+        let address = match self
+            .begin
+            .call(&mut self.store, (length, budget.gas, budget.stack))
+        {
             Ok(address) => address as u32 as usize,
             Err(error) => return Err(self.failure(&error)),
         };

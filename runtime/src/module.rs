@@ -1,14 +1,14 @@
 //! Loading a module: checked, counted, compiled or taken from the cache, and asked
 //! for its manifest.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use synlog_log::fold::Manifest;
 use wasmtime::{InstancePre, Linker};
 
 use crate::engine::{Engine, THREAD_STACK};
 use crate::instance::{Failure, Instance};
-use crate::instrument::instrument;
+use crate::instrument::{Metering, instrument_as};
 use crate::probation::Checks;
 use crate::reducer::WasmReducer;
 use crate::refusal::LoadError;
@@ -19,6 +19,15 @@ pub struct Module {
     pub(crate) pre: InstancePre<()>,
     pub(crate) hash: [u8; 32],
     pub(crate) manifest: Arc<Manifest>,
+    hasty: Arc<Hasty>,
+}
+
+/// The same module with gas counted at least, for calls that several events share.
+/// Made when it is first wanted: whoever folds little never pays for it.
+struct Hasty {
+    engine: Engine,
+    wasm: Vec<u8>,
+    pre: OnceLock<Option<InstancePre<()>>>,
 }
 
 impl std::fmt::Debug for Module {
@@ -41,24 +50,7 @@ impl Engine {
     /// Each variant of [`LoadError`].
     pub fn load(&self, bytes: &[u8]) -> Result<Module, LoadError> {
         let hash = *blake3::hash(bytes).as_bytes();
-        let cached = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.read(self, &hash));
-        let module = match cached {
-            Some(module) => module,
-            None => {
-                let counted = instrument(bytes)?;
-                let module = wasmtime::Module::new(&self.wasmtime, counted).map_err(host)?;
-                if let Some(cache) = &self.cache {
-                    cache.write(self, &hash, &module);
-                }
-                module
-            }
-        };
-        let pre = Linker::new(&self.wasmtime)
-            .instantiate_pre(&module)
-            .map_err(host)?;
+        let pre = self.compiled(bytes, &hash, Metering::Exact)?;
         // On a thread of its own, for the guest needs its stack.
         let manifest = std::thread::scope(|scope| {
             std::thread::Builder::new()
@@ -73,7 +65,43 @@ impl Engine {
             pre,
             hash,
             manifest: Arc::new(manifest),
+            hasty: Arc::new(Hasty {
+                engine: self.clone(),
+                wasm: bytes.to_vec(),
+                pre: OnceLock::new(),
+            }),
         })
+    }
+
+    /// Machine code for a module, from the cache if it is there.
+    fn compiled(
+        &self,
+        bytes: &[u8],
+        name: &[u8; 32],
+        metering: Metering,
+    ) -> Result<InstancePre<()>, LoadError> {
+        let cached = self.cache.as_ref();
+        let module = match cached.and_then(|cache| cache.read(self, name)) {
+            Some(module) => module,
+            None => {
+                let counted = instrument_as(bytes, metering)?;
+                let module = wasmtime::Module::new(&self.wasmtime, counted).map_err(host)?;
+                if let Some(cache) = &self.cache {
+                    cache.write(self, name, &module);
+                }
+                module
+            }
+        };
+        Linker::new(&self.wasmtime)
+            .instantiate_pre(&module)
+            .map_err(host)
+    }
+}
+
+impl Hasty {
+    /// Under what it is cached.
+    fn name(hash: &[u8; 32]) -> [u8; 32] {
+        blake3::derive_key("synlog v1 module with gas counted at least", hash)
     }
 }
 
@@ -92,6 +120,13 @@ fn describe(pre: &InstancePre<()>) -> Result<Manifest, LoadError> {
 }
 
 impl Module {
+    /// The module with gas counted at least; none where it can't be made.
+    pub(crate) fn hasty(&self) -> Option<&InstancePre<()>> {
+        let Hasty { engine, wasm, pre } = &*self.hasty;
+        let make = || engine.compiled(wasm, &Hasty::name(&self.hash), Metering::AtLeast);
+        pre.get_or_init(|| make().ok()).as_ref()
+    }
+
     /// What the module says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

@@ -15,6 +15,8 @@ use synlog_log::fold::{
     BAD_OUTPUT, Folded, Halt, OVER_BUDGET, Projected, Routed, STATE_MAX, TRAPPED,
 };
 
+use wasmtime::InstancePre;
+
 use crate::call::{
     Aggregate, Batch, FoldOutput, Wrong, id_of, kind_of, put_fold_head, put_project, read_fold,
     read_project, read_route,
@@ -28,6 +30,11 @@ const SHARED_STATE_MAX: usize = STATE_MAX / 4;
 /// Pages that an instance may have grown by and still serve another call.
 const SHARED_PAGES_MAX: u64 = 64;
 
+/// Calls in one reducer after which compiling it once more pays.
+const HASTE_CALLS: u32 = 2_000;
+/// So many calls may run out of gas because it was counted too high.
+const HASTE_SPENT_MAX: u32 = 16;
+
 /// An instance that serves several calls.
 #[derive(Default)]
 struct Seat {
@@ -35,6 +42,15 @@ struct Seat {
     calls: u32,
     /// Whether memory that grows is no matter: an echo is to show what comes of it.
     may_grow: bool,
+    haste: Haste,
+}
+
+/// Whether calls run in the module whose gas is counted at least.
+#[derive(Default)]
+struct Haste {
+    wanted: bool,
+    /// Calls that ran out of gas there.
+    spent: u32,
 }
 
 pub(crate) struct Runner {
@@ -45,14 +61,16 @@ pub(crate) struct Runner {
     shared: Seat,
     echo: Seat,
     head: Vec<u8>,
+    /// Calls of the shared instance so far.
+    calls: u32,
 }
 
 type Run<T> = Result<T, Halt>;
 /// A result, or the code of the host for why there is none.
 type Outcome<T> = Result<T, Wrong>;
 
-fn fresh(module: &Module) -> Run<Instance> {
-    Instance::new(&module.pre).map_err(|failure| Halt::Host(format!("no instance: {failure:?}")))
+fn fresh(module: &InstancePre<()>) -> Run<Instance> {
+    Instance::new(module).map_err(|failure| Halt::Host(format!("no instance: {failure:?}")))
 }
 
 impl Seat {
@@ -72,14 +90,21 @@ impl Seat {
             Some(instance) => instance,
             empty => {
                 self.calls = 0;
-                empty.insert(fresh(module)?)
+                let hasty = match self.haste.wanted && self.haste.spent < HASTE_SPENT_MAX {
+                    true => module.hasty(),
+                    false => None,
+                };
+                empty.insert(fresh(hasty.unwrap_or(&module.pre))?)
             }
         };
         let before = instance.grown_pages();
         let outcome = match instance.call(function, Budget::SHARED, pieces) {
             Ok(output) => read(output).ok(),
             Err(Failure::Host(text)) => return Err(Halt::Host(text)),
-            Err(_) => None,
+            Err(failure) => {
+                self.haste.spent += u32::from(failure == Failure::OverBudget);
+                None
+            }
         };
         let grown = instance.grown_pages();
         self.calls += 1;
@@ -106,13 +131,16 @@ impl Runner {
                 ..Seat::default()
             },
             head: Vec::new(),
+            calls: 0,
         }
     }
 
     fn start(&mut self) -> Run<()> {
         // A fresh instance for each call of the host: none lives on between calls, so
         // that many reducers can share a machine's pool.
-        self.shared = Seat::default();
+        self.calls = self.calls.saturating_add(self.shared.calls);
+        self.shared.instance = None;
+        self.shared.haste.wanted = self.calls >= HASTE_CALLS;
         if self.probation.is_over() {
             self.echo.instance = None;
         }
@@ -144,7 +172,7 @@ impl Runner {
         pieces: &[&[u8]],
         read: &impl Fn(&[u8]) -> Outcome<T>,
     ) -> Run<Outcome<T>> {
-        match fresh(&self.module)?.call(function, Budget::WHOLE, pieces) {
+        match fresh(&self.module.pre)?.call(function, Budget::WHOLE, pieces) {
             Ok(output) => Ok(read(output)),
             Err(Failure::Trapped) => Ok(Err(TRAPPED)),
             Err(Failure::OverBudget) => Ok(Err(OVER_BUDGET)),

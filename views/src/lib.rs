@@ -6,6 +6,7 @@
 //! [`synlog_log::order::TopicOrder`] and gets events from an [`EventSource`]. Files are
 //! touched in `store/open.rs` and by sled alone; no clock and no randomness is read.
 
+mod body;
 mod causal;
 mod digest;
 mod driver;

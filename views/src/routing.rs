@@ -10,6 +10,7 @@ use synlog_log::order::TopicOrder;
 use synlog_log::refusal::Refusal;
 use synlog_log::wire::Reader;
 
+use crate::body;
 use crate::error::SourceError;
 
 /// Bytes of [`sort_key`].
@@ -134,6 +135,12 @@ fn host_says(
     };
     if kind.refs.is_empty() {
         return None;
+    }
+    if let [field] = &kind.refs[..]
+        && let Some(found) = body::id_in(event.body, field)
+    {
+        let right = found.is_none_or(|id| is_ancestor(&event.id, &EntryId(id)));
+        return (!right).then(|| Route::Rejected(MISSING_REFERENCE.to_owned()));
     }
     let body = Value::decode(event.body).unwrap_or(Value::Null);
     let leads = |value: &Value| {

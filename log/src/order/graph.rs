@@ -77,6 +77,9 @@ pub(super) struct Graph {
     /// Kinds of events, each once in memory.
     kinds: HashSet<Arc<str>>,
     parents: Vec<u32>,
+    /// For each node the last one of its feed, on the way back from it and itself
+    /// included, that cites something or is the first: in between are only backlinks.
+    joints: Vec<u32>,
 }
 
 impl Graph {
@@ -165,6 +168,11 @@ impl Graph {
         };
         self.ids.insert(entry.id, number);
         self.nodes.push(node);
+        let joint = match backlink {
+            Some(backlink) if deps.is_empty() => self.joints[backlink as usize],
+            _ => number,
+        };
+        self.joints.push(joint);
         let held = &mut self.feeds[feed as usize];
         if held.main.len() as u64 == entry.seq {
             held.main.push(number);
@@ -228,22 +236,42 @@ impl Graph {
         true
     }
 
-    /// Whether one entry is a strict ancestor of another.
+    /// Whether one entry is a strict ancestor of another. Stretches without citations are
+    /// jumped over, and within a feed that has no branches numbers decide.
     pub(super) fn is_ancestor(&self, ancestor: u32, node: u32) -> bool {
+        if node == ancestor {
+            return false;
+        }
+        if self.is_behind(node, ancestor) {
+            return true;
+        }
         let least = self.key(ancestor);
-        let (mut stack, mut seen) = (vec![node], BTreeSet::new());
+        let (mut stack, mut seen) = (vec![self.joints[node as usize]], HashSet::new());
         while let Some(at) = stack.pop() {
             for parent in self.parents(at) {
-                if *parent == ancestor {
+                // keys fall on every way back, so below the ancestor's there is nothing to find
+                if self.key(*parent) < least {
+                    continue;
+                }
+                if self.is_behind(*parent, ancestor) {
                     return true;
                 }
-                // keys fall on every way back, so below the ancestor's there is nothing to find
-                if self.key(*parent) > least && seen.insert(*parent) {
-                    stack.push(*parent);
+                let joint = self.joints[*parent as usize];
+                if seen.insert(joint) {
+                    stack.push(joint);
                 }
             }
         }
         false
+    }
+
+    /// Whether an entry is another of the same feed, or builds on it by backlinks.
+    fn is_behind(&self, node: u32, goal: u32) -> bool {
+        let (at, other) = (&self.nodes[node as usize], &self.nodes[goal as usize]);
+        if at.feed != other.feed || at.seq < other.seq {
+            return false;
+        }
+        self.feeds[at.feed as usize].branches.is_empty() || self.backs_to(node, goal)
     }
 
     /// Whether backlinks lead from one entry back to another, or they are the same.
@@ -281,4 +309,94 @@ fn tie(topic: &TopicId, author: &DeviceId, seq: u64) -> [u8; 16] {
     let mut tie = [0; 16];
     tie.copy_from_slice(&hash[..16]);
     tie
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Person;
+    use proptest::prelude::*;
+
+    /// Every way back, step by step.
+    fn leads_back(graph: &Graph, ancestor: u32, node: u32) -> bool {
+        let (mut stack, mut seen) = (vec![node], HashSet::new());
+        while let Some(at) = stack.pop() {
+            for parent in graph.parents(at) {
+                if *parent == ancestor {
+                    return true;
+                }
+                if seen.insert(*parent) {
+                    stack.push(*parent);
+                }
+            }
+        }
+        false
+    }
+
+    /// Entries of some feeds, each after a random one of its feed, citing random others.
+    fn graph(choices: &[(u8, u16, u16, bool)]) -> Graph {
+        let people: Vec<Person> = (1..4).map(|n| Person::new(n, 1)).collect();
+        let topic = TopicId([1; 32]);
+        let mut graph = Graph::default();
+        let mut feeds: Vec<Vec<u32>> = vec![Vec::new(); 3];
+        for (number, (feed, after, cited, branches)) in choices.iter().enumerate() {
+            let at = usize::from(*feed) % 3;
+            let written = &feeds[at];
+            let backlink = match written.len() {
+                0 => None,
+                len if *branches => Some(written[usize::from(*after) % len]),
+                len => Some(written[len - 1]),
+            };
+            let device = people[at].device(0);
+            let first = backlink.is_none();
+            let certificate = people[at].log.certificate(&device).filter(|_| first);
+            let id = |node: u32| graph.nodes[node as usize].id;
+            let deps = match usize::from(*cited) {
+                cited if cited % 3 == 0 && number > 0 => vec![id((cited % number) as u32)],
+                _ => Vec::new(),
+            };
+            let entry = OrderEntry {
+                id: EntryId(*blake3::hash(&number.to_le_bytes()).as_bytes()),
+                author: device,
+                seq: backlink.map_or(0, |it| graph.nodes[it as usize].seq + 1),
+                backlink: backlink.map(id),
+                deps,
+                hlc: number as u64,
+                certified: certificate.and_then(|it| it.verify(&device).ok()),
+                content: Content::App {
+                    kind: "note.put".into(),
+                },
+            };
+            if let Ok(node) = graph.insert(&topic, entry) {
+                feeds[at].push(node);
+            }
+        }
+        graph
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn ancestors_are_those_that_every_way_back_finds(
+            choices in proptest::collection::vec((any::<u8>(), any::<u16>(), any::<u16>(), any::<bool>()), 2..50),
+            forked: bool,
+        ) {
+            let choices: Vec<_> = choices
+                .into_iter()
+                .map(|(feed, after, cited, branches)| (feed, after, cited, branches && forked))
+                .collect();
+            let graph = graph(&choices);
+            let count = graph.nodes.len() as u32;
+            prop_assert_eq!(count as usize, choices.len());
+            for node in 0..count {
+                for other in 0..count {
+                    prop_assert_eq!(
+                        graph.is_ancestor(other, node),
+                        leads_back(&graph, other, node),
+                        "{} of {}", other, node
+                    );
+                }
+            }
+        }
+    }
 }

@@ -55,10 +55,15 @@ impl Feed {
 
     /// The feed that begins an ordered topic of some people, and the run with its genesis.
     pub(super) fn founding(people: &[Person]) -> Result<(Self, Vec<u8>), Failure> {
+        Self::founding_as(Mode::Ordered, people)
+    }
+
+    /// The same for a topic of either kind.
+    pub(super) fn founding_as(mode: Mode, people: &[Person]) -> Result<(Self, Vec<u8>), Failure> {
         let members: Vec<(&Person, &str)> =
             people.iter().map(|person| (person, "member")).collect();
         let mut feed = Self::new(&people[0], TopicId::ZERO, 0);
-        let body = genesis(Mode::Ordered, &members).body();
+        let body = genesis(mode, &members).body();
         let payload = PayloadBuilder::new(GENESIS_KIND, body)
             .encode()
             .map_err(Failure::refused("the genesis of the bench"))?;
@@ -97,6 +102,26 @@ impl Feed {
             draft.add(START_MS + 1 + seq, deps, &payload)?;
         }
         self.sign(draft)
+    }
+
+    /// Writes payloads at a time, signs them as one run and gives their ids. The first
+    /// cites what is given (in a new feed that must be the genesis).
+    pub(super) fn write(
+        &mut self,
+        at_ms: u64,
+        cited: &[(EntryId, u64)],
+        payloads: &[Vec<u8>],
+    ) -> Result<(Vec<u8>, Vec<EntryId>), Failure> {
+        let mut draft = match self.tip.take() {
+            Some(tip) => Draft::after(&self.key, self.topic, tip),
+            None => Draft::first(&self.key, self.topic, self.certificate.clone()),
+        };
+        let mut ids = Vec::with_capacity(payloads.len());
+        for (index, payload) in payloads.iter().enumerate() {
+            let deps = if index == 0 { cited } else { &[] };
+            ids.push(draft.add(at_ms, deps, payload)?);
+        }
+        Ok((self.sign(draft)?, ids))
     }
 
     fn sign(&mut self, draft: Draft) -> Result<Vec<u8>, Failure> {

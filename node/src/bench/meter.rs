@@ -6,7 +6,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// CPU time that this thread has used.
 pub(super) fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    read(ClockId::ThreadCPUTime)
+}
+
+/// CPU time that all threads of this process have used.
+pub(super) fn process_cpu() -> Duration {
+    read(ClockId::ProcessCPUTime)
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     Duration::new(
         u64::try_from(time.tv_sec).unwrap_or_default(),
         u32::try_from(time.tv_nsec).unwrap_or_default(),
@@ -18,6 +27,13 @@ pub(super) fn cpu_of<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let before = cpu();
     let result = work();
     (cpu().saturating_sub(before), result)
+}
+
+/// CPU time of all threads that something takes, and what it gives.
+pub(super) fn process_cpu_of<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let before = process_cpu();
+    let result = work();
+    (process_cpu().saturating_sub(before), result)
 }
 
 /// The middle one of some measurements.

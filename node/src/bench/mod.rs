@@ -10,11 +10,15 @@ mod admission;
 mod append;
 mod bundles;
 mod floor;
+mod fold;
 mod ingest;
 mod inputs;
+mod late;
 mod meter;
 mod opening;
+mod rows;
 mod table;
+mod tallies;
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -65,7 +69,7 @@ impl Stage {
 type Case = fn(&Stage) -> Result<Vec<Row>, Failure>;
 
 /// The cases in the order in which they run: `open` opens what `ingest` wrote.
-const CASES: [(&str, Case); 8] = [
+const CASES: [(&str, Case); 12] = [
     ("admission", admission::run),
     ("ingest-one-feed", ingest::one_feed),
     ("ingest-many-feeds", ingest::many_feeds),
@@ -74,6 +78,10 @@ const CASES: [(&str, Case); 8] = [
     ("append-one", append::one),
     ("append-hundred", append::hundred),
     ("bundle", bundles::run),
+    ("fold-engine", fold::run),
+    ("fold-rows", rows::run),
+    ("fold-late", late::run),
+    ("fold-replay", late::replay),
 ];
 
 /// Runs the cases and prints what they measured. An error only where something

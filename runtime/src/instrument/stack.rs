@@ -8,6 +8,9 @@ const FRAME: u64 = 8;
 /// So many instructions cost one unit. A compiler may keep the value of any
 /// instruction in the frame, so a frame is bounded only with them counted.
 const INSTRUCTIONS_PER_UNIT: u64 = 8;
+/// Units of a leaf that need not be looked at where only a quarter of the budget may be
+/// used: together they stay far below the whole.
+const SMALL_LEAF: i32 = 1_024;
 
 /// What is known of a function's body once it is validated.
 pub(crate) struct Frame {
@@ -26,6 +29,11 @@ impl Frame {
     pub(crate) fn units(&self) -> i32 {
         let units = FRAME + self.locals + self.operands + self.instructions / INSTRUCTIONS_PER_UNIT;
         i32::try_from(units).unwrap_or(i32::MAX)
+    }
+
+    /// Whether it calls nothing and is small.
+    pub(crate) fn is_small_leaf(&self) -> bool {
+        self.leaf && self.units() <= SMALL_LEAF
     }
 }
 
