@@ -20,7 +20,7 @@ use synlog_runtime::{Backend, Checks, Engine, Settings};
 
 const TOPIC: TopicId = TopicId([9; 32]);
 /// Events of each history: enough to come into most rules.
-const EVENTS: usize = 700;
+const EVENTS: usize = 1_000;
 const NOW_MS: i64 = 1_798_761_600_000;
 
 /// What there is of an aggregate.
@@ -84,8 +84,8 @@ fn fold(reducer: &mut dyn Reducer, events: &[Vec<u8>], batch: usize) -> Outcome 
 struct Writer<'a> {
     manifest: &'a Manifest,
     rng: TestRng,
-    /// What was written of each kind.
-    written: BTreeMap<String, Vec<[u8; 32]>>,
+    /// What was accepted of each kind.
+    accepted: BTreeMap<String, Vec<[u8; 32]>>,
     count: u32,
 }
 
@@ -96,6 +96,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("booking", &["booking.request"]),
     ("quote", &["order.quote"]),
     ("revision", &["item.put"]),
+    ("agree", &["order.agree"]),
     ("replaces", &["slot.take"]),
     ("take", &["item.take", "slot.take"]),
     ("return", &["return.request", "order.return"]),
@@ -147,14 +148,15 @@ impl Writer<'_> {
     }
 
     fn person(&mut self) -> [u8; 32] {
-        [1 + self.below(4) as u8; 32]
+        // most is done by the two who trade
+        [[1, 1, 1, 2, 2, 2, 3, 4][self.below(8)]; 32]
     }
 
     fn id(&mut self, field: &str) -> [u8; 32] {
         let kinds = NAMES.iter().find(|(name, _)| *name == field);
         let written = kinds.map_or(&[][..], |(_, kinds)| kinds).iter();
         let ids: Vec<[u8; 32]> = written
-            .filter_map(|kind| self.written.get(*kind))
+            .filter_map(|kind| self.accepted.get(*kind))
             // mostly what is new, so that one thing goes through many hands
             .flat_map(|ids| ids.iter().rev().take(2).copied())
             .collect();
@@ -172,51 +174,60 @@ impl Writer<'_> {
     /// The shapes that rules ask for by the name of a field; made up for the others.
     fn shaped(&mut self, field: &str) -> Value {
         let one = |value| Value::Array(vec![value]);
+        let number = Value::Int;
+        let share = Value::map([("line", number(0)), ("quantity", number(1))]);
         match field {
             "total" | "amount" => eur(100),
-            "price" => Value::map([
-                ("kind", text("fixed")),
-                ("currency", text("EUR")),
-                ("min", Value::Int(100)),
-                ("max", Value::Int(100)),
-            ]),
-            "lines" if self.chance(70) => one(Value::map([
+            "lines" if self.chance(80) => one(Value::map([
                 ("space", Value::Bytes(vec![8; 32])),
                 ("item", text("bread")),
                 ("revision", Value::Bytes(self.id("revision").to_vec())),
-                ("quantity", Value::Int(2)),
+                ("quantity", number(2)),
             ])),
-            "lines" => one(Value::map([
-                ("line", Value::Int(0)),
-                ("quantity", Value::Int(1)),
-            ])),
+            "lines" => one(share),
+            "breakup" => one(Value::map([("title", text("work")), ("amount", eur(100))])),
             "legs" => one(Value::map([
                 ("leg", text("main")),
                 ("amount", eur(100)),
-                ("trigger", text("on_confirmation")),
+                ("trigger", text(["after", "before"][self.below(2)])),
             ])),
-            "fulfilment" if self.chance(50) => one(Value::map([
+            "fulfilment" if self.manifest.app == "relation" => one(Value::map([
                 ("leg", text("main")),
-                ("kind", text("pickup")),
+                ("kind", text(["goods", "visit"][self.below(2)])),
+                ("lines", one(share)),
             ])),
             "fulfilment" => one(text("pickup")),
+            "takes" if self.chance(50) => Value::Array(Vec::new()),
             "takes" => one(Value::map([
                 ("take", Value::Bytes(self.id("take").to_vec())),
-                ("line", Value::Int(0)),
+                ("line", number(0)),
                 ("r", Value::Bytes(vec![7; 32])),
             ])),
+            "images" => one(Value::Bytes(vec![3; 32])),
+            "options" => Value::Array(Vec::new()),
+            "terms" | "cancellation_terms" => one(Value::map([
+                (
+                    "stage",
+                    text(if self.manifest.app == "relation" {
+                        "packed"
+                    } else {
+                        "agreed"
+                    }),
+                ),
+                ("fee_bp", number(500)),
+            ])),
             "types" | "payment" => one(text("cash")),
-            "offsets" => one(Value::Array(vec![Value::Int(0), Value::Int(7_200)])),
+            "offsets" => one(Value::Array(vec![number(0), number(7_200)])),
             "rules" => one(Value::map([
                 ("days", Value::Array((0..7).map(Value::Int).collect())),
-                ("from_s", Value::Int(0)),
-                ("to_s", Value::Int(86_400)),
+                ("from_s", number(0)),
+                ("to_s", number(86_400)),
             ])),
             "window" => Value::map([
-                ("start", Value::Int(NOW_MS)),
-                ("end", Value::Int(NOW_MS + 3_600_000)),
+                ("start", number(NOW_MS)),
+                ("end", number(NOW_MS + 3_600_000)),
             ]),
-            "attributes" => Value::map([("weight", Value::Int(1)), ("crust", text("dark"))]),
+            "attributes" => Value::map([("weight_g", number(500)), ("organic", Value::Bool(true))]),
             _ => self.anything(0),
         }
     }
@@ -250,8 +261,21 @@ impl Writer<'_> {
             FieldType::Text => match field {
                 "item" | "place" | "resource" | "ad" => text(["bread", "soap"][self.below(2)]),
                 "leg" => text("main"),
+                "schema" => text("goods/1"),
+                "state" => {
+                    const STATES: [&str; 6] = [
+                        "active",
+                        "paused",
+                        "assigned",
+                        "packed",
+                        "delivered",
+                        "completed",
+                    ];
+                    text(STATES[self.below(STATES.len())])
+                }
                 "zone" => text("Europe/Helsinki"),
-                "currency" => text("EUR"),
+                "currency" | "price.currency" => text("EUR"),
+                "price.per_unit" => text("piece"),
                 "price.kind" => text(["fixed", "range", "free"][self.below(3)]),
                 "capability" => text(["catalog", "stock", "booking", "all"][self.below(4)]),
                 _ => text(TEXTS[self.below(TEXTS.len())]),
@@ -259,13 +283,15 @@ impl Writer<'_> {
             FieldType::Int if matches!(field, "min" | "max" | "price.min" | "price.max") => {
                 Value::Int(100)
             }
+            FieldType::Int if self.chance(70) => Value::Int(1),
             FieldType::Int | FieldType::Duration => Value::Int(self.int()),
             FieldType::Bool => Value::Bool(self.chance(50)),
-            FieldType::Bytes => Value::Bytes(self.person().to_vec()),
+            FieldType::Bytes => Value::Bytes(vec![6; 16]),
             FieldType::Entry => Value::Bytes(self.id(field).to_vec()),
             FieldType::Entity => Value::Bytes(self.person().to_vec()),
             FieldType::Id => Value::Bytes(vec![7; 32]),
-            FieldType::Money => eur(self.int()),
+            FieldType::Money if self.chance(20) => eur(self.int()),
+            FieldType::Money => eur(100),
             FieldType::Instant => Value::Int(NOW_MS + (self.below(30 * 24) as i64) * 1_800_000),
             FieldType::Geo => Value::map([
                 ("lat", Value::Int(601_700_000)),
@@ -278,7 +304,10 @@ impl Writer<'_> {
     fn body(&mut self, kind: &EventKind) -> Vec<u8> {
         let mut pairs: Vec<(String, Value)> = Vec::new();
         for field in &kind.fields {
-            let wanted = if field.required { 98 } else { 40 };
+            let wanted = if field.required { 99 } else { 25 };
+            let whole = ["breakup", "legs", "fulfilment"].contains(&&field.name[..]);
+            let whole = whole || field.name.starts_with("price.");
+            let wanted = if whole { 95 } else { wanted };
             if !self.chance(wanted) {
                 continue;
             }
@@ -369,31 +398,52 @@ impl Writer<'_> {
         facts
     }
 
-    fn event(&mut self) -> Vec<u8> {
+    fn event(&mut self) -> FoldEvent {
         let kinds = &self.manifest.events;
-        // first each kind in turn, which begins what the others go on with
+        // first each kind in turn, which begins what the others go on with; what ends a
+        // thing comes more rarely
         let turn = self.count as usize;
-        let at = if turn < kinds.len() {
+        let begins = turn < kinds.len();
+        let mut at = if begins {
             turn
         } else {
             self.below(kinds.len())
         };
-        let kind = &kinds[at];
-        let person = if turn < kinds.len() {
-            [1; 32]
+        let ends = ["close", "decline", "cancel", "expire", "remove", "retire"];
+        let ends = ends.iter().any(|end| kinds[at].kind.ends_with(end));
+        let percent = if kinds[at].kind == "relation.close" {
+            99
         } else {
-            self.person()
+            75
+        };
+        if ends && (begins || self.chance(percent)) {
+            at = self.below(kinds.len() / 2);
+        }
+        let kind = &kinds[at];
+        const CLIENT: &[&str] = &[
+            "order.request",
+            "order.agree",
+            "order.counter",
+            "return.request",
+        ];
+        const OWNER: &[&str] = &["order.quote", "order.revise", "order.confirm", "fulfil."];
+        let is = |list: &[&str]| list.iter().any(|front| kind.kind.starts_with(front));
+        let (client, owner) = (is(CLIENT), is(OWNER) || begins);
+        let person = match self.chance(85) {
+            true if client => [2; 32],
+            true if owner => [1; 32],
+            _ => self.person(),
         };
         let role = match person[0] {
             1 => "owner",
             2 => "client",
-            3 => "manager",
+            3 => ["manager", "arbiter"][self.below(2)],
             _ => "guest",
         };
         self.count += 1;
         let mut id = [0xee; 32];
         id[..4].copy_from_slice(&self.count.to_be_bytes());
-        let event = FoldEvent {
+        FoldEvent {
             id: EntryId(id),
             author: DeviceId([person[0] + 100; 32]),
             entity: EntityId(person),
@@ -405,9 +455,7 @@ impl Writer<'_> {
             body: self.body(kind),
             erasable_hash: self.chance(20).then_some([5; 32]),
             facts: self.facts(),
-        };
-        self.written.entry(event.kind.clone()).or_default().push(id);
-        event.encode()
+        }
     }
 }
 
@@ -427,14 +475,39 @@ fn put(pairs: &mut Vec<(String, Value)>, name: &str, value: Value) {
     pairs.push((front.to_owned(), Value::map(inner)));
 }
 
-fn history(manifest: &Manifest, seed: u8) -> Vec<Vec<u8>> {
+/// Events that go on with what was accepted before them; the native rules tell.
+fn history(native: &mut dyn Reducer, seed: u8) -> Vec<Vec<u8>> {
+    let manifest = native.manifest().clone();
     let mut writer = Writer {
-        manifest,
+        manifest: &manifest,
         rng: TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]),
-        written: BTreeMap::new(),
+        accepted: BTreeMap::new(),
         count: 0,
     };
-    (0..EVENTS).map(|_| writer.event()).collect()
+    let mut states: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut events = Vec::new();
+    for _ in 0..EVENTS {
+        let event = writer.event();
+        let encoded = event.encode();
+        let keys = native.route(&TOPIC, &[&encoded]).unwrap().remove(0);
+        let mut accepted = keys.is_ok();
+        for key in keys.iter().flatten() {
+            let input = FoldInput {
+                key,
+                state: states.get(key).map(Vec::as_slice),
+                events: vec![&encoded],
+            };
+            let folded = native.fold(&TOPIC, &[input]).unwrap().remove(0);
+            accepted &= folded.rejections.is_empty();
+            states.extend(folded.state.map(|state| (key.clone(), state)));
+        }
+        if accepted {
+            let ids = writer.accepted.entry(event.kind).or_default();
+            ids.push(event.id.0);
+        }
+        events.push(encoded);
+    }
+    events
 }
 
 fn in_engine(
@@ -468,7 +541,7 @@ fn assert_same(a: &Outcome, b: &Outcome, what: &str) {
 fn hold(pinned: &Pinned, native: &mut dyn Reducer, seed: u8) -> usize {
     let manifest = native.manifest().clone();
     assert_eq!(Manifest::decode(&(pinned.manifest)()).unwrap(), manifest);
-    let events = history(&manifest, seed);
+    let events = history(native, seed);
     let expected = fold(native, &events, 64);
     for (backend, batch) in [
         (Backend::Optimised, 37),
@@ -503,7 +576,7 @@ fn tally_is_the_same_natively_as_a_module_and_in_c() {
     let mut native = Native::<Tally>::new(pinned.hash()).unwrap();
     assert_eq!(hold(pinned, &mut native, 1), 3);
     for seed in 2..6 {
-        let events = history(native.manifest(), seed);
+        let events = history(&mut native, seed);
         let expected = fold(&mut native, &events, 64);
         let in_c = in_engine(
             TALLY_IN_C,

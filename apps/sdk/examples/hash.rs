@@ -1,11 +1,11 @@
-//! Prints the BLAKE3 hash and the size of files: `hash FILE…`. `apps/build` uses it, so
-//! that nobody has to install a tool for it.
+//! Prints the BLAKE3 hash and the size of what is on standard input, as `apps/PINS` has them.
+
+use std::io::Read as _;
 
 fn main() -> std::io::Result<()> {
-    for path in std::env::args().skip(1) {
-        let bytes = std::fs::read(&path)?;
-        let hash = synlog_reducer::hash(None, &[&bytes]);
-        println!("{} {} {path}", synlog_reducer::hex(&hash), bytes.len());
-    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    let hash = synlog_reducer::hex(&synlog_reducer::hash(None, &[&bytes]));
+    println!("{hash} {}", bytes.len());
     Ok(())
 }
