@@ -441,6 +441,14 @@ fn spoiled(world: &mut World, body: Value, one: &Try, bad: &Value) -> Value {
             world.erasable = true;
             with(&body, "text", None)
         }
+        // a sum that is too large
+        21 | 22 => match body.get("amount").and_then(|money| money.get("minor")) {
+            Some(Value::Int(minor)) => {
+                let more = minor.saturating_add(one.number.clamp(1, 600));
+                with(&body, "amount", eur(more))
+            }
+            _ => body,
+        },
         _ => body,
     }
 }
