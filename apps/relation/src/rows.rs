@@ -44,6 +44,20 @@ fn text(columns: Columns, name: &'static str, value: Option<&str>) -> Columns {
     }
 }
 
+/// A number below 100, as a text: without the formatting machinery.
+fn digits(number: usize) -> String {
+    let mut text = String::new();
+    for digit in [number / 10 % 10, number % 10] {
+        if digit > 0 || !text.is_empty() {
+            text.push(char::from(b'0' + digit as u8));
+        }
+    }
+    if text.is_empty() {
+        text.push('0');
+    }
+    text
+}
+
 /// Whose turn it is.
 pub(crate) fn next(order: &Order) -> Option<&'static str> {
     if order.disputed() {
@@ -121,7 +135,7 @@ pub(crate) fn order(order: &Order, rows: &mut Rows) {
             .bytes("revision", line.revision.0)
             .int("quantity", line.quantity);
         let columns = text(columns, "title", line.title.as_deref());
-        rows.push("lines", index.to_string(), columns);
+        rows.push("lines", digits(index), columns);
     }
     for leg in &order.payments {
         let of = |minor| Money {

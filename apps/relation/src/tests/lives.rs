@@ -256,6 +256,7 @@ fn what_was_delivered_is_returned_and_refunded() {
     world.does(OWNER, "pay.refund", &pay(&world, 500));
     assert_eq!(row(&world, "payments", "state"), t("partly_refunded"));
     assert_eq!(row(&world, "orders", "balance"), n(0));
+    world.fails(OWNER, "pay.refund", &pay(&world, 501), "over_refund");
     let body = back(&world, 2, "refund");
     world.fails(CLIENT, "return.request", &body, "over_return");
     // what was declined can be asked for again

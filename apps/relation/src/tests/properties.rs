@@ -46,7 +46,7 @@ fn live(life: &[(Try, Value)], batch: usize) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn no_life_breaks_a_rule(life in any_life(), batch in 1usize..50) {
@@ -136,4 +136,62 @@ fn random_lives_reach_every_kind_and_most_codes() {
         missing.iter().all(|code| deep.contains(&&code[..])),
         "never met: {missing:?}"
     );
+}
+
+/// The largest bodies that are accepted leave a state and rows far below their limits.
+#[test]
+fn states_are_bounded() {
+    let mut world = World::default();
+    let long = |length| t(&"x".repeat(length));
+    let line = with(&line("tap"), "title", long(20));
+    let body = with(&request(GOODS), "lines", Value::Array(vec![line; 32]));
+    let body = with(&with(&body, "place", long(1_000)), "note", long(1_000));
+    assert!(body.encode().len() < 8_192);
+    world.does(CLIENT, "order.request", &body);
+    let part = |minor| map([("title", long(190)), ("amount", eur(minor))]);
+    let mut parts = vec![part(0); 31];
+    parts.push(part(TOTAL));
+    let body = with(&offer(&world, 1, GOODS), "breakup", Value::Array(parts));
+    let legs = (0..16).map(|index| {
+        let minor = if index == 0 { TOTAL - 15 } else { 1 };
+        payment(&format!("leg {index}"), minor, GOODS)
+    });
+    let body = with(&body, "legs", Value::Array(legs.collect()));
+    let quote = world.does(OWNER, "order.quote", &body);
+    world.does(CLIENT, "order.agree", &agree(&world, quote));
+    let body = confirm(&mut world, GOODS);
+    world.does(OWNER, "order.confirm", &body);
+    world.goes(OWNER, &DELIVERY);
+    let revised = offer(&world, 2, GOODS);
+    world.does(OWNER, "order.revise", &revised);
+    for number in 0..16 {
+        let body = with(
+            &super::lives::back(&world, 1, "refund"),
+            "reason",
+            long(1_000),
+        );
+        let id = world.does(CLIENT, "return.request", &body);
+        let answer = on(&world, [("return", b(id))]);
+        world.does(OWNER, "return.decline", &answer);
+        let child = b(synlog_reducer::Id([number; 32]));
+        let body = on(&world, [("child", child), ("role", long(64))]);
+        world.does(OWNER, "order.link", &body);
+    }
+    world.does(
+        CLIENT,
+        "dispute.open",
+        &on(&world, [("reason", long(1_000))]),
+    );
+    check_rows(&world);
+    let subs: Vec<String> = world
+        .rows()
+        .into_iter()
+        .filter(|(table, _, _)| table == "lines")
+        .map(|(_, sub, _)| sub)
+        .collect();
+    let numbers: Vec<String> = (0..32).map(|number| number.to_string()).collect();
+    assert_eq!(subs, numbers);
+    assert_eq!(world.rows().len(), 1 + 32 + 16 + 1 + 16 + 16 + 1);
+    let bytes: usize = world.states.values().map(Vec::len).sum();
+    assert!(bytes < 64 * 1_024, "{bytes}");
 }

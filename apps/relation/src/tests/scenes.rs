@@ -213,7 +213,9 @@ pub(super) fn slot_of(start: i64, end: i64) -> [(&'static str, Value); 4] {
 
 /// A right confirm of a booking, or the move of one, with its evidence.
 pub(super) fn slot(world: &mut World, about: Id, start: i64, end: i64) -> Value {
-    let id = Id([(start % 251) as u8; 32]);
+    let mut id = Id([4; 32]);
+    id.0[..8].copy_from_slice(&start.to_be_bytes());
+    id.0[8..16].copy_from_slice(&end.to_be_bytes());
     let c = b(commitment(&R, &TOPIC, &about));
     let body = with(&map(slot_of(start, end)), "c", c);
     world.prove(OWNER, SPACE, id, "slot.take", &body);

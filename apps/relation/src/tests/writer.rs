@@ -212,9 +212,10 @@ impl Writer {
         world.at_ms += one.wait_ms;
         if one.fault == 29 && !world.log.is_empty() {
             let index = one.number.unsigned_abs() as usize % world.log.len();
-            let accepted = world.log[index].accepted();
-            let result = world.again(index);
-            assert!(!accepted || result.is_err(), "applied twice");
+            // what was rejected left no trace, so nothing tells it from a new one
+            if world.log[index].accepted() {
+                assert!(world.again(index).is_err(), "applied twice");
+            }
             return None;
         }
         let order = match one.other % 8 {
@@ -441,6 +442,14 @@ fn spoiled(world: &mut World, body: Value, one: &Try, bad: &Value) -> Value {
             world.erasable = true;
             with(&body, "text", None)
         }
+        // a sum that is too large
+        21 | 22 => match body.get("amount").and_then(|money| money.get("minor")) {
+            Some(Value::Int(minor)) => {
+                let more = minor.saturating_add(one.number.clamp(1, 600));
+                with(&body, "amount", eur(more))
+            }
+            _ => body,
+        },
         _ => body,
     }
 }
