@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use synlog_log::attestation::{Attestation, Claims, check_receipt};
 use synlog_log::bundle::RecordKind;
 use synlog_log::fold::Fact;
-use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::store::Record;
 
 use crate::failure::Failure;
@@ -22,6 +22,8 @@ pub struct Receipt {
     pub topic: TopicId,
     /// Who confirms.
     pub device: DeviceId,
+    /// Whose device that is.
+    pub entity: EntityId,
     /// Author of what was delivered.
     pub author: DeviceId,
     /// Number of what was delivered in its feed; all before it was, too.
@@ -42,12 +44,12 @@ impl Receipt {
         let Fact::Receipt {
             topic,
             device,
+            entity,
             entry,
             author,
             seq,
             height,
             at_ms,
-            ..
         } = fact
         else {
             return None;
@@ -55,6 +57,7 @@ impl Receipt {
         Some(Self {
             topic: *topic,
             device: *device,
+            entity: *entity,
             author: *author,
             seq: *seq,
             entry: *entry,
@@ -116,15 +119,25 @@ impl Node {
         Ok(issued)
     }
 
-    /// Keeps a receipt, if it checks and is news. A refusal is an error.
+    /// Keeps a receipt, if it checks, is of somebody who has a part in a topic that is
+    /// here, and says more than those that are kept. A refusal is an error.
     pub fn take_in_receipt(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
         let fact = check_receipt(bytes).map_err(Failure::refused("a receipt"))?;
         let Some(receipt) = Receipt::of(&fact, bytes.to_vec()) else {
             return Ok(false);
         };
+        if !self.has_a_part(&receipt)? {
+            return Ok(false);
+        }
+        let own = receipt.device == self.device();
         let kept = self.receipts.entry(receipt.topic).or_default();
-        let known = kept.iter().any(|other| other.bytes == bytes);
-        if known || (kept.len() >= KEPT_MAX && receipt.device.0 != self.key.public()) {
+        let said = kept.iter().any(|other| {
+            other.device == receipt.device
+                && other.author == receipt.author
+                && other.seq >= receipt.seq
+                && other.height <= receipt.height
+        });
+        if said || (kept.len() >= KEPT_MAX && !own) {
             return Ok(false);
         }
         let kind = RecordKind::Receipt.number();
@@ -132,6 +145,21 @@ impl Node {
             .commit(&[Record::other(kind, bytes, name(bytes))])?;
         kept.push(receipt);
         Ok(true)
+    }
+
+    /// Whether a receipt is for an entry that is here, by somebody whom its topic knows.
+    fn has_a_part(&mut self, receipt: &Receipt) -> Result<bool, Failure> {
+        let order = match self.order(&receipt.topic) {
+            Ok(order) => order,
+            Err(Failure::NoTopic(_)) => return Ok(false),
+            Err(failure) => return Err(failure),
+        };
+        let member = order.policy().members.contains_key(&receipt.entity);
+        let wrote = || {
+            let mut lines = order.lines();
+            lines.any(|line| order.entity_of(&line.id) == Some(receipt.entity))
+        };
+        Ok(order.contains(&receipt.entry) && (member || wrote()))
     }
 
     /// Takes up a receipt that the store held.
@@ -151,12 +179,32 @@ impl Node {
         self.receipts.get(topic).map_or(&[], Vec::as_slice)
     }
 
-    /// The earliest receipt by others that covers an entry: the one with the least height.
-    pub fn receipt_for(&self, topic: &TopicId, author: &DeviceId, seq: u64) -> Option<&Receipt> {
-        let covers = |receipt: &&Receipt| receipt.author == *author && receipt.seq >= seq;
-        let covering = self.receipts(topic).iter().filter(covers);
-        covering
-            .filter(|receipt| receipt.device != *author)
-            .min_by_key(|receipt| (receipt.height, receipt.at_ms))
+    /// Receipts by other entities that cover an entry, those of the sequencer's entity
+    /// first, then the one with the least height.
+    pub fn receipts_for(
+        &mut self,
+        topic: &TopicId,
+        author: &DeviceId,
+        seq: u64,
+    ) -> Result<Vec<Receipt>, Failure> {
+        let own = self.entity();
+        let order = self.order(topic)?;
+        let owners: Vec<EntityId> = order.head().and_then(|head| order.entity_of(&head)).into_iter().collect();
+        let mut covering: Vec<Receipt> = self
+            .receipts(topic)
+            .iter()
+            .filter(|receipt| {
+                receipt.author == *author && receipt.seq >= seq && receipt.entity != own
+            })
+            .cloned()
+            .collect();
+        covering.sort_by_key(|receipt| {
+            (
+                !owners.contains(&receipt.entity),
+                receipt.height,
+                receipt.at_ms,
+            )
+        });
+        Ok(covering)
     }
 }

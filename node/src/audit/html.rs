@@ -117,6 +117,9 @@ fn summary(out: &mut String, audit: &Audit) -> std::fmt::Result {
         None => "none here: only the kernel’s rules were applied".to_owned(),
     };
     fact(out, "Rules", &rules)?;
+    if let Some(problem) = &audit.problem {
+        fact(out, "Not all rows", &esc(problem))?;
+    }
     let order = hex(&audit.order_digest);
     fact(out, "Order digest", &format!("<code>{order}</code>"))?;
     if let Some((sequenced, tentative)) = &audit.roots {
@@ -208,12 +211,14 @@ fn line(out: &mut String, event: &Event) -> std::fmt::Result {
         fact(out, "can be erased", &esc(&erasable.to_string()))?;
     } else if event.erased {
         fact(out, "erased", "a part was erased; its hash is still signed")?;
+    } else if event.hidden {
+        fact(out, "not shown", "a part that can be erased")?;
     }
     for evidence in &event.evidence {
         fact(out, "evidence", &esc(evidence))?;
     }
-    for (device, at_ms) in &event.delivered {
-        let said = format!("{} had it by {}", device.short(), instant(*at_ms));
+    for (entity, at_ms) in &event.delivered {
+        let said = format!("{} had it by {}", entity.short(), instant(*at_ms));
         fact(out, "receipt", &esc(&said))?;
     }
     writeln!(out, "</table><div class=\"id\">{}</div></li>", event.id)

@@ -19,6 +19,7 @@ pub fn to_json(audit: &Audit) -> Json {
             "version": used.version,
             "named_by_topic": used.pinned_by_topic,
         })),
+        "problem": audit.problem,
         "order_digest": hex(&audit.order_digest),
         "rows_digest": audit.roots.map(|(sequenced, tentative)| json!({
             "sequenced": hex(&sequenced),
@@ -88,8 +89,9 @@ fn event(event: &Event) -> Json {
         "code": code,
         "met": met.map(|met| met.to_string()),
         "tentative": tentative,
-        "delivered": event.delivered.iter().map(|(device, at_ms)| json!({
-            "to": device.to_string(),
+        "hidden": event.hidden,
+        "delivered": event.delivered.iter().map(|(entity, at_ms)| json!({
+            "to": entity.to_string(),
             "time": to_rfc3339(*at_ms),
         })).collect::<Vec<_>>(),
     })

@@ -21,6 +21,8 @@ pub struct Audit {
     pub parties: Vec<Party>,
     /// The reducer whose rules were applied.
     pub reducer: Option<ReducerUsed>,
+    /// Why there are no rows, or not all of them.
+    pub problem: Option<String>,
     /// Digest of the order.
     pub order_digest: [u8; 32],
     /// Roots of the rows, sequenced and with what is tentative.
@@ -85,12 +87,14 @@ pub struct Event {
     pub erasable: Option<Json>,
     /// Whether that was erased.
     pub erased: bool,
+    /// Whether it is there and left out.
+    pub hidden: bool,
     /// What its evidence proves, in words.
     pub evidence: Vec<String>,
     /// What became of it.
     pub outcome: Outcome,
-    /// Who confirmed by when (UTC ms) that it was delivered.
-    pub delivered: Vec<(DeviceId, u64)>,
+    /// Which parties confirmed by when (UTC ms) that it was delivered.
+    pub delivered: Vec<(EntityId, u64)>,
 }
 
 /// What became of an entry.

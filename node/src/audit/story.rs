@@ -1,6 +1,6 @@
 //! Telling the story of a topic from its runs, its order and what the fold made of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use synlog_log::attestation::checked_facts;
 use synlog_log::cbor::Value;
@@ -33,6 +33,10 @@ pub struct Material<'a> {
     pub roots: Option<([u8; 32], [u8; 32])>,
     /// Receipts of the topic.
     pub receipts: Vec<Receipt>,
+    /// Why there are no rows, or not all of them.
+    pub problem: Option<String>,
+    /// Whether what can be erased is told.
+    pub erasable: bool,
 }
 
 /// Tells the story.
@@ -69,10 +73,15 @@ pub fn tell(material: Material<'_>) -> Audit {
             }
             contents.entry(entry.id).or_insert_with(|| {
                 let erased = order.is_erased(&entry.id);
-                content(&run, entry, entity, erased, manifest)
+                let mut event = content(&run, entry, entity, erased, manifest);
+                if !material.erasable {
+                    event.hidden = event.erasable.take().is_some();
+                }
+                event
             });
         }
     }
+    let receipts = of_parties(order, material.receipts);
     let rejected: HashMap<EntryId, &Rejection> = material
         .rejections
         .iter()
@@ -87,7 +96,7 @@ pub fn tell(material: Material<'_>) -> Audit {
         event.role = order.role(&line.id).unwrap_or_default();
         event.device_name = order.device_name(&line.id).unwrap_or_default().to_owned();
         event.outcome = outcome(line.status, rejected.get(&line.id).copied());
-        event.delivered = delivered(&material.receipts, &event);
+        event.delivered = delivered(order, &receipts, &event);
         events.push(event);
     }
     Audit {
@@ -100,11 +109,12 @@ pub fn tell(material: Material<'_>) -> Audit {
         state: state(order),
         parties: parties(order, &events),
         reducer: material.reducer,
+        problem: material.problem,
         order_digest: order.digest(),
         roots: material.roots,
         rows: rows.iter().map(|row| shown(row, manifest)).collect(),
         events,
-        receipts: material.receipts,
+        receipts,
         feeds: feeds.into_values().collect(),
     }
 }
@@ -151,6 +161,7 @@ fn content(
         body: to_json(&body),
         erasable: erasable.as_ref().map(to_json),
         erased,
+        hidden: false,
         evidence: facts.iter().map(wording::evidence).collect(),
         outcome: Outcome::Missing,
         delivered: Vec::new(),
@@ -205,13 +216,27 @@ fn outcome(status: Status, rejection: Option<&Rejection>) -> Outcome {
     }
 }
 
-fn delivered(receipts: &[Receipt], event: &Event) -> Vec<(DeviceId, u64)> {
-    let mut first: BTreeMap<DeviceId, u64> = BTreeMap::new();
+/// Receipts of members and of those who wrote in the topic; anybody can sign others.
+fn of_parties(order: &TopicOrder, receipts: Vec<Receipt>) -> Vec<Receipt> {
+    let mut parties: BTreeSet<EntityId> = order.policy().members.into_keys().collect();
+    parties.extend(order.lines().filter_map(|line| order.entity_of(&line.id)));
+    let mut kept = receipts;
+    kept.retain(|receipt| parties.contains(&receipt.entity));
+    kept
+}
+
+/// Who of the parties confirmed an entry: by a receipt for it, or for one behind it in
+/// the same branch of its feed.
+fn delivered(order: &TopicOrder, receipts: &[Receipt], event: &Event) -> Vec<(EntityId, u64)> {
+    let mut first: BTreeMap<EntityId, u64> = BTreeMap::new();
     let covers = |receipt: &&Receipt| {
-        receipt.author == event.device && receipt.seq >= event.seq && receipt.device != event.device
+        receipt.author == event.device
+            && receipt.entity != event.entity
+            && (receipt.entry == event.id || order.is_ancestor(&event.id, &receipt.entry))
+            && order.status(&receipt.entry).is_some()
     };
     for receipt in receipts.iter().filter(covers) {
-        let at = first.entry(receipt.device).or_insert(receipt.at_ms);
+        let at = first.entry(receipt.entity).or_insert(receipt.at_ms);
         *at = receipt.at_ms.min(*at);
     }
     first.into_iter().collect()

@@ -7,6 +7,7 @@ use synlog_log::ids::hex;
 use crate::audit::model::{Audit, Event, Outcome};
 use crate::audit::wording;
 use crate::instant::to_text as instant;
+use crate::plain::plain;
 
 /// An audit as plain text.
 pub fn to_text(audit: &Audit) -> String {
@@ -17,18 +18,18 @@ pub fn to_text(audit: &Audit) -> String {
 }
 
 fn write_all(out: &mut String, audit: &Audit) -> std::fmt::Result {
-    writeln!(out, "AUDIT of {}", audit.name)?;
+    writeln!(out, "AUDIT of {}", plain(&audit.name))?;
     if !audit.app_title.is_empty() {
-        writeln!(out, "{}", audit.app_title)?;
+        writeln!(out, "{}", plain(&audit.app_title))?;
     }
     writeln!(out, "topic    {}", audit.topic)?;
-    writeln!(out, "app      {} {}", audit.app.0, audit.app.1)?;
+    writeln!(out, "app      {} {}", plain(&audit.app.0), audit.app.1)?;
     writeln!(out, "state    {}", audit.state)?;
     match &audit.reducer {
         Some(used) => writeln!(
             out,
             "rules    {} {}, {}",
-            used.version,
+            plain(&used.version),
             hex(&used.hash),
             named_by(used.pinned_by_topic)
         )?,
@@ -44,9 +45,9 @@ fn write_all(out: &mut String, audit: &Audit) -> std::fmt::Result {
     }
     writeln!(out, "\nPARTIES")?;
     for party in &audit.parties {
-        writeln!(out, "  {:<10} {}", party.role, party.entity)?;
+        writeln!(out, "  {:<10} {}", plain(&party.role), party.entity)?;
         for (device, name) in &party.devices {
-            writeln!(out, "             {device}  {name}")?;
+            writeln!(out, "             {device}  {}", plain(name))?;
         }
     }
     writeln!(out, "\nWHAT IT COMES TO")?;
@@ -55,9 +56,9 @@ fn write_all(out: &mut String, audit: &Audit) -> std::fmt::Result {
     }
     for row in &audit.rows {
         let tentative = if row.tentative { "  (tentative)" } else { "" };
-        writeln!(out, "  {} {}{tentative}", row.table, row.key)?;
+        writeln!(out, "  {} {}{tentative}", plain(&row.table), plain(&row.key))?;
         for (label, value) in &row.says {
-            writeln!(out, "      {label:<18} {}", one_line(value))?;
+            writeln!(out, "      {:<18} {}", plain(label), plain(value))?;
         }
     }
     writeln!(out, "\nHISTORY")?;
@@ -111,37 +112,39 @@ fn write_event(out: &mut String, event: &Event) -> std::fmt::Result {
         "{mark} {:>3}. {}  {} ({})",
         event.number,
         instant(event.at_ms),
-        title,
-        event.kind
+        plain(title),
+        plain(&event.kind)
     )?;
     writeln!(
         out,
         "        by {} {} of {}, its entry {}, {}",
-        event.role,
-        event.device_name,
+        plain(&event.role),
+        plain(&event.device_name),
         event.entity.short(),
         event.seq,
         event.id
     )?;
     if !verdict.is_empty() {
-        writeln!(out, "        {verdict}")?;
+        writeln!(out, "        {}", plain(&verdict))?;
     }
     for (label, value) in &event.says {
-        writeln!(out, "        {label}: {}", one_line(value))?;
+        writeln!(out, "        {}: {}", plain(label), plain(value))?;
     }
     if let Some(erasable) = &event.erasable {
-        writeln!(out, "        can be erased: {erasable}")?;
+        writeln!(out, "        can be erased: {}", plain(&erasable.to_string()))?;
     } else if event.erased {
         writeln!(out, "        a part was erased; its hash is still signed")?;
+    } else if event.hidden {
+        writeln!(out, "        a part that can be erased is not shown here")?;
     }
     for evidence in &event.evidence {
-        writeln!(out, "        evidence: {evidence}")?;
+        writeln!(out, "        evidence: {}", plain(evidence))?;
     }
-    for (device, at_ms) in &event.delivered {
+    for (entity, at_ms) in &event.delivered {
         writeln!(
             out,
             "        receipt: {} had it by {}",
-            device.short(),
+            entity.short(),
             instant(*at_ms)
         )?;
     }
@@ -178,9 +181,4 @@ pub(super) fn verdict(outcome: &Outcome) -> (&'static str, String) {
         Outcome::Held { reason } => ("?", format!("HELD ({reason}): not decided, not counted")),
         Outcome::Missing => ("?", "its payload is not here".to_owned()),
     }
-}
-
-/// Text of others on one line, without control characters.
-fn one_line(text: &str) -> String {
-    crate::plain::plain(text)
 }

@@ -230,7 +230,7 @@ fn report_json(report: &Report, folds: &Folds, with_order: bool) -> Json {
         .iter()
         .map(|topic| topic_json(topic, folds.get(&topic.topic), with_order));
     json!({
-        "ok": report.is_ok(),
+        "ok": report.is_ok() && !folds.values().any(Fold::is_wrong),
         "topics": topics.collect::<Vec<_>>(),
         "errors": report.problems.iter().map(problem_json).collect::<Vec<_>>(),
         "fork_proofs": forks.collect::<Vec<_>>(),
@@ -288,7 +288,12 @@ fn show(report: &Report, folds: &Folds, with_order: bool, screen: &Screen) -> Re
         count(report.runs as u64, "run", "runs"),
     );
     screen.line("")?;
-    if report.is_ok() {
+    if report.is_ok() && folds.values().any(Fold::is_wrong) {
+        screen.line(format_args!(
+            "{}: {checked}, but rows are not what they come to",
+            screen.tone(Tone::Bad, "NOT right")
+        ))?;
+    } else if report.is_ok() {
         screen.line(format_args!(
             "{}: {checked}",
             screen.tone(Tone::Good, "right")

@@ -191,10 +191,7 @@ fn argument(field: &Field, erasable: bool, positional: bool, private: bool) -> A
     let mut arg = Arg::new(id(field, erasable))
         .value_name(value)
         .help(help)
-        .allow_hyphen_values(matches!(
-            field.kind,
-            FieldType::Int | FieldType::Geo | FieldType::Money
-        ));
+        .allow_hyphen_values(!positional);
     if positional {
         arg = arg
             .required(true)

@@ -58,7 +58,10 @@ fn item(node: &mut Node, topic: &TopicId, what: &str, text: &str) -> Result<Valu
         return from_json(&json).map_err(|error| Failure::Usage(format!("{what}: {error}")));
     }
     if !text.contains('=') {
-        return Ok(Value::Text(text.to_owned()));
+        return Ok(match unhex(text).filter(|bytes| bytes.len() == 32) {
+            Some(bytes) => Value::Bytes(bytes),
+            None => Value::Text(text.to_owned()),
+        });
     }
     let mut pairs = Vec::new();
     for part in text.split(',') {
@@ -75,11 +78,13 @@ fn item(node: &mut Node, topic: &TopicId, what: &str, text: &str) -> Result<Valu
 
 /// A value of which only the key tells what it is.
 fn plain_value(node: &mut Node, topic: &TopicId, key: &str, text: &str) -> Result<Value, Failure> {
+    let words = ["item", "title", "name", "leg", "text", "note", "reason", "place"];
     let instants = ["start", "end", "until", "from", "due", "valid_until"];
     Ok(match key {
         "space" => Value::Bytes(identifier(node, text)?),
         "take" | "revision_of" => Value::Bytes(node.find_entry(text)?.0.to_vec()),
         "amount" | "total" | "price" => read(node, topic, FieldType::Money, key, text)?,
+        _ if words.contains(&key) => Value::Text(text.to_owned()),
         _ if instants.contains(&key) && text.contains('-') => {
             read(node, topic, FieldType::Instant, key, text)?
         }
@@ -158,7 +163,7 @@ mod tests {
         let place = geo("60.1699,-24.93845678").unwrap();
         assert_eq!(place.get("lat"), Some(&Value::Int(601_699_000)));
         assert_eq!(place.get("lon"), Some(&Value::Int(-249_384_567)));
-        for bad in ["60", "91,0", "0,181", "1e3,2", ",", "1.-2,3", "é,1"] {
+        for bad in ["60", "91,0", "0,181", "1e3,2", ",", "1.-2,3", "é,1", "922337203685.9999999,0"] {
             assert!(geo(bad).is_none(), "{bad}");
         }
         assert_eq!(seconds("90m"), Some(5_400));

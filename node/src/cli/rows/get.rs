@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let mut node = setting.open()?;
     let scope = scope(&mut node, &args.scope, &setting.screen)?;
     let query = Query {
-        app: scope.app,
+        app: scope.app.clone(),
         major: scope.major,
         table: args.table.clone(),
         topic: scope.topic,
@@ -64,5 +64,5 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             args.table, args.key
         )));
     }
-    show_all(&rows, &setting.screen)
+    show_all(&rows, &scope, &setting.screen)
 }

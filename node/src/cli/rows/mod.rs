@@ -91,7 +91,18 @@ fn scope(node: &mut Node, name: &str, screen: &Screen) -> Result<Scope, Failure>
         (Err(failure), None) => return Err(failure),
     };
     for topic in topics {
-        bring_up(node, &topic, screen)?;
+        match bring_up(node, &topic, screen) {
+            // one topic of many must not hide the others
+            Err(
+                failure @ (Failure::NoReducer(_)
+                | Failure::BadReducer { .. }
+                | Failure::Halted(_)
+                | Failure::Usage(_)),
+            ) if scope.topic.is_none() => {
+                screen.warn(format_args!("topic {}: {failure}", topic.short()));
+            }
+            brought => brought?,
+        }
     }
     Ok(scope)
 }
@@ -135,7 +146,7 @@ fn row_json(row: &RowView) -> Json {
 }
 
 /// A row for people: its key, then what it says.
-fn show_row(row: &RowView, screen: &Screen) -> Result<(), Failure> {
+fn show_row(row: &RowView, scope: &Scope, screen: &Screen) -> Result<(), Failure> {
     let mark = if row.tentative {
         screen.tone(Tone::Warn, "○")
     } else {
@@ -146,23 +157,21 @@ fn show_row(row: &RowView, screen: &Screen) -> Result<(), Failure> {
         sub => format!("{} {}", plain(&row.key), plain(sub)),
     };
     screen.line(format_args!("{mark} {}", screen.tone(Tone::Bold, key)))?;
-    let manifest = apps::pinned()
-        .iter()
-        .find(|app| app.manifest.table(&row.table).is_some());
-    let table = manifest.and_then(|app| app.manifest.table(&row.table));
+    let app = apps::find(&scope.app, scope.major);
+    let table = app.and_then(|app| app.manifest.table(&row.table));
     for (label, value) in crate::audit::columns(table.map(|(_, table)| table), &row.columns) {
-        screen.line(format_args!("    {label:<16} {}", plain(&value)))?;
+        screen.line(format_args!("    {:<16} {}", plain(&label), plain(&value)))?;
     }
     Ok(())
 }
 
 /// Several rows: one JSON object per line, or for people.
-fn show_all(rows: &[RowView], screen: &Screen) -> Result<(), Failure> {
+fn show_all(rows: &[RowView], scope: &Scope, screen: &Screen) -> Result<(), Failure> {
     for row in rows {
         if screen.is_json() {
             screen.json(&row_json(row))?;
         } else {
-            show_row(row, screen)?;
+            show_row(row, scope, screen)?;
         }
     }
     Ok(())

@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let mut node = setting.open()?;
     let scope = scope(&mut node, &args.scope, &setting.screen)?;
     let page = node.rows(&Query {
-        app: scope.app,
+        app: scope.app.clone(),
         major: scope.major,
         table: args.table.clone(),
         topic: scope.topic,
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         after: page_token(args.after.as_deref())?,
     })?;
     node.close()?;
-    show_all(&page.rows, &setting.screen)?;
+    show_all(&page.rows, &scope, &setting.screen)?;
     finish(&page, &setting.screen)
 }
 

@@ -98,7 +98,7 @@ fn look(
                 } else if change.rows.is_empty() {
                     screen.line(format_args!("– {} is gone", change.key))?;
                 } else {
-                    show_all(&change.rows, screen)?;
+                    show_all(&change.rows, &scope, screen)?;
                 }
             }
             node.close()?;
@@ -131,7 +131,7 @@ fn look(
                 };
                 loop {
                     let page = node.rows(&query)?;
-                    show_all(&page.rows, screen)?;
+                    show_all(&page.rows, &scope, screen)?;
                     match page.next {
                         Some(next) => query.after = Some(next),
                         None => break,
