@@ -47,25 +47,21 @@ impl Work<'_> {
         let Some(mut memory) = self.causal_memory() else {
             return Ok(None);
         };
-        let new = self.causal_lines(&memory);
-        let same = memory
-            .lines
-            .iter()
-            .zip(&new)
-            .take_while(|(a, b)| a == b)
-            .count();
-        if same < memory.lines.len() {
-            if self.change_lines(&memory.lines[same..], &new[same..])? {
-                self.record.lines = new.len() as u64;
-                self.record.lines_hash = hash_lines(&new);
-                memory = self.memory_of(new);
+        let added = match self.lines_behind(&memory) {
+            Some(added) => added,
+            None => {
+                let mut new = self.causal_lines(&memory);
+                let pairs = memory.lines.iter().zip(&new);
+                let same = pairs.take_while(|(a, b)| a == b).count();
+                if same < memory.lines.len() {
+                    return self.change(memory, new, same).map(Some);
+                }
+                new.split_off(same)
             }
-            self.state.causal = Some(memory);
-            return Ok(Some(Flow::Done));
-        }
-        let total = new.len();
+        };
+        let total = memory.lines.len() + added.len();
         let mut flow = Flow::Done;
-        let mut rest = new.into_iter().skip(same).peekable();
+        let mut rest = added.into_iter().peekable();
         let chunk_events = self.options.chunk_events.max(1).saturating_mul(CHUNKS);
         while rest.peek().is_some() {
             // lists and states are read from the store, so it has to have them
@@ -94,6 +90,47 @@ impl Work<'_> {
         Ok(Some(flow))
     }
 
+    /// Puts lines in place of others, from the first that differs on.
+    fn change(
+        &mut self,
+        mut memory: CausalMemory,
+        new: Vec<(EntryId, String)>,
+        same: usize,
+    ) -> Result<Flow, ViewsError> {
+        if self.change_lines(&memory.lines[same..], &new[same..])? {
+            self.record.lines = new.len() as u64;
+            self.record.lines_hash = hash_lines(&new);
+            memory = self.memory_of(new);
+        }
+        self.state.causal = Some(memory);
+        Ok(Flow::Done)
+    }
+
+    /// Whether the chain did no more than go on, so that roles stay as they were.
+    fn chain_goes_on(&self, memory: &CausalMemory) -> bool {
+        let head = self.order.head();
+        let goes_on = match (&memory.head, &head) {
+            (Some(old), Some(new)) => old == new || self.order.is_ancestor(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        goes_on && memory.legs == self.order.legs()
+    }
+
+    /// The lines behind those that are folded, where those are as they were.
+    fn lines_behind(&self, memory: &CausalMemory) -> Option<Vec<(EntryId, String)>> {
+        if !self.chain_goes_on(memory) {
+            return None;
+        }
+        let mut accepted = self.order.causal_accepted();
+        for (id, _) in &memory.lines {
+            if accepted.next() != Some(*id) {
+                return None;
+            }
+        }
+        let with_role = |id: EntryId| (id, self.order.role(&id).unwrap_or_default());
+        Some(accepted.map(with_role).collect())
+    }
+
     fn memory_of(&self, lines: Vec<(EntryId, String)>) -> CausalMemory {
         CausalMemory {
             lines,
@@ -120,12 +157,7 @@ impl Work<'_> {
     /// The accepted lines with their roles. Roles of lines that were there are looked up
     /// again only where the chain did more than go on.
     fn causal_lines(&self, memory: &CausalMemory) -> Vec<(EntryId, String)> {
-        let head = self.order.head();
-        let goes_on = match (&memory.head, &head) {
-            (Some(old), Some(new)) => old == new || self.order.is_ancestor(old, new),
-            (old, new) => old.is_none() && new.is_none(),
-        };
-        let goes_on = goes_on && memory.legs == self.order.legs();
+        let goes_on = self.chain_goes_on(memory);
         let mut behind: Option<HashMap<EntryId, usize>> = None;
         let mut lines = Vec::with_capacity(memory.lines.len() + 16);
         for line in self.order.lines().filter(|line| line.status.is_accepted()) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::identity::Action;
-use crate::ids::{DeviceId, EntityId};
+use crate::ids::{DeviceId, EntityId, EntryId};
 use crate::order::chain::Chain;
 use crate::order::graph::{Graph, Key, NONE};
 use crate::order::placement::role_text;
@@ -338,6 +338,13 @@ impl Causal {
 
     pub(super) fn lines(&self) -> impl Iterator<Item = (u32, Status)> + '_ {
         self.by_key.values().map(|node| (*node, self.status(*node)))
+    }
+
+    /// Ids of what is accepted, in order.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = EntryId> + '_ {
+        let accepted = |node: u32| self.info(node).is_some_and(|it| it.status.is_accepted());
+        let lines = self.by_key.iter();
+        lines.filter_map(move |(key, node)| accepted(*node).then_some(key.2))
     }
 
     /// The policy after the whole chain, with all statements that count.

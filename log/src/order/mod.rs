@@ -247,6 +247,16 @@ impl TopicOrder {
         lines.map(|(node, status)| self.line(*node, *status))
     }
 
+    /// Ids of the accepted lines of a causal topic, in order: what [`TopicOrder::lines`]
+    /// gives of them, at a fraction of its cost. Nothing in an ordered topic.
+    pub fn causal_accepted(&self) -> impl Iterator<Item = EntryId> + '_ {
+        let causal = match &self.engine {
+            Engine::Ordered(_) => None,
+            Engine::Causal(causal) => Some(causal.accepted()),
+        };
+        causal.into_iter().flatten()
+    }
+
     /// Where the walk of the sequencers stands.
     pub fn state(&self) -> ChainState {
         self.chain.state()

@@ -4,5 +4,6 @@
 mod caching;
 mod guest;
 mod loading;
+mod metering;
 mod outcomes;
 mod second_engine;

@@ -40,7 +40,7 @@ impl Options {
         Self {
             epoch,
             chunk_events: 8_192,
-            commit_bytes: 64 << 20,
+            commit_bytes: 160 << 20,
             changes_kept: 10_000,
             cache_bytes: 512 << 20,
         }
