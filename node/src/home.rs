@@ -139,6 +139,11 @@ impl Home {
         Ok(kept)
     }
 
+    /// Path of the key from which the secrets of apps are derived: it outlives device keys.
+    pub fn secrets_key_path(&self) -> PathBuf {
+        self.root.join("keys/secrets.key")
+    }
+
     /// Where the rows are.
     pub fn views_path(&self) -> PathBuf {
         self.root.join("views")

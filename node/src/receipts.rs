@@ -189,7 +189,11 @@ impl Node {
     ) -> Result<Vec<Receipt>, Failure> {
         let own = self.entity();
         let order = self.order(topic)?;
-        let owners: Vec<EntityId> = order.head().and_then(|head| order.entity_of(&head)).into_iter().collect();
+        let owners: Vec<EntityId> = order
+            .head()
+            .and_then(|head| order.entity_of(&head))
+            .into_iter()
+            .collect();
         let mut covering: Vec<Receipt> = self
             .receipts(topic)
             .iter()

@@ -22,6 +22,8 @@ pub struct WrittenEvent {
     pub status: Option<Status>,
     /// The code by which the app's rules reject it, which `force` allowed.
     pub rejected: Option<String>,
+    /// Whether the app's rules were not asked: its reducer is not here.
+    pub unchecked: bool,
 }
 
 impl Node {
@@ -32,8 +34,8 @@ impl Node {
         }
         match self.fold(topic, &mut |_| true) {
             Ok(Some(_)) => {}
-            // without the reducer only the kernel's rules can be asked
-            Ok(None) | Err(Failure::NoReducer(_)) => return Ok(Preview::Accepted),
+            // an app without rules
+            Ok(None) => return Ok(Preview::Accepted),
             Err(failure) => return Err(failure),
         }
         let event = self.as_it_would_be(topic, event)?;
@@ -80,9 +82,10 @@ impl Node {
         force: bool,
     ) -> Result<WrittenEvent, Failure> {
         let payload = self.payload(event)?;
-        let mut rejected = None;
+        let (mut rejected, mut unchecked) = (None, false);
         if self.preview(topic, &payload)? == Verdict::Accepted {
             match self.rehearse(topic, event) {
+                Err(Failure::NoReducer(_)) => unchecked = true,
                 Ok(Preview::Accepted) => {}
                 Ok(Preview::Rejected { code, met, .. }) if !force => {
                     return Err(Failure::AgainstRules { code, met });
@@ -102,6 +105,7 @@ impl Node {
             id,
             status,
             rejected,
+            unchecked,
         })
     }
 }

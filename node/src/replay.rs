@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use synlog_log::bundle::{BundleReader, RecordKind, Report, verify};
 use synlog_log::cbor::Value;
 use synlog_log::fold::{Manifest, Reducer};
-use synlog_log::ids::{TopicId, hex};
+use synlog_log::ids::{EntryId, TopicId, hex};
 use synlog_log::order::TopicOrder;
 use synlog_log::run::RunView;
 use synlog_views::{Digest, Filter, Options, Query, Rejection, RowView, Shown, Views};
@@ -78,6 +78,18 @@ pub struct Replayed {
     pub rejections: Vec<(Rejection, bool)>,
     /// All rows.
     pub rows: Vec<RowView>,
+    /// The entry whose payload is not there, before which the rows stop.
+    pub waits_for: Option<EntryId>,
+}
+
+/// What stops rows before the end, in words.
+pub fn stopped(waits_for: Option<EntryId>) -> Option<String> {
+    waits_for.map(|id| {
+        format!(
+            "the rows stop before {}, whose payload is not here; what follows is listed, but the rules were not asked",
+            id.short()
+        )
+    })
 }
 
 /// How the rows of a note compare with those of a replay.
@@ -165,6 +177,7 @@ pub fn replay(
         folded: update.folded,
         rejections,
         rows,
+        waits_for: update.waits_for,
     }))
 }
 

@@ -118,15 +118,26 @@ impl Node {
     }
 
     /// The audit of a topic.
-    pub fn audit(&mut self, topic: &TopicId) -> Result<Audit, Failure> {
+    pub fn audit(&mut self, topic: &TopicId, erasable: bool) -> Result<Audit, Failure> {
         let runs: Vec<Vec<u8>> = self
             .runs_of_topic(topic)?
             .into_iter()
             .map(|(_, bytes)| bytes)
             .collect();
-        let digest = self.rows_digest(topic)?;
-        let chosen = self.chosen_reducer(topic)?;
-        let manifest = self.manifest(topic)?;
+        // a history without rows is still a history
+        let (digest, problem) = match self.fold(topic, &mut |_| true) {
+            Ok(Some(update)) => (self.rows_digest(topic)?, replay::stopped(update.waits_for)),
+            Ok(None) => (None, None),
+            Err(
+                failure @ (Failure::NoReducer(_) | Failure::Halted(_) | Failure::BadReducer { .. }),
+            ) => (None, Some(failure.to_string())),
+            Err(failure) => return Err(failure),
+        };
+        let chosen = self.chosen_reducer(topic)?.filter(|_| digest.is_some());
+        let manifest = match &digest {
+            Some(_) => self.manifest(topic)?,
+            None => None,
+        };
         let (mut rows, mut rejections) = (Vec::new(), Vec::new());
         if let (Some(_), Some(manifest)) = (&digest, &manifest) {
             let folding = self.take_folding()?;
@@ -151,6 +162,8 @@ impl Node {
             rows: &rows,
             roots: digest.map(|digest| (digest.sequenced, digest.tentative)),
             receipts,
+            problem,
+            erasable,
         }))
     }
 }

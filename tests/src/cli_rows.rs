@@ -387,3 +387,59 @@ fn a_watch_goes_on_where_it_was() {
     let cursor = changes[0]["cursor"].as_str().unwrap().to_owned();
     assert!(look(Some(&cursor)).is_empty(), "told once");
 }
+
+#[test]
+fn a_writer_cannot_forge_lines_of_an_audit() {
+    let trade = Trade::begin();
+    let body = json!({ "x\n●  99. forged\u{1b}[31m": "y\n● 100. forged" }).to_string();
+    trade.client.ok(&[
+        "append",
+        "orders",
+        "message.post",
+        "--force",
+        "--body",
+        &body,
+    ]);
+    trade.to_shop("orders");
+    let text = trade.shop.ok(&["audit", "orders"]).out;
+    assert!(!text.contains('\u{1b}'));
+    assert!(
+        !text
+            .lines()
+            .any(|line| line.starts_with("●  99") || line.starts_with("● 100"))
+    );
+}
+
+#[test]
+fn a_secret_outlives_the_device_key_and_an_audit_keeps_addresses_to_itself() {
+    let trade = Trade::begin();
+    let line = "space=kiosk,item=bread,quantity=1";
+    let order = trade
+        .client
+        .ok(&[
+            "order",
+            "request",
+            "orders",
+            "--line",
+            line,
+            "--address",
+            "Bulevardi 7",
+        ])
+        .word();
+    let args = ["entry", "secret", &order, "--label", "handover"];
+    let secret = trade.client.ok(&args).word();
+    assert!(
+        !trade
+            .client
+            .ok(&["audit", "orders"])
+            .out
+            .contains("Bulevardi")
+    );
+    let whole = trade.client.ok(&["audit", "orders", "--erasable"]).out;
+    assert!(whole.contains("Bulevardi 7"));
+    trade.client.ok(&["device", "renew", "--name", "new phone"]);
+    assert_eq!(trade.client.ok(&args).word(), secret);
+    // somebody else has no such secret
+    trade.to_shop("orders");
+    trade.shop.fails(2, &args);
+}

@@ -1,7 +1,9 @@
 //! What is fed with any bytes: every decoder, with the checks that follow on it.
 
+use synlog_log::attestation::check_evidence;
 use synlog_log::bundle;
 use synlog_log::cbor::Value;
+use synlog_log::fold::{FoldEvent, Manifest};
 use synlog_log::fork::ForkProof;
 use synlog_log::header::Header;
 use synlog_log::identity::{Certificate, SignedStatement};
@@ -83,6 +85,20 @@ fn key_file(bytes: &[u8]) {
     let _ = SecretKey::from_file(&String::from_utf8_lossy(bytes));
 }
 
+fn evidence(bytes: &[u8]) {
+    let _ = check_evidence(bytes);
+}
+
+fn fold_event(bytes: &[u8]) {
+    if let Ok(event) = FoldEvent::decode(bytes) {
+        assert_eq!(event.encode(), bytes, "one encoding");
+    }
+}
+
+fn manifest(bytes: &[u8]) {
+    let _ = Manifest::decode(bytes);
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("varint", varints),
     ("cbor", cbor),
@@ -96,4 +112,7 @@ pub const DECODERS: &[Decoder] = &[
     ("sealed payload", sealed_payload),
     ("bundle", whole_bundle),
     ("key file", key_file),
+    ("evidence", evidence),
+    ("event of a fold", fold_event),
+    ("manifest", manifest),
 ];

@@ -1,5 +1,4 @@
-//! Causal topics: one state of all entries by clock and causality. A late entry folds
-//! again what stands behind it in its aggregates, from the nearest kept state on.
+//! Causal topics: one state of all entries. A late one folds again what stands behind it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -56,7 +56,12 @@ fn write_all(out: &mut String, audit: &Audit) -> std::fmt::Result {
     }
     for row in &audit.rows {
         let tentative = if row.tentative { "  (tentative)" } else { "" };
-        writeln!(out, "  {} {}{tentative}", plain(&row.table), plain(&row.key))?;
+        writeln!(
+            out,
+            "  {} {}{tentative}",
+            plain(&row.table),
+            plain(&row.key)
+        )?;
         for (label, value) in &row.says {
             writeln!(out, "      {:<18} {}", plain(label), plain(value))?;
         }
@@ -131,7 +136,11 @@ fn write_event(out: &mut String, event: &Event) -> std::fmt::Result {
         writeln!(out, "        {}: {}", plain(label), plain(value))?;
     }
     if let Some(erasable) = &event.erasable {
-        writeln!(out, "        can be erased: {}", plain(&erasable.to_string()))?;
+        writeln!(
+            out,
+            "        can be erased: {}",
+            plain(&erasable.to_string())
+        )?;
     } else if event.erased {
         writeln!(out, "        a part was erased; its hash is still signed")?;
     } else if event.hidden {

@@ -95,6 +95,7 @@ pub(super) fn told(written: &WrittenEvent, screen: &Screen) -> Result<(), Failur
             "status": status.map(Status::word),
             "verdict": status.map(Status::text),
             "rejected": written.rejected,
+            "unchecked": written.unchecked,
         }));
     }
     screen.line(written.id)?;
@@ -105,6 +106,8 @@ pub(super) fn told(written: &WrittenEvent, screen: &Screen) -> Result<(), Failur
             status.word(),
             status.text()
         ));
+    } else if written.unchecked {
+        screen.warn("the app's rules were not asked: its reducer is not here");
     } else if let Some(code) = &written.rejected {
         screen.note(format_args!("readers will show it as rejected: {code}"));
     }

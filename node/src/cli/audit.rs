@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Take everything from a bundle file
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
+    /// Tell what can be erased, too; whoever gets the file then keeps it
+    #[arg(long)]
+    erasable: bool,
     /// Write one self-contained page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -39,11 +42,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let screen = &setting.screen;
     let audit = match &args.bundle {
-        Some(path) => of_bundle(path, args.topic.as_deref(), screen)?,
+        Some(path) => of_bundle(path, args.topic.as_deref(), args.erasable, screen)?,
         None => {
             let mut node = setting.open()?;
             let topic = node.find_topic(args.topic.as_deref().unwrap_or_default())?;
-            let audit = node.audit(&topic)?;
+            let audit = node.audit(&topic, args.erasable)?;
             node.close()?;
             audit
         }
@@ -61,7 +64,12 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     screen.bytes(to_text(&audit).as_bytes())
 }
 
-fn of_bundle(path: &Path, topic: Option<&str>, screen: &Screen) -> Result<Audit, Failure> {
+fn of_bundle(
+    path: &Path,
+    topic: Option<&str>,
+    erasable: bool,
+    screen: &Screen,
+) -> Result<Audit, Failure> {
     let opened = replay::open(path)?;
     if !opened.report.is_ok() {
         screen.warn(format_args!(
@@ -84,14 +92,25 @@ fn of_bundle(path: &Path, topic: Option<&str>, screen: &Screen) -> Result<Audit,
             .iter()
             .map(|report| report.topic.short())
             .collect();
-        return Err(Failure::BadName(format!(
-            "say which topic of the file: {}",
-            names.join(", ")
-        )));
+        return Err(Failure::BadName(match names.len() {
+            0 => format!("there is no topic in {}", path.display()),
+            _ => format!("say which topic of the file: {}", names.join(", ")),
+        }));
     };
     let mut reducers = Reducers::new(None)?;
     let order = &report.order;
-    let replayed = replay::replay(order, &opened.runs, &opened.modules, &mut reducers)?;
+    let replayed = replay::replay(order, &opened.runs, &opened.modules, &mut reducers);
+    // a history without rows is still a history
+    let (replayed, problem) = match replayed {
+        Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) => {
+            (None, Some(failure.to_string()))
+        }
+        Ok(replayed) => {
+            let waits_for = replayed.as_ref().and_then(|replayed| replayed.waits_for);
+            (replayed, replay::stopped(waits_for))
+        }
+        Err(failure) => return Err(failure),
+    };
     let runs: Vec<Vec<u8>> = opened.runs.clone();
     let receipts = opened.report.receipts.iter();
     let receipts = receipts.filter_map(|fact| Receipt::of(fact, Vec::new()));
@@ -111,6 +130,8 @@ fn of_bundle(path: &Path, topic: Option<&str>, screen: &Screen) -> Result<Audit,
         roots: replayed
             .as_ref()
             .map(|replayed| (replayed.digest.sequenced, replayed.digest.tentative)),
+        problem,
+        erasable,
         receipts: receipts
             .filter(|receipt| receipt.topic == report.topic)
             .collect(),

@@ -18,6 +18,7 @@ use crate::clock::now_ms;
 use crate::failure::Failure;
 use crate::instant::{to_rfc3339, to_text};
 use crate::json::to_json;
+use crate::secrets::commit;
 
 /// Look at one entry, prove it to others, check their proofs
 #[derive(Debug, clap::Args)]
@@ -102,12 +103,16 @@ fn secret(args: &SecretArgs, setting: &Setting) -> Result<(), Failure> {
     let mut node = setting.open()?;
     let id = node.find_entry(&args.entry)?;
     let entry = node.entry(&id)?;
-    if entry.header.author != node.device() {
-        return Err(Failure::Usage(
-            "another device wrote that entry: only that one can derive its secrets".to_owned(),
-        ));
+    let secret = node.entry_secret(&args.label, &entry.topic, entry.header.seq)?;
+    let committed = commit(&args.label, &secret);
+    let form = entry.payload.form();
+    let body = form.split().map(|payload| payload.body).unwrap_or_default();
+    if !body.windows(32).any(|window| window == committed) {
+        return Err(Failure::Usage(format!(
+            "the entry commits to no secret of this data directory for {:?}",
+            args.label
+        )));
     }
-    let secret = node.entry_secret(&args.label, &entry.topic, entry.header.seq);
     node.close()?;
     let screen = &setting.screen;
     if screen.is_json() {

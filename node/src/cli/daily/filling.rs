@@ -247,7 +247,7 @@ impl Filling<'_> {
             ("secret", label) => {
                 let tip = self.node.own_tip(&self.topic)?;
                 let seq = tip.map_or(0, |tip| tip.seq + 1);
-                let secret = self.node.entry_secret(label, &self.topic, seq);
+                let secret = self.node.entry_secret(label, &self.topic, seq)?;
                 self.secrets.push(format!(
                     "the {label} code, to be shown only at the {label}: {}",
                     hex(&secret)
@@ -261,7 +261,7 @@ impl Filling<'_> {
                     .transpose()?
             }
             ("reveal", _) => match self.first_entry() {
-                Some(order) => bytes(&self.node.take_secret(&self.topic, &order)),
+                Some(order) => bytes(&self.node.take_secret(&self.topic, &order)?),
                 None => None,
             },
             ("commit", _) => match self.taken_for {
@@ -269,7 +269,7 @@ impl Filling<'_> {
                 None => None,
             },
             ("holder", _) => match self.body.get("tag").and_then(Value::as_bytes) {
-                Some(tag) => bytes(&self.node.holder(&self.topic, tag)),
+                Some(tag) => bytes(&self.node.holder(&self.topic, tag)?),
                 None => None,
             },
             _ => None,
@@ -303,7 +303,7 @@ impl Filling<'_> {
     /// The commitment of a take for an order or booking of a relation that is here.
     fn commitment(&mut self, order: &EntryId) -> Result<[u8; 32], Failure> {
         let relation = self.node.entry(order)?.topic;
-        let r = self.node.take_secret(&relation, order);
+        let r = self.node.take_secret(&relation, order)?;
         Ok(take_commitment(&r, &relation, order))
     }
 

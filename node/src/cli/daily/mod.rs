@@ -63,6 +63,8 @@ fn write(
     let filled = filling::fill(&mut node, &topic, event, matches)?;
     let force = matches.get_flag("force");
     if matches.get_flag("dry-run") {
+        let payload = node.payload(&filled.event)?;
+        Failure::of_verdict(node.preview(&topic, &payload)?)?;
         let preview = node.rehearse(&topic, &filled.event)?;
         node.close()?;
         let body = crate::json::to_json(&filled.event.body);

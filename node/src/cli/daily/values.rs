@@ -78,7 +78,9 @@ fn item(node: &mut Node, topic: &TopicId, what: &str, text: &str) -> Result<Valu
 
 /// A value of which only the key tells what it is.
 fn plain_value(node: &mut Node, topic: &TopicId, key: &str, text: &str) -> Result<Value, Failure> {
-    let words = ["item", "title", "name", "leg", "text", "note", "reason", "place"];
+    let words = [
+        "item", "title", "name", "leg", "text", "note", "reason", "place",
+    ];
     let instants = ["start", "end", "until", "from", "due", "valid_until"];
     Ok(match key {
         "space" => Value::Bytes(identifier(node, text)?),
@@ -148,8 +150,8 @@ fn degrees(text: &str, limit: i64) -> Option<i64> {
         return None;
     }
     let fraction = format!("{:0<7}", &fraction[..fraction.len().min(7)]);
-    let value =
-        whole.parse::<i64>().ok()?.checked_mul(10_000_000)? + fraction.parse::<i64>().ok()?;
+    let whole = whole.parse::<i64>().ok()?.checked_mul(10_000_000)?;
+    let value = whole.checked_add(fraction.parse::<i64>().ok()?)?;
     (value <= limit * 10_000_000).then_some(if negative { -value } else { value })
 }
 
@@ -163,7 +165,16 @@ mod tests {
         let place = geo("60.1699,-24.93845678").unwrap();
         assert_eq!(place.get("lat"), Some(&Value::Int(601_699_000)));
         assert_eq!(place.get("lon"), Some(&Value::Int(-249_384_567)));
-        for bad in ["60", "91,0", "0,181", "1e3,2", ",", "1.-2,3", "é,1", "922337203685.9999999,0"] {
+        for bad in [
+            "60",
+            "91,0",
+            "0,181",
+            "1e3,2",
+            ",",
+            "1.-2,3",
+            "é,1",
+            "922337203685.9999999,0",
+        ] {
             assert!(geo(bad).is_none(), "{bad}");
         }
         assert_eq!(seconds("90m"), Some(5_400));

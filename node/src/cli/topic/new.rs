@@ -146,6 +146,12 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             .or_else(|| app.and_then(|app| app.manifest.open.clone())),
         roles: roles(app, &args.roles),
     };
+    if node.find_topic(&args.name).is_ok() {
+        setting.screen.warn(format_args!(
+            "there is a topic called {} already; from now on both have to be named by their ids",
+            plain(&args.name)
+        ));
+    }
     let topic = node.create_topic(&genesis, now_ms())?;
     if let Some(app) = app {
         node.activate(&topic, app)?;
