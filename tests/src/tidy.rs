@@ -16,7 +16,6 @@ const SHELL: &[(&str, &[&str])] = &[
     ("node/src/home.rs", &["std::fs"]),
     ("node/src/replay.rs", &["std::fs"]),
     ("apps/sdk/examples/hash.rs", &["std::fs"]),
-    ("runtime/examples/", &["std::fs", "Instant::now"]),
     ("runtime/src/cache.rs", &["std::fs"]),
     ("views/src/driver.rs", &["std::fs"]),
     ("views/src/store/open.rs", &["std::fs"]),

@@ -394,11 +394,12 @@ fn tables(manifest: Manifest) -> Manifest {
     orders = columns(orders, Type::Entity, &["client", "provider"]);
     orders = columns(
         orders,
-        Type::Int,
+        Type::Money,
         &[
-            "revision", "total", "due", "balance", "paid", "refunded", "held", "fee", "fee_now",
+            "total", "due", "balance", "paid", "refunded", "held", "fee", "fee_now",
         ],
-    );
+    )
+    .column("revision", Type::Int);
     orders = columns(orders, Type::Instant, &["updated", "valid_until"])
         .index("by_state", ["state", "updated"])
         .index("by_next", ["next", "updated"]);

@@ -106,13 +106,19 @@ pub(crate) fn order(order: &Order, rows: &mut Rows) {
         .int("paid", sum(|leg| leg.paid))
         .int("refunded", sum(|leg| leg.refunded))
         .int("held", sum(|leg| leg.held))
-        .int("fee_now", fee.unwrap_or_else(|| order.cancel_fee(&[])))
         .int("updated", order.updated_ms);
     let columns = id(columns, "provider", order.provider);
     let columns = id(columns, "quote", order.offered.as_ref().map(|(id, _)| *id));
     let columns = id(columns, "agree", order.agreed.as_ref().map(|one| one.entry));
     let columns = int(columns, "total", total.map(|total| total.minor));
     let columns = int(columns, "fee", fee);
+    // what is over can't be cancelled
+    let over = matches!(
+        order.commercial,
+        Commercial::Completed | Commercial::Declined | Commercial::Expired
+    );
+    let fee_now = fee.or_else(|| (!over).then(|| order.cancel_fee(&[])));
+    let columns = int(columns, "fee_now", fee_now);
     let columns = int(
         columns,
         "valid_until",

@@ -49,9 +49,15 @@ pub fn columns(table: Option<&Table>, columns: &Value) -> Vec<(String, String)> 
     let mut pairs: Vec<&(String, Value)> = pairs.iter().collect();
     pairs.sort_by_key(|(key, _)| place(key).unwrap_or(known.len()));
     let filled = pairs.iter().filter(|(_, value)| *value != Value::Null);
+    let currency = columns.get("currency").and_then(Value::as_text);
     let say = |(key, value): &&(String, Value)| {
         let column = known.iter().find(|column| column.name == *key);
-        let words = words(column.map(|column| column.kind), value);
+        let words = match (column.map(|column| column.kind), value, currency) {
+            (Some(FieldType::Money), Value::Int(minor), Some(currency)) => {
+                money_text(*minor, currency)
+            }
+            (kind, value, _) => words(kind, value),
+        };
         (key.replace('_', " "), words)
     };
     filled.map(say).collect()

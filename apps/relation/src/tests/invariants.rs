@@ -359,6 +359,10 @@ pub(super) fn check_rows(world: &World) {
                     "text" => matches!(value, Value::Text(_) | Value::Null),
                     "bool" => matches!(value, Value::Bool(_)),
                     "int" | "instant" => matches!(value, Value::Int(_) | Value::Null),
+                    // minor units, in a row that tells its currency
+                    "money" if columns.get("currency").is_some() => {
+                        matches!(value, Value::Int(_) | Value::Null)
+                    }
                     "money" => matches!(value, Value::Map(_)),
                     _ => match value {
                         Value::Bytes(bytes) => bytes.len() == 32,

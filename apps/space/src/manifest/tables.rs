@@ -12,7 +12,7 @@ fn table(name: &'static str, title: &'static str, columns: &[(&'static str, Type
 
 /// The tables, in the order of [`super::TABLES`].
 pub(super) fn tables() -> Vec<Table> {
-    use Type::{Duration, Entity, Entry, Geo, Id, Instant, Int, List, Map, Text};
+    use Type::{Duration, Entity, Entry, Geo, Id, Instant, Int, List, Map, Money, Text};
     vec![
         table(
             "space",
@@ -77,8 +77,8 @@ pub(super) fn tables() -> Vec<Table> {
                 ("place", Text),
                 ("images", List),
                 ("price_kind", Text),
-                ("min", Int),
-                ("max", Int),
+                ("min", Money),
+                ("max", Money),
                 ("currency", Text),
                 ("per_unit", Text),
                 ("options", List),
@@ -105,8 +105,8 @@ pub(super) fn tables() -> Vec<Table> {
                 ("at", Instant),
                 ("title", Text),
                 ("price_kind", Text),
-                ("min", Int),
-                ("max", Int),
+                ("min", Money),
+                ("max", Money),
                 ("currency", Text),
                 ("per_unit", Text),
             ],
