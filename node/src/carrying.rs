@@ -21,6 +21,9 @@ use crate::replay::note_of;
 /// Runs that are verified and stored together: bounds memory, and one commit each.
 const READ_BYTES: usize = 16 * 1024 * 1024;
 
+/// Modules of one file that are offered for installing; a topic names one.
+const REDUCERS_MAX: usize = 16;
+
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Written {
@@ -55,8 +58,9 @@ pub struct Received {
     pub receipts: u64,
     /// Receipts that this device signed for what came.
     pub receipts_issued: u64,
-    /// Modules of reducers in the file. They don't run unless somebody here installs them.
-    pub reducers: Vec<Vec<u8>>,
+    /// Modules of reducers in the file that are not here, by hash. They don't run unless
+    /// somebody here installs them.
+    pub reducers: BTreeMap<[u8; 32], Vec<u8>>,
     /// Records that do not decode or check, by byte offset.
     pub bad_records: Vec<(u64, Refusal)>,
     /// Runs that wait for ancestors which are not in the file.
@@ -259,7 +263,13 @@ impl Node {
                 RecordKind::ForkProof => proofs.push((record.offset, record.data)),
                 RecordKind::Statement => statements.push((record.offset, record.data)),
                 RecordKind::Receipt => receipts.push((record.offset, record.data)),
-                RecordKind::Reducer => received.reducers.push(record.data),
+                RecordKind::Reducer => {
+                    let hash = *blake3::hash(&record.data).as_bytes();
+                    let here = self.home.module(&hash).is_ok();
+                    if !here && received.reducers.len() < REDUCERS_MAX {
+                        received.reducers.insert(hash, record.data);
+                    }
+                }
                 RecordKind::Note => {}
             }
             if pending_bytes >= READ_BYTES {

@@ -239,7 +239,7 @@ impl Failure {
                 "--force writes it all the same; every reader will then show it as rejected"
             }
             Self::NoReducer(_) => {
-                "get the app's .wasm from whom you trust and run `synlog app install FILE`"
+                "get the app's .wasm from whom you trust and run `synlog app install FILE`, or take it from their bundle with `synlog bundle read FILE --install-reducers`"
             }
             Self::BadReducer { .. } => "`synlog app check FILE` says what is wrong with a module",
             Self::Halted(_) => {

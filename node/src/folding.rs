@@ -122,7 +122,7 @@ impl Node {
         self.append(topic, &payload, now_ms(), false)
     }
 
-    /// The manifest of the app of a topic, where its reducer is here.
+    /// The manifest of the app of a topic; `None` where it has no reducer.
     pub fn manifest(&mut self, topic: &TopicId) -> Result<Option<Manifest>, Failure> {
         let Some(chosen) = self.chosen_reducer(topic)? else {
             return Ok(None);
@@ -138,10 +138,7 @@ impl Node {
             .reducer(&mut folding, &chosen)
             .map(|reducer| Some(reducer.manifest().clone()));
         self.folding = Some(folding);
-        match manifest {
-            Err(Failure::NoReducer(_)) => Ok(None),
-            other => other,
-        }
+        manifest
     }
 
     pub(crate) fn take_folding(&mut self) -> Result<Folding, Failure> {

@@ -126,7 +126,10 @@ impl Node {
             .collect();
         // a history without rows is still a history
         let (digest, problem) = match self.fold(topic, &mut |_| true) {
-            Ok(Some(update)) => (self.rows_digest(topic)?, replay::stopped(update.waits_for)),
+            Ok(Some(update)) => {
+                let digest = self.with_reducer(topic, |views, _, _, _| views.digest(topic))?;
+                (Some(digest), replay::stopped(update.waits_for))
+            }
             Ok(None) => (None, None),
             Err(
                 failure @ (Failure::NoReducer(_) | Failure::Halted(_) | Failure::BadReducer { .. }),

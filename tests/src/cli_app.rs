@@ -168,3 +168,23 @@ fn a_new_project_builds_where_a_toolchain_is() {
     desk.ok(&["init", "--name", "anna"]);
     desk.ok(&["app", "install", "errands/errands.wasm"]);
 }
+
+#[test]
+fn a_module_from_a_bundle_runs_only_where_somebody_lets_it() {
+    let (anna, ben) = (Desk::new("desk"), Desk::new("phone"));
+    let module = anna.path("tally-c.wasm");
+    std::fs::write(&module, synlog_apps::TALLY_IN_C).unwrap();
+    anna.ok(&["app", "install", &module]);
+    anna.ok(&["topic", "new", "poll", "--app", "tally"]);
+    let hash = blake3::hash(synlog_apps::TALLY_IN_C).to_hex();
+    let body = format!(r#"{{"hash":{{"$hex":"{hash}"}},"version":"1.0.0"}}"#);
+    anna.ok(&["append", "poll", "topic.reducer", "--body", &body]);
+    let bundle = anna.path("poll.synlog");
+    anna.ok(&["bundle", "write", &bundle, "poll"]);
+    let read = ben.ok(&["bundle", "read", &bundle]);
+    assert!(read.err.contains("--install-reducers"), "{read:?}");
+    let refused = ben.fails(1, &["view", "tables", "poll"]);
+    assert!(refused.err.contains("--install-reducers"), "{refused:?}");
+    ben.ok(&["bundle", "read", &bundle, "--install-reducers"]);
+    ben.ok(&["view", "tables", "poll"]);
+}

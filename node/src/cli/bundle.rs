@@ -5,16 +5,18 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
-use synlog_log::ids::{EntryId, FeedKey, TopicId};
+use synlog_log::ids::{EntryId, FeedKey, TopicId, hex};
 use synlog_log::store::GuardReason;
 
 use crate::carrying::Received;
+use crate::cli::app;
 use crate::cli::input::bundle_path;
 use crate::cli::progress::Progress;
-use crate::cli::screen::{Tone, count, plain, size};
+use crate::cli::screen::{Screen, Tone, count, plain, size};
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::failure::Failure;
+use crate::folding::short_hash;
 use crate::node::Node;
 
 /// Carry topics from hand to hand, as files
@@ -65,6 +67,9 @@ struct ReadArgs {
     /// Don't place what is new in topics that this device sequences
     #[arg(long)]
     no_ack: bool,
+    /// Let this node run the reducers that the file brings (see `synlog app install`)
+    #[arg(long)]
+    install_reducers: bool,
 }
 
 /// Runs the command.
@@ -149,6 +154,9 @@ fn read(args: &ReadArgs, setting: &Setting) -> Result<(), Failure> {
         progress.update(done, total, "")
     })?;
     drop(progress);
+    if args.install_reducers {
+        install(&received, &node, &setting.screen)?;
+    }
     let mut acks = Vec::new();
     let device = node.device();
     if !args.no_ack && node.store.guard().is_none() {
@@ -188,6 +196,23 @@ fn read(args: &ReadArgs, setting: &Setting) -> Result<(), Failure> {
     ))
 }
 
+/// Installs the modules of a file, each only if it is a reducer.
+fn install(received: &Received, node: &Node, screen: &Screen) -> Result<(), Failure> {
+    let engine = app::engine(Some(node.home.modules_path()))?;
+    for (hash, wasm) in &received.reducers {
+        match engine.load(wasm) {
+            Ok(_) => {
+                node.home.install_module(wasm)?;
+            }
+            Err(error) => screen.warn(format_args!(
+                "the reducer {} in the file is refused: {error}",
+                short_hash(hash)
+            )),
+        }
+    }
+    Ok(())
+}
+
 fn feed_json(feed: &FeedKey) -> Json {
     json!({ "author": feed.author.to_string(), "topic": feed.topic.to_string() })
 }
@@ -221,6 +246,9 @@ fn outcome_json(outcome: &Outcome) -> Json {
         "bad_records": bad.collect::<Vec<_>>(),
         "fork_proofs": received.fork_proofs,
         "statements": received.statements,
+        "receipts": received.receipts,
+        "receipts_issued": received.receipts_issued,
+        "reducers": received.reducers.keys().map(|hash| hex(hash)).collect::<Vec<_>>(),
         "own_from_outside": intake.own_from_outside,
         "guard": outcome.guard.map(|reason| reason.to_string()),
         "acks": acks.collect::<Vec<_>>(),
@@ -251,6 +279,16 @@ fn show(outcome: &Outcome, node: &mut Node, setting: &Setting) -> Result<(), Fai
     if intake.fresh.is_empty() {
         let known = count(intake.known, "entry", "entries");
         screen.line(format_args!("nothing new ({known} known already)"))?;
+    }
+    for hash in received.reducers.keys() {
+        if node.home.module(hash).is_ok() {
+            screen.note(format_args!("installed the reducer {}", short_hash(hash)));
+        } else {
+            screen.note(format_args!(
+                "the file brings the reducer {}, which does not run here: --install-reducers lets it",
+                short_hash(hash)
+            ));
+        }
     }
     for (feed, seq) in &intake.forks {
         let whose = whose(node, feed)?;

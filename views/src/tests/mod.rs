@@ -7,6 +7,5 @@ mod hard_cases;
 mod queries;
 mod reducer;
 mod shuffles;
-mod speed;
 mod watches;
 mod world;

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
 }
 
 /// An engine; with a directory it keeps what it compiled.
-fn engine(cache: Option<PathBuf>) -> Result<Engine, Failure> {
+pub(super) fn engine(cache: Option<PathBuf>) -> Result<Engine, Failure> {
     // without the cache everything works, only later
     let cache = cache.and_then(|path| CacheDirectory::open(&path).ok());
     let settings = Settings {

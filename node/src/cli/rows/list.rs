@@ -2,7 +2,7 @@
 
 use synlog_views::{Filter, Query, Shown};
 
-use crate::cli::input;
+use crate::cli::rows::Paging;
 use crate::cli::rows::query::{finish, page_token};
 use crate::cli::rows::{scope, show_all};
 use crate::cli::setting::Setting;
@@ -24,18 +24,8 @@ pub(super) struct Args {
     /// Only keys that begin so
     #[arg(long, value_name = "FRONT", default_value = "")]
     prefix: String,
-    /// At most so many rows
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: usize,
-    /// Go on where an earlier page ended
-    #[arg(long, value_name = "PAGE")]
-    after: Option<String>,
-    /// Only what the sequencer placed
-    #[arg(long)]
-    sequenced: bool,
-    /// Hide what has expired by then [default: now]
-    #[arg(long, value_name = "INSTANT", value_parser = input::instant)]
-    as_of: Option<u64>,
+    #[command(flatten)]
+    page: Paging,
 }
 
 /// Runs the command.
@@ -48,10 +38,10 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         table: args.table.clone(),
         topic: scope.topic,
         filter: Filter::Prefix(args.prefix.clone()),
-        layer: layer(args.sequenced),
-        as_of_ms: Some(args.as_of.unwrap_or_else(now_ms)),
-        limit: args.limit,
-        after: page_token(args.after.as_deref())?,
+        layer: layer(args.page.sequenced),
+        as_of_ms: Some(args.page.as_of.unwrap_or_else(now_ms)),
+        limit: args.page.limit,
+        after: page_token(args.page.after.as_deref())?,
     })?;
     node.close()?;
     show_all(&page.rows, &scope, &setting.screen)?;

@@ -12,6 +12,7 @@ use synlog_log::ids::TopicId;
 use synlog_views::RowView;
 
 use crate::apps;
+use crate::cli::input;
 use crate::cli::progress::Progress;
 use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
@@ -47,6 +48,23 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         Command::Query(args) => query::run(args, setting),
         Command::Watch(args) => watch::run(args, setting),
     }
+}
+
+/// Which part of the answer, and of which state.
+#[derive(Debug, clap::Args)]
+struct Paging {
+    /// At most so many rows
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+    /// Go on where an earlier page ended
+    #[arg(long, value_name = "PAGE")]
+    after: Option<String>,
+    /// Only what the sequencer placed
+    #[arg(long)]
+    sequenced: bool,
+    /// Hide what has expired by then [default: now]
+    #[arg(long, value_name = "INSTANT", value_parser = input::instant)]
+    as_of: Option<u64>,
 }
 
 /// What rows are asked of: one topic, or all topics of an app.
