@@ -80,9 +80,18 @@ pub trait Repo {
     fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Row)>, Self::Error>;
 
     /// Runs of a feed from a seq on, in order, about `max_bytes` of them (at least one run
-    /// where there is any). The first begins exactly at `from`, the last is signed.
-    fn runs(&self, feed: &FeedKey, from: u64, max_bytes: usize)
-    -> Result<Vec<Vec<u8>>, Self::Error>;
+    /// where there is any), each with the arrival position of its first entry. The first
+    /// begins exactly at `from`, each is signed. They are given as they were stored, not
+    /// joined: a session merges the feeds it sends by arrival position, which is an order
+    /// in which nothing waits for ancestors, and joins (`synlog_log::run::RunWriter`) only
+    /// neighbours of one feed in that order; joining a feed by itself would let the runs of
+    /// two feeds that cite each other in turn wait for each other for ever.
+    fn runs(
+        &self,
+        feed: &FeedKey,
+        from: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, Self::Error>;
 
     /// The signed run that ends with or holds an entry, cut to end there where a
     /// signature allows it: for ancestors that a peer lacks. `None` where it isn't here.
@@ -96,6 +105,9 @@ pub trait Repo {
         runs: Vec<Vec<u8>>,
         now_ms: u64,
     ) -> Result<Taken, Self::Error>;
+
+    /// Entries that were here and are damaged: to be fetched again, by id.
+    fn damaged(&self) -> Result<Vec<(TopicId, EntryId)>, Self::Error>;
 
     /// What a peer may have of a topic, as of now.
     fn access(&self, topic: &TopicId, peer: &Peer) -> Access;
