@@ -1,0 +1,12 @@
+//! Who gets which feeds, and how two nodes come to hold the same.
+//!
+//! Everything here is `handle(input, now) → outputs`: no socket, no clock, no
+//! randomness, no disk. An [`Engine`](engine::Engine) owns one session for each
+//! connected peer ([`session`]) and decides whom to call ([`schedule`]), who may have
+//! what ([`policy`]) and what is pushed to whom ([`live`]). What it knows of stored
+//! entries it asks a [`repo::Repo`].
+
+pub mod engine;
+pub mod peer;
+pub mod repo;
+pub mod row;
