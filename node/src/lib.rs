@@ -18,6 +18,7 @@ pub mod folding;
 pub mod home;
 pub mod import;
 pub mod instant;
+pub mod interests;
 pub mod json;
 pub mod ledger;
 pub mod lending;

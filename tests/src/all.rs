@@ -17,6 +17,8 @@ mod decoders;
 mod hard_cases;
 mod intake;
 mod native_and_wasm;
+mod net_daemon;
+mod net_links;
 mod order_shuffles;
 mod targets;
 mod tidy;

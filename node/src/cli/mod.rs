@@ -10,19 +10,25 @@ mod daily;
 mod demo;
 mod device;
 mod doctor;
+mod doctor_net;
 mod entry;
 mod erase;
 mod explain;
+mod follow;
 mod import;
 mod init;
 mod input;
+mod invite;
+mod join;
 mod man;
+mod peers;
 mod progress;
 mod rows;
 mod screen;
 mod setting;
 mod tail;
 mod topic;
+mod up;
 mod verify;
 mod view;
 mod whoami;
@@ -83,6 +89,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Up(up::Args),
     Whoami(whoami::Args),
     Device(device::Args),
     Topic(topic::Args),
@@ -97,6 +104,15 @@ enum Command {
     Audit(audit::Args),
     Bundle(bundle::Args),
     Verify(verify::Args),
+    Peers(peers::Args),
+    Invite(invite::Args),
+    Join(join::Args),
+    Follow(follow::FollowArgs),
+    Unfollow(follow::UnfollowArgs),
+    Block(follow::BlockArgs),
+    Unblock(follow::UnblockArgs),
+    Pin(follow::PinArgs),
+    Unpin(follow::UnpinArgs),
     Doctor(doctor::Args),
     Demo(demo::Args),
     Bench(bench::Args),
@@ -210,6 +226,7 @@ impl Command {
     fn place(&self) -> Place {
         match self {
             Self::Init(_)
+            | Self::Up(_)
             | Self::App(_)
             | Self::Verify(_)
             | Self::Demo(_)
@@ -230,6 +247,15 @@ impl Command {
             | Self::Explain(_)
             | Self::Audit(_)
             | Self::Bundle(_)
+            | Self::Peers(_)
+            | Self::Invite(_)
+            | Self::Join(_)
+            | Self::Follow(_)
+            | Self::Unfollow(_)
+            | Self::Block(_)
+            | Self::Unblock(_)
+            | Self::Pin(_)
+            | Self::Unpin(_)
             | Self::Doctor(_) => Place::Node,
         }
     }
@@ -238,6 +264,7 @@ impl Command {
 fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args, setting),
+        Command::Up(args) => up::run(&args, setting),
         Command::Whoami(args) => whoami::run(&args, setting),
         Command::Device(args) => device::run(&args, setting),
         Command::Topic(args) => topic::run(&args, setting),
@@ -252,6 +279,15 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args, setting),
         Command::Bundle(args) => bundle::run(&args, setting),
         Command::Verify(args) => verify::run(&args, setting),
+        Command::Peers(args) => peers::run(&args, setting),
+        Command::Invite(args) => invite::run(&args, setting),
+        Command::Join(args) => join::run(&args, setting),
+        Command::Follow(args) => follow::follow(&args, setting),
+        Command::Unfollow(args) => follow::unfollow(&args, setting),
+        Command::Block(args) => follow::block(&args, setting),
+        Command::Unblock(args) => follow::unblock(&args, setting),
+        Command::Pin(args) => follow::pin(&args, setting),
+        Command::Unpin(args) => follow::unpin(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
         Command::Demo(args) => demo::run(&args, setting),
         Command::Bench(args) => bench::run(&args, setting),

@@ -34,6 +34,11 @@ pub fn call(home: &Home, arguments: &[OsString]) -> Result<Option<u8>, Failure> 
     follow(&mut stream).map(Some)
 }
 
+/// Whether a node runs on a data directory.
+pub fn runs(home: &Home) -> Result<bool, Failure> {
+    Ok(socket::connect(home)?.is_some())
+}
+
 /// Asks the running node to close the store until the guard is dropped. `None` where no
 /// node runs: the store is free then, or held by another command.
 pub fn borrow(home: &Home) -> Result<Option<Borrowed>, Failure> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iroh::address_lookup::MemoryLookup;
+use iroh::address_lookup::{AddrFilter, MemoryLookup};
 use iroh::endpoint::{Connection, NetReportConfig, PortmapperConfig, presets};
 use iroh::protocol::{AcceptError, ProtocolHandler, Router};
 use iroh::{Endpoint, RelayMode, SecretKey};
@@ -37,6 +37,22 @@ pub(crate) struct Outside {
     pub(crate) known: MemoryLookup,
     /// What of it did not start, in words.
     pub(crate) troubles: Vec<String>,
+    /// The DHT that was asked for.
+    pub(crate) dht: Dht,
+}
+
+impl Outside {
+    /// Whether anybody in the DHT answers; `None` where none was asked for.
+    pub(crate) async fn dht_answers(&self, patience: Duration) -> Option<bool> {
+        let client = dht(&self.dht)?.build();
+        let answers = async {
+            match client {
+                Ok(client) => client.bootstrapped().await.unwrap_or(false),
+                Err(_) => false,
+            }
+        };
+        Some(timeout(patience, answers).await.unwrap_or(false))
+    }
 }
 
 /// Starts it.
@@ -91,6 +107,7 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
         let lookup = DhtAddressLookup::builder()
             .dht_builder(dht)
             .secret_key(endpoint.secret_key().clone())
+            .addr_filter(published(config))
             .build();
         match (lookup, endpoint.address_lookup()) {
             (Ok(lookup), Ok(lookups)) => lookups.add(lookup),
@@ -111,7 +128,17 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
         gossip,
         known,
         troubles,
+        dht: config.dht.clone(),
     })
+}
+
+/// What the DHT is told. Without a relay there is no other way to be reached than by the
+/// addresses themselves; with one they need not be public.
+fn published(config: &Config) -> AddrFilter {
+    match config.relay {
+        Some(_) => AddrFilter::relay_only(),
+        None => AddrFilter::unfiltered(),
+    }
 }
 
 fn dht(dht: &Dht) -> Option<DhtBuilder> {

@@ -222,7 +222,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
-    use synlog_log::identity::{Action, SignedStatement};
+    use synlog_log::identity::{Action, Statement};
 
     fn hello(byte: u8) -> Hello {
         Hello {
@@ -250,8 +250,18 @@ mod tests {
 
     fn certificate(root: &SecretKey, device: &SecretKey) -> Vec<u8> {
         let entity = synlog_log::ids::EntityId(root.public());
-        let action = Action::certify(&entity, device, "laptop");
-        let certify = SignedStatement::first(root, action);
+        let statement = Statement {
+            entity,
+            number: 0,
+            prev: None,
+            issued_ms: 1,
+            action: Action::Certify {
+                device: DeviceId(device.public()),
+                acceptance: Statement::acceptance(&entity, device),
+                name: "laptop".to_owned(),
+            },
+        };
+        let certify = statement.sign(root);
         let rotations = Vec::new();
         Certificate { rotations, certify }.encode()
     }

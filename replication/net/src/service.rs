@@ -361,6 +361,7 @@ impl Net {
             shared: Arc::clone(&self.shared),
             outside: self.outside.clone(),
             commands: self.commands.clone(),
+            runtime: self.runtime.handle().clone(),
         }
     }
 
@@ -383,6 +384,7 @@ pub struct NetDesk {
     shared: Arc<Shared>,
     outside: Option<Arc<Outside>>,
     commands: mpsc::UnboundedSender<Command>,
+    runtime: tokio::runtime::Handle,
 }
 
 impl NetDesk {
@@ -440,6 +442,13 @@ impl NetDesk {
             standing.troubles.clone_from(&outside.troubles);
         }
         standing
+    }
+
+    /// Whether anybody in the DHT answers within some time; `None` where this node does
+    /// not use it.
+    pub fn dht_answers(&self, patience: Duration) -> Option<bool> {
+        let outside = self.outside.as_ref()?;
+        self.runtime.block_on(outside.dht_answers(patience))
     }
 
     /// Where this node is, as a ticket.
