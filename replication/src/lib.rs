@@ -10,3 +10,5 @@ pub mod engine;
 pub mod peer;
 pub mod repo;
 pub mod row;
+#[cfg(any(test, feature = "world"))]
+pub mod world;
