@@ -12,8 +12,9 @@ use synlog_log::refusal::Refusal;
 use synlog_log::store::{GuardReason, StoreError};
 use synlog_net::NetError;
 use synlog_net::ticket::TicketError;
+use synlog_replication::policy::InterestsError;
 
-use crate::interests::InterestsError;
+use crate::contacts::ContactsError;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +134,14 @@ pub enum Failure {
         /// What is wrong with it.
         source: InterestsError,
     },
+    /// The file of contacts is damaged.
+    #[error("{path}: {source}")]
+    Contacts {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ContactsError,
+    },
     /// A ticket is none.
     #[error("this is no ticket: {0}")]
     Ticket(#[from] TicketError),
@@ -229,7 +238,7 @@ impl Failure {
             Self::NodeDown => Exit::Findings,
             Self::Ticket(_) => Exit::Usage,
             Self::Net(NetError::Relay(_)) => Exit::Usage,
-            Self::Interests { .. } | Self::Net(_) => Exit::System,
+            Self::Interests { .. } | Self::Contacts { .. } | Self::Net(_) => Exit::System,
         }
     }
 
@@ -312,6 +321,7 @@ impl Failure {
             | Self::NoEffect(_)
             | Self::OutputGone
             | Self::Interests { .. }
+            | Self::Contacts { .. }
             | Self::Net(_)
             | Self::Draft(_)
             | Self::Store(_) => return None,
@@ -350,6 +360,7 @@ impl Failure {
             Self::NodeRuns => "node_runs",
             Self::NodeDown => "node_down",
             Self::Interests { .. } => "interests",
+            Self::Contacts { .. } => "contacts",
             Self::Ticket(_) => "bad_ticket",
             Self::Net(_) => "network",
             Self::Exposed(_) => "exposed",

@@ -19,6 +19,7 @@ mod intake;
 mod native_and_wasm;
 mod net_daemon;
 mod net_links;
+mod net_targets;
 mod order_shuffles;
 mod targets;
 mod tidy;

@@ -15,7 +15,8 @@ use synlog_replication::peer::{LinkId, NodeId, Peer, Proven};
 /// Longer than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn identity(seed: u8) -> Identity {
+/// A device of an entity, known by its seed.
+pub(crate) fn identity(seed: u8) -> Identity {
     let (root, key) = (
         SecretKey::from_seed([seed; 32]),
         SecretKey::from_seed([seed + 100; 32]),

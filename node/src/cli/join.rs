@@ -8,7 +8,6 @@ use crate::cli::screen::plain;
 use crate::cli::setting::Setting;
 use crate::daemon::files;
 use crate::failure::Failure;
-use crate::interests::Thing;
 
 /// Take a ticket: connect to its node, and follow its topic
 ///
@@ -31,12 +30,15 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     if files::transport_key(&home)?.public() == ticket.node.0 {
         return Err(Failure::Usage("this is a ticket of this very node".into()));
     }
-    let mut interests = files::interests(&home)?;
     if let Some(topic) = ticket.topic {
-        interests.follow(Thing::Topic(topic));
+        let mut interests = files::interests(&home)?;
+        interests.left.remove(&topic);
+        interests.topics.insert(topic);
+        files::save_interests(&home, &interests)?;
     }
-    interests.contacts.insert(ticket.node, ticket.clone());
-    files::save_interests(&home, &interests)?;
+    let mut contacts = files::contacts(&home)?;
+    contacts.tickets.insert(ticket.node, ticket.clone());
+    files::save_contacts(&home, &contacts)?;
     let screen = &setting.screen;
     if screen.is_json() {
         return screen.json(&json!({

@@ -28,18 +28,9 @@ pub(super) struct Args {}
 
 /// Runs the command.
 pub(super) fn run(_: &Args, setting: &Setting) -> Result<(), Failure> {
-    let contacts = files::interests(&setting.home()?)?.contacts;
     let screen = &setting.screen;
-    let (own, mut peers) = match setting.running() {
-        Some(service) => (Some(service.net.standing().node), service.net.peers()),
-        None => (None, Vec::new()),
-    };
-    let why_not = own.is_none().then(|| "no node runs here".to_owned());
-    for ticket in contacts.values() {
-        if !peers.iter().any(|peer| peer.node == ticket.node) && own != Some(ticket.node) {
-            peers.push(unseen(ticket, why_not.clone()));
-        }
-    }
+    let peers = known(setting)?;
+    let own = setting.running().map(|service| service.net.standing().node);
     let board = setting.running().map(|service| {
         let board = service.board.lock();
         board.map(|board| board.clone()).unwrap_or_default()
@@ -67,6 +58,25 @@ pub(super) fn run(_: &Args, setting: &Setting) -> Result<(), Failure> {
         show(peer, &exchange.cloned().unwrap_or_default(), screen)?;
     }
     Ok(())
+}
+
+/// All nodes that are known here, those with a link first.
+pub(super) fn known(setting: &Setting) -> Result<Vec<PeerInfo>, Failure> {
+    let contacts = files::contacts(&setting.home()?)?.tickets;
+    let mut peers = setting
+        .running()
+        .map(|service| service.net.peers())
+        .unwrap_or_default();
+    let why_not = setting
+        .running()
+        .is_none()
+        .then(|| "no node runs here".to_owned());
+    for ticket in contacts.values() {
+        if !peers.iter().any(|peer| peer.node == ticket.node) {
+            peers.push(unseen(ticket, why_not.clone()));
+        }
+    }
+    Ok(peers)
 }
 
 /// A node that was named here and not met since the start.

@@ -216,7 +216,7 @@ impl Running {
     /// Contacts that are new or have moved are called.
     fn learn_contacts(&mut self) -> Result<(), Failure> {
         let now_ms = self.now_ms();
-        let contacts = files::interests(&self.service.home)?.contacts;
+        let contacts = files::contacts(&self.service.home)?.tickets;
         for node in self.contacts.keys() {
             if !contacts.contains_key(node) {
                 self.calling.dropped(node);

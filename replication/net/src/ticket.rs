@@ -195,6 +195,9 @@ impl FromStr for Ticket {
     type Err = TicketError;
 
     fn from_str(text: &str) -> Result<Self, TicketError> {
+        if text.len() > 2 * TEXT_MAX {
+            return Err(TicketError::Wrong);
+        }
         // mail programs break long words
         let text: String = text.split_whitespace().collect();
         let text = text.to_ascii_lowercase();
