@@ -26,6 +26,7 @@ mod progress;
 mod rows;
 mod screen;
 mod setting;
+mod sync;
 mod tail;
 mod topic;
 mod up;
@@ -105,6 +106,7 @@ enum Command {
     Bundle(bundle::Args),
     Verify(verify::Args),
     Peers(peers::Args),
+    Sync(sync::Args),
     Invite(invite::Args),
     Join(join::Args),
     Follow(follow::FollowArgs),
@@ -141,6 +143,9 @@ enum Place {
     Caller,
     /// In the running node, if one runs.
     Node,
+    /// In the process of its caller, with the store to itself: it changes keys, or asks
+    /// for what only its caller's terminal may see. A running node steps aside for it.
+    Alone,
 }
 
 /// Runs the program with the arguments of this process.
@@ -152,29 +157,31 @@ pub fn main() -> ExitCode {
     };
     let home = matches.get_one::<PathBuf>("home").cloned();
     let setting = Setting::new(home, Screen::new(matches.get_flag("json")));
-    let code = match called(&matches, &arguments, &setting) {
-        Ok(Some(code)) => code,
-        Ok(None) => execute(&matches, &setting),
-        Err(failure) => {
-            setting.screen.failure(&failure);
-            failure.exit() as u8
-        }
-    };
+    let code = called(&matches, &arguments, &setting).unwrap_or_else(|failure| {
+        setting.screen.failure(&failure);
+        failure.exit() as u8
+    });
     ExitCode::from(code)
 }
 
-/// Runs a command in the running node. `None` if it belongs here, or no node runs.
+/// Runs a command where it belongs. Gives its exit code.
 fn called(
     matches: &ArgMatches,
     arguments: &[OsString],
     setting: &Setting,
-) -> Result<Option<u8>, Failure> {
+) -> Result<u8, Failure> {
     let own = Cli::from_arg_matches(matches).ok();
     // the commands of apps all want the store
-    let place = own.map_or(Place::Node, |cli| cli.command.place());
-    match place {
-        Place::Caller => Ok(None),
-        Place::Node => client::call(&setting.home()?, arguments),
+    match own.map_or(Place::Node, |cli| cli.command.place()) {
+        Place::Caller => Ok(execute(matches, setting)),
+        Place::Node => match client::call(&setting.home()?, arguments)? {
+            Some(code) => Ok(code),
+            None => Ok(execute(matches, setting)),
+        },
+        Place::Alone => {
+            let _borrowed = client::borrow(&setting.home()?)?;
+            Ok(execute(matches, setting))
+        }
     }
 }
 
@@ -233,10 +240,10 @@ impl Command {
             | Self::Bench(_)
             | Self::Completions(_)
             | Self::Man(_) => Place::Caller,
+            Self::Device(_) => Place::Alone,
             Self::Audit(args) if args.is_of_bundle() => Place::Caller,
             Self::Entry(args) if args.is_of_file() => Place::Caller,
             Self::Whoami(_)
-            | Self::Device(_)
             | Self::Topic(_)
             | Self::Append(_)
             | Self::Erase(_)
@@ -248,6 +255,7 @@ impl Command {
             | Self::Audit(_)
             | Self::Bundle(_)
             | Self::Peers(_)
+            | Self::Sync(_)
             | Self::Invite(_)
             | Self::Join(_)
             | Self::Follow(_)
@@ -280,6 +288,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Bundle(args) => bundle::run(&args, setting),
         Command::Verify(args) => verify::run(&args, setting),
         Command::Peers(args) => peers::run(&args, setting),
+        Command::Sync(args) => sync::run(&args, setting),
         Command::Invite(args) => invite::run(&args, setting),
         Command::Join(args) => join::run(&args, setting),
         Command::Follow(args) => follow::follow(&args, setting),

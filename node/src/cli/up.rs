@@ -97,6 +97,7 @@ struct Told<'a> {
 impl Told<'_> {
     fn tell(&mut self, news: &News, service: &Service) -> Result<(), Failure> {
         match news {
+            News::Quiet => return Ok(()),
             News::Ready => self.ready(service)?,
             News::Stopping => {
                 self.line("stopping", "stopping", json!({}))?;

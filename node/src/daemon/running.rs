@@ -55,6 +55,8 @@ pub struct Options {
 pub enum News {
     /// All is up.
     Ready,
+    /// Nothing but that some time has passed.
+    Quiet,
     /// Something of the network.
     Net(Event),
     /// It is about to end.
@@ -148,6 +150,7 @@ impl Running {
             let event = self.net.next(LOOK);
             self.call();
             let Some(event) = event else {
+                tell(&News::Quiet, &self.service)?;
                 continue;
             };
             self.take(&event)?;

@@ -60,6 +60,9 @@ pub fn serve(stream: UnixStream, service: &Service) {
     let back = Arc::new(Mutex::new(stream));
     match first.map(|frame| Call::decode(&frame)) {
         Some(Ok(Call::Run(request))) if request.version == VERSION => {
+            if reply(&back, &Reply::Begun).is_err() {
+                return;
+            }
             let code = run(request, input, &back, service);
             let _ = reply(&back, &Reply::Done(code));
         }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::ALPN;
 use crate::event::{Event, Why};
 use crate::link::{self, Wire};
-use crate::service::Shared;
+use crate::shared::Shared;
 
 /// How long a call may take; left alone it would be half a minute.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,17 +29,13 @@ pub(crate) fn node(shared: &Arc<Shared>, endpoint: Option<&Endpoint>, node: Node
             Some(endpoint) => open(endpoint, node).await,
             None => Err(Why::Offline),
         };
-        match wire {
-            Ok(wire) => {
-                shared.end_dial(&node);
-                if let Err((_, why)) = link::run(Arc::clone(&shared), wire).await {
-                    failed(&shared, node, why).await;
-                }
-            }
-            Err(why) => {
-                shared.end_dial(&node);
-                failed(&shared, node, why).await;
-            }
+        let ended = match wire {
+            Ok(wire) => link::run(Arc::clone(&shared), wire).await,
+            Err(why) => Err((None, why)),
+        };
+        if let Err((_, why)) = ended {
+            shared.end_dial(&node);
+            failed(&shared, node, why).await;
         }
     });
 }
@@ -74,7 +70,7 @@ fn why(error: ConnectError) -> Why {
     match error {
         ConnectError::Connect { source, .. } => match source {
             ConnectWithOptsError::NoAddress { .. } => Why::NoAddress,
-            ConnectWithOptsError::SelfConnect { .. } => Why::Self_,
+            ConnectWithOptsError::SelfConnect { .. } => Why::ThisNode,
             other => Why::Unreachable(other.to_string()),
         },
         other => Why::Unreachable(other.to_string()),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iroh::address_lookup::{AddrFilter, MemoryLookup};
-use iroh::endpoint::{Connection, NetReportConfig, PortmapperConfig, presets};
+use iroh::endpoint::{
+    Connection, NetReportConfig, PortmapperConfig, QuicTransportConfig, VarInt, presets,
+};
 use iroh::protocol::{AcceptError, ProtocolHandler, Router};
 use iroh::{Endpoint, RelayMode, SecretKey};
 use iroh_gossip::net::Gossip;
@@ -21,10 +23,13 @@ use crate::config::{Config, Dht};
 use crate::event::Event;
 use crate::gossip::PAYLOAD_ROOM;
 use crate::link::{self, Wire};
-use crate::service::{NetError, Shared};
+use crate::service::NetError;
+use crate::shared::Shared;
 
 /// The service that nodes look for on the local network.
 const MDNS_SERVICE: &str = "synlog";
+/// Bytes on the way on one stream.
+const WINDOW: u32 = 4 << 20;
 /// How long a caller may take to open its stream.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -70,6 +75,7 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
     let mut builder = Endpoint::builder(presets::Minimal)
         .secret_key(SecretKey::from_bytes(&config.transport_seed))
         .relay_mode(relay)
+        .transport_config(windows())
         .address_lookup(known.clone());
     if config.relay.is_none() {
         builder = builder.net_report_config(NetReportConfig::minimal());
@@ -130,6 +136,16 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
         troubles,
         dht: config.dht.clone(),
     })
+}
+
+/// How much may be on the way on one connection, so that the memory of all is bounded:
+/// enough for 40 MB/s over 100 ms.
+fn windows() -> QuicTransportConfig {
+    QuicTransportConfig::builder()
+        .stream_receive_window(VarInt::from_u32(WINDOW))
+        .receive_window(VarInt::from_u32(2 * WINDOW))
+        .send_window(u64::from(WINDOW))
+        .build()
 }
 
 /// What the DHT is told. Without a relay there is no other way to be reached than by the

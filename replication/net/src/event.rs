@@ -227,7 +227,7 @@ pub enum Why {
     BadProof,
     /// It is this node.
     #[error("it is this node itself")]
-    Self_,
+    ThisNode,
     /// There are as many links as may be.
     #[error("too many links")]
     Full,
@@ -258,7 +258,7 @@ impl Why {
             Self::BadFrame => "bad frame",
             Self::OtherVersion => "other version",
             Self::BadProof => "bad proof",
-            Self::Self_ => "same node",
+            Self::ThisNode => "same node",
             Self::Full => "full",
             Self::TooSlow => "too slow",
             Self::Here(why) => why,

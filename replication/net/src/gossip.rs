@@ -12,7 +12,7 @@ use synlog_replication::peer::NodeId;
 use tokio::task::AbortHandle;
 
 use crate::event::{Event, GossipTopic};
-use crate::service::Shared;
+use crate::shared::Shared;
 
 /// Bytes of a message of gossip, the same on all nodes.
 pub(crate) const PAYLOAD_ROOM: usize = 4_096;

@@ -16,6 +16,7 @@ pub mod handshake;
 mod link;
 mod links;
 pub mod service;
+mod shared;
 mod socket;
 pub mod ticket;
 

@@ -14,7 +14,7 @@ use crate::event::{Event, Incoming, TOLD_MAX, Via, Why};
 use crate::frame::{self, BODY_MAX, Kind};
 use crate::handshake::{Greeting, HELLO_LEN, Hello, PROOF_MAX, Proof, Shown, Side};
 use crate::links::{Candidate, Ruling};
-use crate::service::Shared;
+use crate::shared::Shared;
 
 /// How long greeting and proving may take.
 const GREETING: Duration = Duration::from_secs(10);
@@ -135,6 +135,7 @@ fn is_near(address: &std::net::SocketAddr) -> bool {
 
 /// Runs a link to its end. An error is one that never counted.
 pub(crate) async fn run(shared: Arc<Shared>, mut wire: Wire) -> Result<(), (Option<NodeId>, Why)> {
+    let _active = shared.begin();
     let met = timeout(GREETING, meet(&shared, &mut wire)).await;
     let (hello, shown) = match met.unwrap_or(Err(Why::TimedOut)) {
         Ok(met) => met,
@@ -209,7 +210,7 @@ async fn meet(shared: &Shared, wire: &mut Wire) -> Result<(Hello, Option<Shown>)
         return Err(Why::BadProof);
     }
     if theirs.node == own.node {
-        return Err(Why::Self_);
+        return Err(Why::ThisNode);
     }
     let greeting = match wire.dialed {
         true => Greeting {

@@ -1,36 +1,32 @@
 //! The network as one thing: started, told, asked, closed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use iroh::{EndpointAddr, EndpointId, TransportAddr, Watcher};
 use synlog_log::keys::SecretKey;
 use synlog_replication::peer::{LinkId, NodeId, Proven};
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::config::{Config, Identity};
+use crate::config::Config;
 use crate::endpoint::Outside;
 use crate::event::{Command, Event, Via, Why};
-use crate::frame::BODY_MAX;
 use crate::gossip::Topics;
-use crate::handshake::{Greeting, Hello, Proof, Side};
 use crate::link::Handle;
-use crate::links::{Candidate, Links, Ruling};
+use crate::shared::Shared;
 use crate::ticket::{ADDRESSES_MAX, Ticket};
 use crate::{dial, endpoint, socket};
 
 /// Events that may wait.
 const EVENTS_MAX: usize = 1_024;
-/// Bytes of messages of all links that may wait to be read by the engine.
-const ROOM: usize = 32 * BODY_MAX;
-/// Nodes of which something is remembered for people.
-const REMEMBERED_MAX: usize = 4_096;
+/// How long links may take to tell their other ends.
+const GOODBYES: Duration = Duration::from_secs(1);
+/// How often it looks whether they have.
+const PAUSE: Duration = Duration::from_millis(2);
 /// How long closing may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -106,170 +102,6 @@ impl Poke {
     }
 }
 
-/// What all tasks share.
-pub(crate) struct Shared {
-    pub(crate) own: NodeId,
-    pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) room: Arc<Semaphore>,
-    pub(crate) stopping: watch::Sender<bool>,
-    transport: SecretKey,
-    run: [u8; 16],
-    nonce_seed: [u8; 32],
-    numbers: AtomicU64,
-    identity: Mutex<Option<Identity>>,
-    state: Mutex<State>,
-}
-
-struct State {
-    links: Links,
-    handles: BTreeMap<LinkId, (NodeId, Handle)>,
-    dialing: BTreeSet<NodeId>,
-    notes: BTreeMap<NodeId, Note>,
-}
-
-/// What is remembered of a node.
-#[derive(Debug, Clone, Default)]
-struct Note {
-    link: Option<LinkId>,
-    proven: Option<Proven>,
-    name: Option<String>,
-    dialed: bool,
-    sent_bytes: u64,
-    received_bytes: u64,
-    is_near: bool,
-    why_not: Option<String>,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("own", &self.own).finish()
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn new_link(&self) -> LinkId {
-        LinkId(self.numbers.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// A hello with a nonce that is never used again.
-    pub(crate) fn hello(&self) -> Hello {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let mut hasher = blake3::Hasher::new_keyed(&self.nonce_seed);
-        hasher.update(&number.to_le_bytes());
-        Hello {
-            node: self.own,
-            run: self.run,
-            nonce: *hasher.finalize().as_bytes(),
-        }
-    }
-
-    pub(crate) fn prove(&self, greeting: &Greeting, side: Side, way_proves: bool) -> Proof {
-        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        let transport = (!way_proves).then_some(&self.transport);
-        Proof::of(greeting, side, identity.as_ref(), transport)
-    }
-
-    /// Lets a link count, and ends the one whose place it takes.
-    pub(crate) fn admit(&self, candidate: Candidate, handle: Handle) -> Ruling {
-        let mut state = self.state();
-        let ruling = state.links.admit(candidate);
-        if let Ruling::Replaces(old) = ruling
-            && let Some((_, old)) = state.handles.get(&old)
-        {
-            old.end(Why::Duplicate);
-        }
-        if matches!(ruling, Ruling::Stays | Ruling::Replaces(_)) {
-            state
-                .handles
-                .insert(candidate.link, (candidate.node, handle));
-        }
-        ruling
-    }
-
-    /// A link has ended.
-    pub(crate) fn forget(&self, node: &NodeId, link: LinkId, why: &Why) {
-        let mut state = self.state();
-        state.links.remove(node, link);
-        state.handles.remove(&link);
-        if let Some(note) = state.notes.get_mut(node)
-            && note.link == Some(link)
-        {
-            note.link = None;
-            note.why_not = Some(why.to_string());
-        }
-    }
-
-    /// Whether a call should be made: none is on its way, and there is no link.
-    pub(crate) fn begin_dial(&self, node: NodeId) -> bool {
-        let mut state = self.state();
-        !state.links.has(&node) && state.dialing.insert(node)
-    }
-
-    pub(crate) fn end_dial(&self, node: &NodeId) {
-        self.state().dialing.remove(node);
-    }
-
-    fn note(&self, node: NodeId, change: impl FnOnce(&mut Note)) {
-        let mut state = self.state();
-        if state.notes.len() >= REMEMBERED_MAX && !state.notes.contains_key(&node) {
-            state.notes.retain(|_, note| note.link.is_some());
-        }
-        change(state.notes.entry(node).or_default());
-    }
-
-    pub(crate) fn note_connected(
-        &self,
-        link: LinkId,
-        candidate: &Candidate,
-        proven: Option<Proven>,
-        name: Option<String>,
-    ) {
-        self.note(candidate.node, |note| {
-            note.link = Some(link);
-            note.proven = proven;
-            note.name = name;
-            note.dialed = candidate.dialed;
-            note.why_not = None;
-        });
-    }
-
-    pub(crate) fn note_failed(&self, node: &NodeId, why: &Why) {
-        self.note(*node, |note| note.why_not = Some(why.to_string()));
-    }
-
-    /// Whether it is news: there is no link to it.
-    pub(crate) fn note_heard(&self, node: NodeId) -> bool {
-        self.note(node, |note| note.is_near = true);
-        !self.state().links.has(&node)
-    }
-
-    pub(crate) fn note_sent(&self, link: LinkId, bytes: usize) {
-        self.count(link, |note| note.sent_bytes += bytes as u64);
-    }
-
-    pub(crate) fn note_received(&self, link: LinkId, bytes: usize) {
-        self.count(link, |note| note.received_bytes += bytes as u64);
-    }
-
-    fn count(&self, link: LinkId, change: impl FnOnce(&mut Note)) {
-        let mut state = self.state();
-        let node = state.handles.get(&link).map(|(node, _)| *node);
-        if let Some(note) = node.and_then(|node| state.notes.get_mut(&node)) {
-            change(note);
-        }
-    }
-
-    fn with_link(&self, link: LinkId, act: impl FnOnce(&Handle)) {
-        if let Some((_, handle)) = self.state().handles.get(&link) {
-            act(handle);
-        }
-    }
-}
-
 /// The network of a node.
 pub struct Net {
     runtime: Runtime,
@@ -288,25 +120,8 @@ impl Net {
             .enable_all()
             .build()?;
         let transport = SecretKey::from_seed(config.transport_seed);
-        let own = NodeId(transport.public());
         let (events, waiting) = mpsc::channel(EVENTS_MAX);
-        let shared = Arc::new(Shared {
-            own,
-            events,
-            room: Arc::new(Semaphore::new(ROOM)),
-            stopping: watch::Sender::new(false),
-            transport,
-            run: config.run,
-            nonce_seed: config.nonce_seed,
-            numbers: AtomicU64::new(1),
-            identity: Mutex::new(config.identity.clone()),
-            state: Mutex::new(State {
-                links: Links::new(own),
-                handles: BTreeMap::new(),
-                dialing: BTreeSet::new(),
-                notes: BTreeMap::new(),
-            }),
-        });
+        let shared = Arc::new(Shared::new(&config, transport, events));
         let outside = match config.online {
             true => {
                 let started = runtime.block_on(endpoint::start(&shared, &config))?;
@@ -368,6 +183,17 @@ impl Net {
     /// Ends all links, telling the other ends, and stops.
     pub fn close(self) {
         self.shared.stopping.send_replace(true);
+        let mut events = self.events;
+        self.runtime.block_on(async {
+            let goodbyes = async {
+                while self.shared.active.load(Ordering::Acquire) > 0 {
+                    // nobody reads them any more, and a full queue must not hold up a link
+                    while events.try_recv().is_ok() {}
+                    tokio::time::sleep(PAUSE).await;
+                }
+            };
+            let _ = timeout(GOODBYES, goodbyes).await;
+        });
         if let Some(outside) = self.outside {
             self.runtime.block_on(async {
                 let _ = timeout(CLOSING, outside.router.shutdown()).await;
@@ -395,28 +221,19 @@ impl NetDesk {
 
     /// The nodes of which anything is known, those with a link first.
     pub fn peers(&self) -> Vec<PeerInfo> {
-        let state = self.shared.state();
-        let mut peers: Vec<PeerInfo> = state
-            .notes
-            .iter()
-            .map(|(node, note)| {
-                let handle = note.link.and_then(|link| state.handles.get(&link));
-                let handle = handle.map(|(_, handle)| handle);
-                PeerInfo {
-                    node: *node,
-                    link: note.link,
-                    proven: note.proven,
-                    name: note.name.clone(),
-                    dialed: note.dialed,
-                    via: handle.map_or(Via::Unknown, Handle::via),
-                    rtt_us: handle.and_then(Handle::rtt_us),
-                    sent_bytes: note.sent_bytes,
-                    received_bytes: note.received_bytes,
-                    is_near: note.is_near,
-                    why_not: note.why_not.clone(),
-                }
-            })
-            .collect();
+        let mut peers = self.shared.each_note(|node, note, handle| PeerInfo {
+            node: *node,
+            link: note.link,
+            proven: note.proven,
+            name: note.name.clone(),
+            dialed: note.dialed,
+            via: handle.map_or(Via::Unknown, Handle::via),
+            rtt_us: handle.and_then(Handle::rtt_us),
+            sent_bytes: note.sent_bytes,
+            received_bytes: note.received_bytes,
+            is_near: note.is_near,
+            why_not: note.why_not.clone(),
+        });
         peers.sort_by_key(|peer| (peer.link.is_none(), peer.node));
         peers
     }
@@ -499,12 +316,7 @@ async fn obey(
             Command::Broadcast { topic, bytes } => {
                 topics.broadcast(&topic, bytes).await;
             }
-            Command::Become(identity) => {
-                *shared
-                    .identity
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = identity;
-            }
+            Command::Become(identity) => shared.set_identity(identity),
         }
     }
 }

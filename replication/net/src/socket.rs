@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::link::{self, Wire};
-use crate::service::Shared;
+use crate::shared::Shared;
 
 /// How long to wait where accepting fails: no more files may be opened just now.
 const PAUSE: Duration = Duration::from_millis(200);
