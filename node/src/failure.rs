@@ -123,9 +123,9 @@ pub enum Failure {
     /// A node runs on this data directory already.
     #[error("a node runs here already")]
     NodeRuns,
-    /// No node runs on this data directory.
-    #[error("no node runs here")]
-    NodeDown,
+    /// A node was started on this data directory while a command looked at it.
+    #[error("a node was started here")]
+    NodeStarted,
     /// The file of interests is damaged.
     #[error("{path}: {source}")]
     Interests {
@@ -234,8 +234,7 @@ impl Failure {
             }
             Self::Bundle { .. } | Self::System(_) | Self::NodeStopped => Exit::System,
             Self::Exposed(_) | Self::OtherVersion(_) => Exit::System,
-            Self::NodeRuns => Exit::Locked,
-            Self::NodeDown => Exit::Findings,
+            Self::NodeRuns | Self::NodeStarted => Exit::Locked,
             Self::Ticket(_) => Exit::Usage,
             Self::Net(NetError::Relay(_)) => Exit::Usage,
             Self::Interests { .. } | Self::Contacts { .. } | Self::Net(_) => Exit::System,
@@ -297,7 +296,7 @@ impl Failure {
                 "`synlog topic list` shows the topics that are here; a bundle brings others"
             }
             Self::NodeRuns => "`synlog peers` tells what it is doing; stop it before you start another",
-            Self::NodeDown => "start it with `synlog up`",
+            Self::NodeStarted => "run the command again: it goes on in the running node",
             Self::Ticket(_) => "copy all of it, from synlog1 to its last letter, or scan it",
             Self::Net(NetError::Bind(..)) => {
                 "another program listens there, or the address is not one of this machine: choose with --bind"
@@ -358,7 +357,7 @@ impl Failure {
             Self::System(_) => "system",
             Self::NoEffect(_) => "no_effect",
             Self::NodeRuns => "node_runs",
-            Self::NodeDown => "node_down",
+            Self::NodeStarted => "node_started",
             Self::Interests { .. } => "interests",
             Self::Contacts { .. } => "contacts",
             Self::Ticket(_) => "bad_ticket",

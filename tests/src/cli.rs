@@ -35,6 +35,8 @@ pub(crate) struct Desk {
     _dir: tempfile::TempDir,
     pub(crate) root: PathBuf,
     pub(crate) home: PathBuf,
+    /// The time that its commands are told.
+    pub(crate) now_ms: Option<u64>,
 }
 
 /// How a command ended.
@@ -93,6 +95,7 @@ impl Desk {
             _dir: dir,
             root,
             home,
+            now_ms: None,
         }
     }
 
@@ -111,6 +114,9 @@ impl Desk {
             .arg(&self.home)
             .args(arguments)
             .current_dir(&self.root);
+        if let Some(now_ms) = self.now_ms {
+            command.env("SYNLOG_NOW_MS", now_ms.to_string());
+        }
         command
     }
 

@@ -13,6 +13,9 @@ use crate::cli::{Desk, Ended, copy};
 /// Longer than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The time of the script.
+const NOW_MS: u64 = 1_795_000_000_000;
+
 /// A node that runs until it is dropped.
 pub(crate) struct Up {
     child: Child,
@@ -79,7 +82,9 @@ impl Drop for Up {
 
 /// Two copies of one data directory.
 fn twins() -> (Desk, Desk) {
-    let (one, two) = (Desk::new("laptop"), Desk::empty());
+    let (mut one, mut two) = (Desk::empty(), Desk::empty());
+    (one.now_ms, two.now_ms) = (Some(NOW_MS), Some(NOW_MS));
+    one.ok(&["init", "--name", "laptop"]);
     copy(&one.home, &two.home);
     (one, two)
 }
@@ -176,7 +181,10 @@ fn play(desk: &Desk) -> Vec<Ended> {
 #[test]
 fn a_script_ends_alike_with_and_without_a_running_node() {
     let (without, with) = twins();
-    let up = Up::start(&with, &["--offline"]);
+    // the node has the real time: it must not show
+    let mut real = Desk::empty();
+    real.home.clone_from(&with.home);
+    let up = Up::start(&real, &["--offline"]);
     let (alone, hosted) = (play(&without), play(&with));
     let plain = |desk: &Desk, text: &str| {
         without_ids(&text.replace(desk.root.to_str().unwrap(), "ROOT"))
@@ -263,6 +271,27 @@ fn who_follows_in_a_running_node_stands_in_nobodys_way() {
     assert_eq!(ended.status.code(), Some(6));
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(said.contains("node_stopped"), "{said}");
+}
+
+#[test]
+fn who_follows_when_a_node_is_started_is_told() {
+    let desk = Desk::new("laptop");
+    desk.ok(&["topic", "new", "board", "--app", "board"]);
+    let mut follower = desk
+        .command(&["tail", "--follow", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    let up = Up::start(&desk, &["--offline"]);
+    desk.ok(&["append", "board", "post.text"]);
+    let ended = follower.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(4));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("node_started"), "{said}");
+    up.stop();
 }
 
 #[test]

@@ -12,12 +12,16 @@ use crate::cli::input;
 use crate::cli::setting::Setting;
 use crate::cli::view::{Content, entry_json, entry_line};
 use crate::clock::now_ms;
+use crate::daemon::client;
 use crate::entries::Entry;
 use crate::failure::Failure;
 use crate::node::Node;
 
 /// How often `--follow` looks whether something changed.
 const LOOK: Duration = Duration::from_millis(300);
+/// Looks in a row that come to nothing, until it asks whether a node has been started:
+/// that one keeps the store as long as it runs.
+const MISSES: u32 = 5;
 
 /// Show entries, in order of arrival or in the order of their topic
 ///
@@ -98,6 +102,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let home = node.home.clone();
     node.close()?;
     setting.screen.flush()?;
+    let mut missed = 0;
     while args.follow && !view.is_full() {
         setting.rest(LOOK)?;
         let now = Fingerprint::of(home.path());
@@ -105,7 +110,12 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             continue;
         }
         if view.look_again()? {
-            seen = now;
+            (seen, missed) = (now, 0);
+        } else {
+            missed += 1;
+            if missed % MISSES == 0 && client::runs(&home)? {
+                return Err(Failure::NodeStarted);
+            }
         }
         setting.screen.flush()?;
     }

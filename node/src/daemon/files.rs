@@ -3,17 +3,25 @@
 //!
 //! A shell file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use synlog_log::keys::SecretKey;
+use synlog_log::refusal::Refusal;
+use synlog_log::wire::{Reader, Writer};
+use synlog_replication::peer::NodeId;
 use synlog_replication::policy::Interests;
+use synlog_replication::session::PeerMemory;
 
 use crate::contacts::Contacts;
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::home::Home;
+
+/// Version of the file of memories.
+const MEMORIES_VERSION: u8 = 1;
 
 /// File of the transport key. It is made on the machine and never leaves it: who copies
 /// a data directory makes two nodes with one address.
@@ -73,6 +81,46 @@ pub fn contacts(home: &Home) -> Result<Contacts, Failure> {
 /// Writes the contacts down.
 pub fn save_contacts(home: &Home, contacts: &Contacts) -> Result<(), Failure> {
     save(home, contacts_path(home), contacts.to_string().as_bytes())
+}
+
+/// File of what was matched with peers, so that meeting again is short.
+fn memories_path(home: &Home) -> PathBuf {
+    home.path().join("memories")
+}
+
+/// What is remembered of peers; nothing where the file is damaged or of another version,
+/// since all of it comes again.
+pub fn memories(home: &Home) -> BTreeMap<NodeId, PeerMemory> {
+    let bytes = fs::read(memories_path(home)).unwrap_or_default();
+    decode_memories(&bytes).unwrap_or_default()
+}
+
+/// Writes down what is worth remembering of peers.
+pub fn save_memories(
+    home: &Home,
+    memories: &BTreeMap<NodeId, PeerMemory>,
+) -> Result<(), Failure> {
+    let mut bytes = vec![MEMORIES_VERSION];
+    bytes.put_varint(memories.len() as u64);
+    for (node, memory) in memories {
+        bytes.extend_from_slice(&node.0);
+        bytes.put_bytes(&memory.encode());
+    }
+    save(home, memories_path(home), &bytes)
+}
+
+fn decode_memories(bytes: &[u8]) -> Result<BTreeMap<NodeId, PeerMemory>, Refusal> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != MEMORIES_VERSION {
+        return Err(Refusal::NotCanonical);
+    }
+    let mut memories = BTreeMap::new();
+    for _ in 0..reader.length(bytes.len())? {
+        let node = NodeId(reader.array()?);
+        memories.insert(node, PeerMemory::decode(reader.bytes(bytes.len())?)?);
+    }
+    reader.end()?;
+    Ok(memories)
 }
 
 /// Durably and in one step: whoever looks sees the old or the new.

@@ -17,6 +17,8 @@ use crate::shared::Shared;
 
 /// How long a call may take; left alone it would be half a minute.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Wait until a socket file is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Calls a node, unless there is a link to it or a call on its way.
 pub(crate) fn node(shared: &Arc<Shared>, endpoint: Option<&Endpoint>, node: NodeId) {
@@ -77,13 +79,20 @@ fn why(error: ConnectError) -> Why {
     }
 }
 
-/// Calls whoever listens at a socket file.
+/// Calls whoever listens at a socket file, and again whenever the link has ended.
 pub(crate) fn socket(shared: &Arc<Shared>, path: PathBuf) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let Ok(Ok(stream)) = timeout(PATIENCE, UnixStream::connect(&path)).await else {
-            return;
-        };
-        crate::socket::run(shared, stream, true).await;
+        let mut stopping = shared.stopping.subscribe();
+        loop {
+            let stream = timeout(PATIENCE, UnixStream::connect(&path)).await;
+            if let Ok(Ok(stream)) = stream {
+                crate::socket::run(Arc::clone(&shared), stream, true).await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+        }
     });
 }

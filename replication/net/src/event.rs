@@ -83,7 +83,7 @@ pub enum Command {
         /// Which.
         node: NodeId,
     },
-    /// Call whoever listens at a socket file.
+    /// Call whoever listens at a socket file, from now on whenever there is no link to it.
     DialSocket {
         /// Its path.
         path: PathBuf,

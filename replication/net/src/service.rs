@@ -214,6 +214,11 @@ pub struct NetDesk {
 }
 
 impl NetDesk {
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.shared.own
+    }
+
     /// Has something done.
     pub fn tell(&self, command: Command) {
         let _ = self.commands.send(command);

@@ -1,0 +1,235 @@
+//! The engine of replication in a running node: it hears what the network tells, reads and
+//! writes the lent store, and its wishes go back to the network.
+
+use std::collections::BTreeMap;
+
+use synlog_log::ids::DeviceId;
+use synlog_net::{Command, Event, NetDesk, Ticket};
+use synlog_replication::engine::{Engine, Input, Notice, Now, Output, Settings, Source};
+use synlog_replication::peer::{LinkId, NodeId};
+use synlog_replication::repo::Repo;
+
+use crate::daemon::board::Board;
+use crate::daemon::files;
+use crate::daemon::running::identity;
+use crate::entropy::random;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::node::Node;
+use crate::peering::Peering;
+
+/// Feeds that are told to the engine at a time, after this node's own writing.
+const STORED_MAX: usize = 1_024;
+
+/// The engine, and what it must be told of changes beside the network.
+pub struct Driver {
+    engine: Engine,
+    home: Home,
+    net: NetDesk,
+    /// Who is at the other end of each link.
+    links: BTreeMap<LinkId, NodeId>,
+    contacts: BTreeMap<NodeId, Ticket>,
+    device: DeviceId,
+    /// Arrivals up to here are known to the engine.
+    told_end: u64,
+    wakes_ms: u64,
+    notices: Vec<Notice>,
+}
+
+impl Driver {
+    /// The engine of an open node.
+    pub fn new(home: &Home, net: NetDesk, node: &mut Node) -> Result<Self, Failure> {
+        let settings = Settings {
+            own: node.entity(),
+            node: net.node(),
+            interests: files::interests(home)?,
+            memories: files::memories(home),
+            random: random()?,
+            ..Settings::default()
+        };
+        let device = node.device();
+        let peering = Peering::new(node);
+        let engine = Engine::new(settings, &peering)?;
+        let told_end = peering.end();
+        Ok(Self {
+            engine,
+            home: home.clone(),
+            net,
+            links: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            device,
+            told_end,
+            wakes_ms: 0,
+            notices: Vec::new(),
+        })
+    }
+
+    /// When the engine wants to be called at the latest, monotonic milliseconds.
+    pub fn wakes_ms(&self) -> u64 {
+        self.wakes_ms
+    }
+
+    /// What a person should know, since the last time this was asked.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Takes what the network tells.
+    pub fn hear(
+        &mut self,
+        event: Event,
+        now: Now,
+        node: &mut Node,
+        board: &mut Board,
+    ) -> Result<(), Failure> {
+        let input = match event {
+            Event::Connected {
+                link, peer, dialed, ..
+            } => {
+                self.links.insert(link, peer.node);
+                Input::Connected { link, peer, dialed }
+            }
+            Event::Message { link, message } => Input::Message {
+                link,
+                bytes: message.into_bytes(),
+            },
+            Event::Sent { link, bytes } => Input::Sent { link, bytes },
+            Event::Closed { link, .. } => {
+                if let Some(node) = self.links.remove(&link)
+                    && let Some(exchange) = board.exchanges.get_mut(&node)
+                {
+                    exchange.is_synced = false;
+                }
+                Input::Closed { link }
+            }
+            Event::DialFailed { node, .. } => Input::DialFailed { node },
+            Event::Heard { node } => Input::Heard {
+                node,
+                source: Source::Lan,
+            },
+            // the engine's own announcements go over links
+            Event::Gossip { .. } | Event::GossipLagged { .. } | Event::Poked => Input::Tick,
+        };
+        self.give(input, now, node, board)
+    }
+
+    /// Tells the engine what commands changed: entries, wishes, contacts, the device.
+    pub fn look_around(
+        &mut self,
+        now: Now,
+        node: &mut Node,
+        board: &mut Board,
+    ) -> Result<(), Failure> {
+        if node.device() != self.device {
+            self.device = node.device();
+            self.net.tell(Command::Become(identity(node)));
+        }
+        self.tell_stored(now, node, board)?;
+        let interests = files::interests(&self.home)?;
+        if interests != *self.engine.interests() {
+            let says = self.engine.says().clone();
+            self.engine.set_interests(interests, says);
+            self.give(Input::PolicyChanged, now, node, board)?;
+        }
+        let contacts = files::contacts(&self.home)?.tickets;
+        for (named, ticket) in &contacts {
+            if *named != self.net.node() && self.contacts.get(named) != Some(ticket) {
+                self.net.tell(Command::Learn(ticket.clone()));
+                let heard = Input::Heard {
+                    node: *named,
+                    source: Source::Ticket,
+                };
+                self.give(heard, now, node, board)?;
+            }
+        }
+        self.contacts = contacts;
+        Ok(())
+    }
+
+    /// Entries that commands wrote since the engine was last called.
+    fn tell_stored(
+        &mut self,
+        now: Now,
+        node: &mut Node,
+        board: &mut Board,
+    ) -> Result<(), Failure> {
+        while node.store.end() > self.told_end {
+            let rows = Peering::new(node).advanced_since(self.told_end, STORED_MAX)?;
+            let whole = rows.len() < STORED_MAX;
+            let end = match rows.last() {
+                Some((position, _)) if !whole => position + 1,
+                _ => node.store.end(),
+            };
+            let feeds: Vec<_> = rows.iter().map(|(_, row)| row.feed).collect();
+            self.told_end = end;
+            if !feeds.is_empty() {
+                self.give_only(Input::Stored { feeds }, now, node, board)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the engine something, and before it what it does not know of the store.
+    pub fn give(
+        &mut self,
+        input: Input,
+        now: Now,
+        node: &mut Node,
+        board: &mut Board,
+    ) -> Result<(), Failure> {
+        self.tell_stored(now, node, board)?;
+        self.give_only(input, now, node, board)?;
+        // what it stored itself it knows
+        self.told_end = node.store.end();
+        Ok(())
+    }
+
+    fn give_only(
+        &mut self,
+        input: Input,
+        now: Now,
+        node: &mut Node,
+        board: &mut Board,
+    ) -> Result<(), Failure> {
+        let mut out = Vec::new();
+        self.engine
+            .handle(input, now, &mut Peering::new(node), &mut out)?;
+        for wish in out {
+            match wish {
+                Output::Send { link, bytes } => self.net.tell(Command::Send { link, bytes }),
+                Output::Close { link, why } => self.net.tell(Command::Close { link, why }),
+                Output::Dial { node } => self.net.tell(Command::Dial { node }),
+                Output::WakeAt { monotonic_ms } => self.wakes_ms = monotonic_ms,
+                Output::Synced { link } => {
+                    if let Some(node) = self.links.get(&link) {
+                        let exchange = board.exchanges.entry(*node).or_default();
+                        exchange.synced_ms = Some(now.utc_ms);
+                    }
+                }
+                // rows are brought up to date when somebody asks for them
+                Output::Advanced { .. } => {}
+                Output::Notice(notice) => self.notice(notice, board),
+            }
+        }
+        for (_, peer, _, progress) in self.engine.links() {
+            let exchange = board.exchanges.entry(peer.node).or_default();
+            exchange.is_synced = progress.synced;
+            exchange.missing_here = progress.to_receive_entries;
+            exchange.missing_there = progress.to_send_entries;
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, notice: Notice, board: &mut Board) {
+        if let Notice::ClockOffset { node, offset_ms } = notice {
+            let exchange = board.exchanges.entry(node).or_default();
+            exchange.clock_offset_ms = Some(offset_ms);
+        }
+        self.notices.push(notice);
+    }
+
+    /// Keeps what is worth remembering for the next run.
+    pub fn remember(&self) -> Result<(), Failure> {
+        files::save_memories(&self.home, &self.engine.memories())
+    }
+}
