@@ -7,6 +7,9 @@
 //! entries it asks a [`repo::Repo`].
 
 pub mod engine;
+pub mod frontier;
+pub mod message;
+
 pub mod peer;
 pub mod repo;
 pub mod row;
