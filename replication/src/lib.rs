@@ -13,3 +13,4 @@ pub mod message;
 pub mod peer;
 pub mod repo;
 pub mod row;
+pub mod session;
