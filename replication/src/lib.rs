@@ -8,6 +8,7 @@
 
 pub mod engine;
 pub mod frontier;
+pub mod message;
 pub mod peer;
 pub mod policy;
 pub mod repo;

@@ -4,7 +4,7 @@ use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use synlog_log::refusal::Refusal;
 
 use crate::peer::{NodeId, Peer};
-use crate::row::Row;
+use crate::row::{Advance, Row};
 
 /// Names one history of a store. A wiped or restored store has another one, so a peer
 /// that remembers a position in the old one starts anew.
@@ -76,8 +76,21 @@ pub trait Repo {
     fn row(&self, feed: &FeedKey) -> Result<Option<Row>, Self::Error>;
 
     /// Feeds that went on at or behind a position, in order of their last advance, each
-    /// once, at most `limit`, with the position of that advance.
-    fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Row)>, Self::Error>;
+    /// once, at most `limit`, with the position of that advance and the height that each
+    /// had before `position`.
+    fn advanced_since(
+        &self,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Advance)>, Self::Error>;
+
+    /// Position at which the entry with a seq of a feed arrived: what a session sends goes
+    /// in the order of these.
+    fn place(&self, feed: &FeedKey, seq: u64) -> Result<Option<u64>, Self::Error>;
+
+    /// The entry at a seq of a feed, of a forked one only under the fork: two nodes find by
+    /// it where their branches of a feed part.
+    fn id_at(&self, feed: &FeedKey, seq: u64) -> Result<Option<EntryId>, Self::Error>;
 
     /// Runs of a feed from a seq on, in order, about `max_bytes` of them (at least one run
     /// where there is any), each with the arrival position of its first entry. The first
