@@ -322,7 +322,7 @@ impl Session {
         let mut wishes = Vec::with_capacity(answer.wishes.len());
         for (wish, feed) in answer.wishes {
             if let Some(feed) = feed {
-                if !cx.terms.takes(&self.peer, &feed) {
+                if !self.takes(&feed, None, cx) {
                     continue;
                 }
                 self.name(wish.feed, feed);

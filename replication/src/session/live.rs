@@ -37,6 +37,10 @@ impl Session {
             // who may lack what lies before is told the name
             if spread == Spread::Push && self.synced {
                 let from = advance.from;
+                if let Some(meeting) = self.meeting {
+                    // the peer may say that it had it
+                    self.name(meeting.feed(&row.feed), row.feed);
+                }
                 self.outbox.add(row.feed, from, cx).map_err(Fault::Repo)?;
             } else if row.height > advance.from {
                 announced.push(*row);
@@ -57,6 +61,7 @@ impl Session {
             for row in chunk {
                 let line = meeting.line(row);
                 self.name(line.feed, row.feed);
+                self.announced.insert(line.feed);
                 heads.push(Head {
                     topic: meeting.topic(&row.feed.topic),
                     author: row.feed.author,
@@ -90,7 +95,9 @@ impl Session {
                 author: head.author,
                 topic,
             };
-            if !cx.terms.takes(&self.peer, &feed) {
+            // whose it is shows when it comes
+            let known = cx.frontier.row(&feed).is_some();
+            if known && !self.takes(&feed, None, cx) {
                 continue;
             }
             let (theirs, ours) = (&head.line, cx.frontier.row(&feed));
@@ -104,9 +111,8 @@ impl Session {
                     from: height,
                     head,
                 });
-                let missed = Event::Missed(topic);
-                if !out.contains(&missed) {
-                    out.push(missed);
+                if self.synced {
+                    out.push(Event::Grafted(feed));
                 }
             } else if theirs.height == height
                 && ours.is_some_and(|row| meeting.line(&row).head != theirs.head)

@@ -22,7 +22,7 @@ mod transfer;
 
 pub use meeting::Meeting;
 pub use memory::PeerMemory;
-pub use terms::{Breach, Context, Event, Fault, Progress, Setup, Spread, Terms};
+pub use terms::{Arrival, Breach, Context, Event, Fault, Progress, Setup, Spread, Terms};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -109,6 +109,8 @@ pub struct Session {
     credited_bytes: u64,
     /// Entries that the peer says it is yet to send.
     left_there: u64,
+    /// Feeds that were announced and not asked for.
+    announced: BTreeSet<Short>,
     proven: BTreeSet<(FeedKey, u64)>,
     statements_sent: BTreeSet<Short>,
     statements_compared: Option<(Short, Short)>,
@@ -159,6 +161,7 @@ impl Session {
             taken_bytes: 0,
             credited_bytes: 0,
             left_there: 0,
+            announced: BTreeSet::new(),
             proven: BTreeSet::new(),
             statements_sent: BTreeSet::new(),
             statements_compared: None,
@@ -190,8 +193,13 @@ impl Session {
     }
 
     /// What to remember of the peer; `None` while nothing was found to be the same.
-    pub fn memory(&self) -> Option<&PeerMemory> {
-        self.memory.as_ref()
+    pub fn memory(&self) -> Option<PeerMemory> {
+        self.memory.clone()
+    }
+
+    /// Nothing of the peer is to be remembered: it broke the protocol.
+    pub fn forget(&mut self) {
+        self.memory = None;
     }
 
     /// How far it is.
@@ -221,7 +229,7 @@ impl Session {
         &mut self,
         cx: &mut Context<'_, R>,
         out: &mut Vec<Event>,
-    ) -> Result<(), R::Error> {
+    ) -> Outcome<R::Error> {
         let mut cursor = None;
         if let Some(memory) = &self.memory {
             let shared = memory.shared.iter();
@@ -286,6 +294,10 @@ impl Session {
                 }
             }
             Message::Check(check) => self.checked(&check, cx, out)?,
+            Message::Prune(feeds) => {
+                let named = feeds.iter().filter_map(|short| self.named.get(short));
+                out.extend(named.map(|feed| Event::Pruned(*feed)));
+            }
         }
         self.go_on(cx, out)
     }
@@ -527,6 +539,7 @@ impl Session {
                 && let Some(oldest) = self.named_order.pop_front()
             {
                 self.named.remove(&oldest);
+                self.announced.remove(&oldest);
             }
         }
     }

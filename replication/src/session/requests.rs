@@ -1,8 +1,8 @@
 //! What a side asks for, and what it is asked for.
 
-use synlog_log::ids::{EntryId, FeedKey, TopicId};
+use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
 
-use super::terms::{Context, Event, Fault};
+use super::terms::{Arrival, Context, Event, Fault};
 use super::{Outcome, Session, height};
 use crate::message::{LIST_MAX, Message, Short, Wish};
 use crate::repo::Repo;
@@ -11,6 +11,24 @@ use crate::repo::Repo;
 const MISSING_MAX: usize = 65_536;
 
 impl Session {
+    /// Whether entries of a feed are taken from the peer. `claimed` is whose a new feed
+    /// says to be.
+    pub(super) fn takes<R: Repo>(
+        &self,
+        feed: &FeedKey,
+        claimed: Option<EntityId>,
+        cx: &Context<'_, R>,
+    ) -> bool {
+        let author = cx.repo.author(feed).or(claimed);
+        let arrival = Arrival {
+            feed: *feed,
+            author,
+            is_member: author.is_some_and(|author| cx.repo.is_member(&feed.topic, &author)),
+            is_known: cx.frontier.row(feed).is_some(),
+        };
+        cx.terms.takes(&self.peer, &arrival)
+    }
+
     /// Asks for feeds.
     pub(super) fn want(&mut self, wishes: Vec<Wish>, out: &mut Vec<Event>) {
         for chunk in wishes.chunks(LIST_MAX) {
@@ -37,6 +55,9 @@ impl Session {
             };
             if row.forked_at.is_some() {
                 self.prove(&feed, cx)?;
+            }
+            if self.announced.remove(&wish.feed) && self.synced {
+                out.push(Event::Grafted(feed));
             }
             if wish.from >= row.height {
                 continue;
@@ -94,7 +115,7 @@ impl Session {
         let (Some(meeting), Some(feed)) = (self.meeting, named) else {
             return Ok(());
         };
-        if !cx.terms.takes(&self.peer, &feed) {
+        if !self.takes(&feed, None, cx) {
             return Ok(());
         }
         let mut wish = Wish {

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::fork::ForkProof;
-use synlog_log::ids::{FeedKey, TopicId};
+use synlog_log::identity::Certificate;
+use synlog_log::ids::{EntityId, FeedKey, TopicId};
+use synlog_log::limits::CERTIFICATE_MAX;
 use synlog_log::run::RunView;
+use synlog_log::wire::Reader;
 
 use super::outbox::{WINDOW_BYTES, front};
 use super::terms::{Breach, Context, Event, Fault};
@@ -18,14 +21,38 @@ use crate::row::{Advance, Row};
 /// dropped.
 const UNASKED_MAX: u32 = 4_096;
 
-/// The feed of a run, also of one that begins with a genesis.
-fn feed_of(run: &[u8]) -> Option<(FeedKey, u64, u64)> {
-    let (feed, first, count) = front(run)?;
-    if feed.topic != TopicId::ZERO {
-        return Some((feed, first, count));
+/// What a run says of itself, before it is looked at further.
+struct Front {
+    feed: FeedKey,
+    first: u64,
+    count: u64,
+    /// Whose device the author is, as its certificate says.
+    claimed: Option<EntityId>,
+}
+
+impl Front {
+    fn of(run: &[u8]) -> Option<Self> {
+        let (mut feed, first, count) = front(run)?;
+        let mut claimed = None;
+        if first == 0 {
+            let mut reader = Reader::new(run);
+            reader.take(64).ok()?;
+            reader.varint().ok()?;
+            let certificate = reader.bytes(CERTIFICATE_MAX).ok()?;
+            let certificate = Certificate::decode(certificate).ok();
+            claimed = certificate.map(|it| it.certify.statement.entity);
+        }
+        if feed.topic == TopicId::ZERO {
+            // the topic of a run that begins one is the id of its first entry
+            feed = RunView::decode(run).ok()?.feed;
+        }
+        Some(Self {
+            feed,
+            first,
+            count,
+            claimed,
+        })
     }
-    let view = RunView::decode(run).ok()?;
-    Some((view.feed, first, count))
 }
 
 impl Session {
@@ -40,20 +67,25 @@ impl Session {
         self.left_there = left;
         self.taken_bytes += runs.iter().map(|run| run.len() as u64).sum::<u64>();
         let mut accepted = Vec::with_capacity(runs.len());
-        let mut known: BTreeMap<TopicId, bool> = BTreeMap::new();
+        let mut known: BTreeMap<FeedKey, bool> = BTreeMap::new();
         let mut own = None;
         for run in runs {
-            let (feed, first, count) = feed_of(&run).ok_or(Breach::RefusedRun)?;
+            let Front {
+                feed,
+                first,
+                count,
+                claimed,
+            } = Front::of(&run).ok_or(Breach::RefusedRun)?;
             if !self.scope.contains(&feed.topic) {
                 self.count_unasked()?;
                 continue;
             }
-            if !cx.terms.takes(&self.peer, &feed) {
+            if !self.takes(&feed, claimed, cx) {
                 continue;
             }
             let ends = first.saturating_add(count);
             let here = ends <= height(cx.frontier, &feed);
-            *known.entry(feed.topic).or_insert(true) &= here;
+            *known.entry(feed).or_insert(true) &= here;
             if feed.author == cx.repo.device() {
                 own = Some(feed);
             }
@@ -71,13 +103,26 @@ impl Session {
             }
             self.took(taken, cx, out)?;
         }
-        let known = known.into_iter().filter(|(_, known)| *known);
-        out.extend(known.map(|(topic, _)| Event::Duplicate(topic)));
+        self.prune(known, out);
         if self.taken_bytes - self.credited_bytes >= WINDOW_BYTES / 4 {
             self.credited_bytes = self.taken_bytes;
             self.send(Message::Credit(self.taken_bytes), out);
         }
         Ok(())
+    }
+
+    /// What was pushed and is here already need only be announced, in both directions.
+    fn prune(&mut self, known: BTreeMap<FeedKey, bool>, out: &mut Vec<Event>) {
+        let Some(meeting) = self.meeting.filter(|_| self.synced) else {
+            return;
+        };
+        let known = known.into_iter().filter(|(_, known)| *known);
+        let feeds: Vec<FeedKey> = known.map(|(feed, _)| feed).collect();
+        for chunk in feeds.chunks(LIST_MAX) {
+            let shorts = chunk.iter().map(|feed| meeting.feed(feed)).collect();
+            self.send(Message::Prune(shorts), out);
+        }
+        out.extend(feeds.into_iter().map(Event::Pruned));
     }
 
     fn count_unasked(&mut self) -> Result<(), Breach> {
@@ -178,7 +223,7 @@ impl Session {
         if !self.scope.contains(&feed.topic) {
             return Ok(self.count_unasked()?);
         }
-        if !cx.terms.takes(&self.peer, &feed) {
+        if !self.takes(&feed, None, cx) {
             return Ok(());
         }
         let Some(row) = cx.repo.take_in_proof(proof).map_err(Fault::Repo)? else {
@@ -229,7 +274,7 @@ impl Session {
     }
 
     /// Statements of some topics are new here.
-    pub fn statements_changed<R: Repo>(
+    pub fn statements<R: Repo>(
         &mut self,
         topics: &[TopicId],
         cx: &mut Context<'_, R>,

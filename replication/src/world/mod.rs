@@ -1,0 +1,30 @@
+//! A simulated world: many engines with stores in memory, a network that delays, cuts
+//! and parts, clocks that are wrong, disks that are lost, and peers that lie.
+//!
+//! All of it follows from one seed, so what went wrong once goes wrong again.
+
+mod answers;
+pub mod cast;
+mod disk;
+mod ending;
+mod host;
+mod intake;
+mod lies;
+mod memory;
+mod network;
+mod run;
+mod story;
+mod writing;
+
+pub use disk::{Record, RecordDisk};
+pub use ending::Sight;
+pub use host::{Host, Life};
+pub use lies::Lies;
+pub use memory::{Audience, MemoryRepo};
+pub use network::{Conditions, End, Passage, Wires};
+pub use run::{Counts, World};
+pub use story::{PEACE_MS, Shared, Story, TROUBLE_MS};
+pub use writing::{begin_topic, payload};
+
+#[cfg(test)]
+mod tests;
