@@ -42,10 +42,16 @@ pub enum Context {
     Receipt,
     /// Salt and entity of who may review.
     Holder,
+    /// How far a feed goes.
+    Row,
+    /// Two parts of a frontier.
+    Rows,
+    /// The key of one meeting of two nodes.
+    Meeting,
 }
 
 /// Number of contexts.
-const COUNT: usize = 17;
+const COUNT: usize = 20;
 
 impl Context {
     /// The context string.
@@ -68,6 +74,9 @@ impl Context {
             Self::Grant => "synlog v1 grant",
             Self::Receipt => "synlog v1 receipt",
             Self::Holder => "synlog v1 holder",
+            Self::Row => "synlog v1 row",
+            Self::Rows => "synlog v1 rows",
+            Self::Meeting => "synlog v1 meeting",
         }
     }
 
@@ -89,6 +98,9 @@ impl Context {
         Self::Grant,
         Self::Receipt,
         Self::Holder,
+        Self::Row,
+        Self::Rows,
+        Self::Meeting,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed

@@ -7,10 +7,13 @@
 //! entries it asks a [`repo::Repo`].
 
 pub mod engine;
+pub mod frontier;
+pub mod message;
 pub mod peer;
 pub mod policy;
 pub mod repo;
 pub mod row;
 pub mod schedule;
+pub mod session;
 #[cfg(any(test, feature = "world"))]
 pub mod world;

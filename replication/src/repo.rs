@@ -1,10 +1,10 @@
 //! What the engine asks of the node's store.
 
-use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::refusal::Refusal;
 
 use crate::peer::{NodeId, Peer};
-use crate::row::Row;
+use crate::row::{Advance, Row};
 
 /// Names one history of a store. A wiped or restored store has another one, so a peer
 /// that remembers a position in the old one starts anew.
@@ -76,8 +76,21 @@ pub trait Repo {
     fn row(&self, feed: &FeedKey) -> Result<Option<Row>, Self::Error>;
 
     /// Feeds that went on at or behind a position, in order of their last advance, each
-    /// once, at most `limit`, with the position of that advance.
-    fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Row)>, Self::Error>;
+    /// once, at most `limit`, with the position of that advance and the height that each
+    /// had before `position`.
+    fn advanced_since(
+        &self,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Advance)>, Self::Error>;
+
+    /// Position at which the entry with a seq of a feed arrived: what a session sends goes
+    /// in the order of these.
+    fn place(&self, feed: &FeedKey, seq: u64) -> Result<Option<u64>, Self::Error>;
+
+    /// The entry at a seq of a feed, of a forked one only under the fork: two nodes find by
+    /// it where their branches of a feed part.
+    fn id_at(&self, feed: &FeedKey, seq: u64) -> Result<Option<EntryId>, Self::Error>;
 
     /// Runs of a feed from a seq on, in order, about `max_bytes` of them (at least one run
     /// where there is any), each with the arrival position of its first entry. The first
@@ -111,6 +124,13 @@ pub trait Repo {
 
     /// What a peer may have of a topic, as of now.
     fn access(&self, topic: &TopicId, peer: &Peer) -> Access;
+
+    /// Whose device writes a feed, if entries of it are here.
+    fn author(&self, feed: &FeedKey) -> Option<EntityId>;
+
+    /// Whether a topic itself answers for an entity: a member by its policy, or anybody
+    /// who may write in a private one.
+    fn is_member(&self, topic: &TopicId, entity: &EntityId) -> bool;
 
     /// The portable proof that a feed is forked, if it is.
     fn fork_proof(&self, feed: &FeedKey) -> Result<Option<Vec<u8>>, Self::Error>;

@@ -16,3 +16,12 @@ pub struct Row {
     /// Lowest seq at which two entries are known; then `height` ends there.
     pub forked_at: Option<u64>,
 }
+
+/// A feed that went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Advance {
+    /// Its row now.
+    pub row: Row,
+    /// The height that it had before.
+    pub from: u64,
+}

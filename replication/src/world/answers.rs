@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use synlog_log::attestation::{Attestation, Claims};
 use synlog_log::fork::ForkProof;
-use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::order::TopicOrder;
 use synlog_log::run::RunView;
 use synlog_log::topic::Visibility;
@@ -13,7 +13,7 @@ use super::disk::Record;
 use super::memory::MemoryRepo;
 use crate::peer::{NodeId, Peer};
 use crate::repo::{Access, Epoch, Repo, Taken};
-use crate::row::Row;
+use crate::row::{Advance, Row};
 
 /// Receipts of others that are kept.
 const RECEIPTS_MAX: usize = 4096;
@@ -38,18 +38,36 @@ impl Repo for MemoryRepo {
     }
 
     fn rows(&self, topic: &TopicId) -> Result<Vec<Row>, Infallible> {
-        let feeds = self.topics.get(topic).into_iter().flatten();
-        Ok(feeds.filter_map(|feed| self.row_of(feed)).collect())
+        let rows = self.rows_of(topic);
+        Ok(rows.into_iter().map(|row| self.lie_about(row)).collect())
     }
 
     fn row(&self, feed: &FeedKey) -> Result<Option<Row>, Infallible> {
-        Ok(self.row_of(feed))
+        Ok(self.row_of(feed).map(|row| self.lie_about(row)))
     }
 
-    fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Row)>, Infallible> {
-        let feeds = self.advanced.range(position..);
-        let rows = feeds.filter_map(|(at, feed)| Some((*at, self.row_of(feed)?)));
-        Ok(rows.take(limit).collect())
+    fn advanced_since(
+        &self,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Advance)>, Infallible> {
+        let feeds = self.advanced.range(position..).take(limit);
+        let advance = |(at, feed): (&u64, &FeedKey)| {
+            let row = self.row_of(feed)?;
+            let from = self.height_before(feed, position).min(row.height);
+            Some((*at, Advance { row, from }))
+        };
+        Ok(feeds.filter_map(advance).collect())
+    }
+
+    fn place(&self, feed: &FeedKey, seq: u64) -> Result<Option<u64>, Infallible> {
+        Ok(self.entry_at(feed, seq).and_then(|id| self.place_of(&id)))
+    }
+
+    fn id_at(&self, feed: &FeedKey, seq: u64) -> Result<Option<EntryId>, Infallible> {
+        let fork = self.feeds.get(feed).and_then(|it| it.fork.as_ref());
+        let under = fork.is_none_or(|(forked_at, _)| seq < *forked_at);
+        Ok(self.entry_at(feed, seq).filter(|_| under))
     }
 
     fn runs(
@@ -59,6 +77,9 @@ impl Repo for MemoryRepo {
         max_bytes: usize,
     ) -> Result<Vec<(u64, Vec<u8>)>, Infallible> {
         let mut runs = Vec::new();
+        if self.lies_in(feed, |lies| lies.withholds) {
+            return Ok(runs);
+        }
         let height = self.row_of(feed).map_or(0, |row| row.height);
         let (mut seq, mut bytes) = (from, 0);
         while seq < height && (bytes < max_bytes || runs.is_empty()) {
@@ -71,7 +92,11 @@ impl Repo for MemoryRepo {
             };
             let skipped = seq - run.first().seq;
             let position = self.positions.get(&at).copied().unwrap_or(0) + skipped;
-            let piece = run.without_known(skipped as usize);
+            let mut piece = run.without_known(skipped as usize);
+            if self.lies_in(feed, |lies| lies.spoils) {
+                let middle = piece.len() / 2;
+                piece[middle] ^= 1;
+            }
             bytes += piece.len();
             runs.push((position, piece));
             seq = run.last().seq + 1;
@@ -114,6 +139,18 @@ impl Repo for MemoryRepo {
             None | Some(Visibility::Public) => Access::Public,
             Some(Visibility::Private) => Access::Nothing,
         }
+    }
+
+    fn author(&self, feed: &FeedKey) -> Option<EntityId> {
+        self.entity_of(feed)
+    }
+
+    fn is_member(&self, topic: &TopicId, entity: &EntityId) -> bool {
+        if let Some(audience) = self.audiences.get(topic) {
+            return audience.members.contains(entity);
+        }
+        let order = self.replica.orders.get(topic);
+        order.is_some_and(|order| order.policy().members.contains_key(entity))
     }
 
     fn fork_proof(&self, feed: &FeedKey) -> Result<Option<Vec<u8>>, Infallible> {

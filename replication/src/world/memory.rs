@@ -8,11 +8,13 @@ use synlog_log::admission::{Ledger, Parked, Waiting, WaitingLimits};
 use synlog_log::fork::ForkProof;
 use synlog_log::identity::{IdentityLog, SignedStatement};
 use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::limits::AHEAD_MAX_MS;
 use synlog_log::replica::Replica;
 use synlog_log::run::RunView;
 
 use super::cast::Device;
 use super::disk::{Record, RecordDisk};
+use super::lies::Lies;
 use crate::peer::NodeId;
 use crate::repo::Taken;
 use crate::row::Row;
@@ -62,11 +64,20 @@ pub struct MemoryRepo {
     pub damaged: BTreeSet<(TopicId, EntryId)>,
     /// A copy of this device's feeds was seen that this store lacks: it signs no more.
     pub own_seen_outside: bool,
+    /// What it lies about.
+    pub lies: Option<Lies>,
+    /// The latest time that an entry here claims.
+    latest_ms: u64,
 }
 
 impl MemoryRepo {
     /// Opens a disk: all that is derived is made from its records.
     pub fn open(disk: RecordDisk, device: Device, limits: WaitingLimits) -> Self {
+        Self::open_at(disk, device, limits, u64::MAX)
+    }
+
+    /// As [`MemoryRepo::open`], but what claims to be later than a time is put aside.
+    pub fn open_at(disk: RecordDisk, device: Device, limits: WaitingLimits, now_ms: u64) -> Self {
         let mut repo = Self {
             device,
             disk: RecordDisk {
@@ -88,12 +99,14 @@ impl MemoryRepo {
             audiences: BTreeMap::new(),
             damaged: BTreeSet::new(),
             own_seen_outside: false,
+            latest_ms: 0,
+            lies: None,
         };
         for record in disk.records {
             match record {
                 Record::Run(bytes) => {
                     let mut taken = Taken::default();
-                    repo.admit(vec![(0, bytes)], u64::MAX, &mut taken);
+                    repo.admit(vec![(0, bytes)], now_ms, &mut taken);
                 }
                 Record::Proof(bytes) => {
                     let proof = ForkProof::decode(&bytes);
@@ -117,6 +130,32 @@ impl MemoryRepo {
     /// What is on the disk.
     pub fn disk(&self) -> &RecordDisk {
         &self.disk
+    }
+
+    /// The disk, when the node goes down.
+    pub fn into_disk(self) -> RecordDisk {
+        self.disk
+    }
+
+    /// Whether anything here claims to be too far ahead of a time.
+    pub fn is_ahead_of(&self, now_ms: u64) -> bool {
+        self.latest_ms > now_ms.saturating_add(AHEAD_MAX_MS)
+    }
+
+    /// Whether entries of a topic are here.
+    pub fn has_topic(&self, topic: &TopicId) -> bool {
+        self.replica.orders.contains_key(topic)
+    }
+
+    /// The topics of which entries are here.
+    pub fn topic_ids(&self) -> Vec<TopicId> {
+        self.topics.keys().copied().collect()
+    }
+
+    /// The rows of a topic, ordered by author.
+    pub fn rows_of(&self, topic: &TopicId) -> Vec<Row> {
+        let feeds = self.topics.get(topic).into_iter().flatten();
+        feeds.filter_map(|feed| self.row_of(feed)).collect()
     }
 
     /// The device that it belongs to.
@@ -152,6 +191,38 @@ impl MemoryRepo {
     pub(super) fn entry_at(&self, feed: &FeedKey, seq: u64) -> Option<EntryId> {
         let Ok(ids) = self.replica.ledger.at_seq(feed, seq);
         ids.first().copied()
+    }
+
+    /// Arrival position of an entry.
+    pub(super) fn place_of(&self, id: &EntryId) -> Option<u64> {
+        let (at, bytes) = self.run_of(id)?;
+        let run = RunView::decode(bytes).ok()?;
+        let within = run.entries.iter().position(|entry| entry.id == *id)?;
+        Some(self.positions.get(&at)? + within as u64)
+    }
+
+    /// How far a feed went before a position: entries of a branch arrive in order.
+    pub(super) fn height_before(&self, feed: &FeedKey, position: u64) -> u64 {
+        let (mut low, mut high) = (0, self.feeds.get(feed).map_or(0, |it| it.height));
+        while low < high {
+            let middle = (low + high) / 2;
+            let place = self
+                .entry_at(feed, middle)
+                .and_then(|id| self.place_of(&id));
+            if place.is_some_and(|place| place < position) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Whose device writes a feed.
+    pub(super) fn entity_of(&self, feed: &FeedKey) -> Option<EntityId> {
+        let first = self.entry_at(feed, 0)?;
+        let order = self.replica.orders.get(&feed.topic)?;
+        order.entity_of(&first)
     }
 
     /// The stored run that holds an entry.
@@ -252,6 +323,7 @@ impl MemoryRepo {
             self.records.insert(entry.id, at);
         }
         let height = run.last().seq + 1;
+        self.latest_ms = self.latest_ms.max(run.last().hlc >> 16);
         self.positions.insert(at, self.end);
         self.disk.records.push(Record::Run(bytes));
         self.advance(&feed, arrivals);

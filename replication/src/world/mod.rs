@@ -5,11 +5,26 @@
 
 mod answers;
 pub mod cast;
-pub mod disk;
+mod disk;
+mod ending;
+mod host;
 mod intake;
-pub mod memory;
+mod lies;
+mod memory;
+mod network;
+mod run;
+mod story;
 mod writing;
 
 pub use disk::{Record, RecordDisk};
+pub use ending::Sight;
+pub use host::{Host, Life};
+pub use lies::Lies;
 pub use memory::{Audience, MemoryRepo};
+pub use network::{Conditions, End, Passage, Wires};
+pub use run::{Counts, World};
+pub use story::{PEACE_MS, Shared, Story, TROUBLE_MS};
 pub use writing::{begin_topic, payload};
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use synlog_log::admission::{Ledger, Tip};
 use synlog_log::cbor::Value;
 use synlog_log::draft::{Draft, DraftError};
 use synlog_log::ids::{EntryId, FeedKey, TopicId};
-use synlog_log::limits::DEPS_MAX;
+use synlog_log::limits::{AHEAD_MAX_MS, DEPS_MAX};
 use synlog_log::payload::PayloadBuilder;
 use synlog_log::run::RunView;
 use synlog_log::topic::{GENESIS_KIND, Genesis};
@@ -88,7 +88,12 @@ impl MemoryRepo {
         let own = self.tip(&feed);
         let tips = self.replica.orders.get(&topic).map(|order| order.tips());
         let mut cited = tips.unwrap_or_default();
-        cited.retain(|id| own.as_ref().is_none_or(|own| own.id != *id));
+        let citable = |id: &EntryId| {
+            let Ok(facts) = self.replica.ledger.facts(id);
+            let ahead = |hlc: u64| hlc >> 16 > now_ms.saturating_add(AHEAD_MAX_MS);
+            facts.is_some_and(|facts| !ahead(facts.hlc))
+        };
+        cited.retain(|id| citable(id) && own.as_ref().is_none_or(|own| own.id != *id));
         // one place is for the genesis
         cited.truncate(DEPS_MAX - 1);
         let Some(run) = self.sign_entry(topic, own, &cited, payload, now_ms)? else {

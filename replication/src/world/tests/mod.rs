@@ -1,0 +1,3 @@
+//! Worlds that must end well.
+
+mod simulation;
