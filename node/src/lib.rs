@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod money;
 pub mod node;
 pub mod paths;
+pub mod peering;
 pub mod pipeline;
 pub mod plain;
 pub mod receipts;
@@ -32,3 +33,5 @@ pub mod secrets;
 pub mod upkeep;
 pub mod writing;
 pub mod zones;
+
+mod arrivals;

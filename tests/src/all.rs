@@ -18,6 +18,7 @@ mod hard_cases;
 mod intake;
 mod native_and_wasm;
 mod order_shuffles;
+mod peering;
 mod targets;
 mod tidy;
 mod vectors;
