@@ -57,7 +57,7 @@ fn source_of(node: &NodeId) -> u64 {
 impl Node {
     /// The row of a feed: of a forked one what lies under the fork, of a damaged one
     /// what lies under the damage, so that the rest is fetched again.
-    fn row_of(&self, state: &FeedState) -> Result<Row, Failure> {
+    fn frontier_row(&self, state: &FeedState) -> Result<Row, Failure> {
         let proven = self.forks.get(&state.key).map(|(seq, _)| *seq);
         let branched = state.branches.iter().map(|branch| branch.from).min();
         let forked_at = proven.into_iter().chain(branched).min();
@@ -146,7 +146,7 @@ impl Node {
         let Some(state) = self.store.feed(feed) else {
             return Ok(runs);
         };
-        let height = self.row_of(&state)?.height;
+        let height = self.frontier_row(&state)?.height;
         let (mut seq, mut bytes) = (from, 0);
         while seq < height && (bytes < max_bytes || runs.is_empty()) {
             let mut next = None;
@@ -243,7 +243,7 @@ impl Node {
             .collect();
         for feed in changed {
             if let Some(state) = self.store.feed(&feed) {
-                taken.advanced.push(self.row_of(&state)?);
+                taken.advanced.push(self.frontier_row(&state)?);
             }
         }
         let refused = intake.refused.into_iter();
@@ -286,7 +286,7 @@ impl Repo for Peering<'_> {
         let node = self.node.borrow();
         let mut rows = Vec::new();
         for state in node.store.feeds_of(topic) {
-            rows.push(node.row_of(&state)?);
+            rows.push(node.frontier_row(&state)?);
         }
         rows.sort_unstable_by_key(|row| row.feed);
         Ok(rows)
@@ -295,7 +295,7 @@ impl Repo for Peering<'_> {
     fn row(&self, feed: &FeedKey) -> Result<Option<Row>, Failure> {
         let node = self.node.borrow();
         let state = node.store.feed(feed);
-        state.map(|state| node.row_of(&state)).transpose()
+        state.map(|state| node.frontier_row(&state)).transpose()
     }
 
     fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Row)>, Failure> {
@@ -305,7 +305,7 @@ impl Repo for Peering<'_> {
         let mut rows = Vec::new();
         for (position, feed) in node.arrivals.since(position).take(limit) {
             if let Some(state) = node.store.feed(&feed) {
-                rows.push((position, node.row_of(&state)?));
+                rows.push((position, node.frontier_row(&state)?));
             }
         }
         Ok(rows)
