@@ -10,6 +10,11 @@ use synlog_log::keys::KeyFileError;
 use synlog_log::order::Verdict;
 use synlog_log::refusal::Refusal;
 use synlog_log::store::{GuardReason, StoreError};
+use synlog_net::NetError;
+use synlog_net::ticket::TicketError;
+use synlog_replication::policy::InterestsError;
+
+use crate::contacts::ContactsError;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +120,34 @@ pub enum Failure {
     /// It would have no effect, coming from this node.
     #[error("{0}")]
     NoEffect(String),
+    /// A node runs on this data directory already.
+    #[error("a node runs here already")]
+    NodeRuns,
+    /// No node runs on this data directory.
+    #[error("no node runs here")]
+    NodeDown,
+    /// The file of interests is damaged.
+    #[error("{path}: {source}")]
+    Interests {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: InterestsError,
+    },
+    /// The file of contacts is damaged.
+    #[error("{path}: {source}")]
+    Contacts {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ContactsError,
+    },
+    /// A ticket is none.
+    #[error("this is no ticket: {0}")]
+    Ticket(#[from] TicketError),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// What should be this user's alone is open to others.
     #[error("{0} is open to others or belongs to somebody else")]
     Exposed(PathBuf),
@@ -201,6 +234,11 @@ impl Failure {
             }
             Self::Bundle { .. } | Self::System(_) | Self::NodeStopped => Exit::System,
             Self::Exposed(_) | Self::OtherVersion(_) => Exit::System,
+            Self::NodeRuns => Exit::Locked,
+            Self::NodeDown => Exit::Findings,
+            Self::Ticket(_) => Exit::Usage,
+            Self::Net(NetError::Relay(_)) => Exit::Usage,
+            Self::Interests { .. } | Self::Contacts { .. } | Self::Net(_) => Exit::System,
         }
     }
 
@@ -258,6 +296,13 @@ impl Failure {
             Self::NoTopic(_) => {
                 "`synlog topic list` shows the topics that are here; a bundle brings others"
             }
+            Self::NodeRuns => "`synlog peers` tells what it is doing; stop it before you start another",
+            Self::NodeDown => "start it with `synlog up`",
+            Self::Ticket(_) => "copy all of it, from synlog1 to its last letter, or scan it",
+            Self::Net(NetError::Bind(..)) => {
+                "another program listens there, or the address is not one of this machine: choose with --bind"
+            }
+            Self::Net(NetError::Relay(_)) => "it is written as in https://relay.example.org",
             Self::Exposed(_) => {
                 "whoever can write there could speak for the node: `chown` it and `chmod 700` the directory run of the data directory, or remove it while no node runs"
             }
@@ -275,6 +320,9 @@ impl Failure {
             | Self::System(_)
             | Self::NoEffect(_)
             | Self::OutputGone
+            | Self::Interests { .. }
+            | Self::Contacts { .. }
+            | Self::Net(_)
             | Self::Draft(_)
             | Self::Store(_) => return None,
         };
@@ -309,6 +357,12 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::System(_) => "system",
             Self::NoEffect(_) => "no_effect",
+            Self::NodeRuns => "node_runs",
+            Self::NodeDown => "node_down",
+            Self::Interests { .. } => "interests",
+            Self::Contacts { .. } => "contacts",
+            Self::Ticket(_) => "bad_ticket",
+            Self::Net(_) => "network",
             Self::Exposed(_) => "exposed",
             Self::OtherVersion(_) => "other_version",
             Self::NodeStopped => "node_stopped",

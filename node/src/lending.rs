@@ -62,6 +62,21 @@ impl Desk {
         }
     }
 
+    /// Takes the node if it is there just now.
+    pub fn try_lend(self: &Arc<Self>) -> Option<Lent> {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *place, Place::Lent) {
+            Place::Here(node) => Some(Lent {
+                node: Some(node),
+                desk: Some(Arc::clone(self)),
+            }),
+            other => {
+                *place = other;
+                None
+            }
+        }
+    }
+
     /// Takes the node for good: whoever asks for it later is told that it has ended.
     pub fn close(self: &Arc<Self>) -> Result<Node, Failure> {
         let mut lent = self.lend()?;
@@ -107,6 +122,18 @@ impl Lent {
         Self {
             node: Some(Box::new(node)),
             desk: None,
+        }
+    }
+
+    /// The node itself, where it is an own one.
+    pub fn into_own(mut self) -> Result<Node, Failure> {
+        match (self.node.take(), self.desk.take()) {
+            (Some(node), None) => Ok(*node),
+            (Some(node), Some(desk)) => {
+                desk.give_back(node);
+                Err(Failure::NodeRuns)
+            }
+            (None, _) => Err(Failure::NodeStopped),
         }
     }
 

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod carrying;
 pub mod cli;
 pub mod clock;
+pub mod contacts;
 pub mod daemon;
 pub mod decoder;
 pub mod demo;

@@ -8,5 +8,9 @@
 
 pub mod engine;
 pub mod peer;
+pub mod policy;
 pub mod repo;
 pub mod row;
+pub mod schedule;
+#[cfg(any(test, feature = "world"))]
+pub mod world;

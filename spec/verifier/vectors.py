@@ -8,6 +8,7 @@ from .bundle import Verified
 from .encoding import Reader, Refused
 from .entry import decode_header, decode_part, decode_run, read_payload, skip_target
 from .identity import check_certificate, check_statement, parse_statement
+from .link import check_proof_of_side, read_ticket
 from .proof import check_attestation, check_fork_proof, check_proof
 from .report import order_rows
 from .sealed import open_payload
@@ -101,13 +102,25 @@ def _bundles(case):
     return {"ok": not errors, "errors": errors, "topics": topics}
 
 
+def _links(case):
+    shown = check_proof_of_side(unhex(case["dialer"]), unhex(case["acceptor"]), case["side"],
+                                unhex(case["proof"]), case["socket"])
+    device, entity = shown or (None, None)
+    return {"device": device and device.hex(), "entity": entity and entity.hex()}
+
+
+def _tickets(case):
+    return read_ticket(case["text"])
+
+
 FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "keys.json": _keys, "signatures.json": _signatures, "headers.json": _headers,
          "payloads.json": _payloads, "runs.json": _runs, "statements.json": _statements,
          "certificates.json": _certificates, "proofs.json": _proofs,
          "attestations.json": _attestations,
          "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "bundles.json": _bundles,
-         "other_bundles.json": _bundles}
+         "other_bundles.json": _bundles, "links.json": _links,
+         "tickets.json": _tickets}
 
 
 def run_case(name, case):

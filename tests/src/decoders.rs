@@ -9,7 +9,13 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 use synlog_log::ids::unhex;
 
-use crate::targets::DECODERS;
+use crate::targets::Decoder;
+use crate::{net_targets, targets};
+
+/// All decoders.
+fn decoders() -> impl Iterator<Item = &'static Decoder> {
+    targets::DECODERS.iter().chain(net_targets::DECODERS)
+}
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -26,6 +32,7 @@ fn corpus() -> Vec<Vec<u8>> {
         let json: Json = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         for case in json["cases"].as_array().unwrap() {
             let bytes = case["bytes"].as_str().or(case["payload"].as_str());
+            let bytes = bytes.or(case["proof"].as_str());
             corpus.extend(bytes.and_then(unhex).filter(|bytes| bytes.len() <= 65_536));
         }
     }
@@ -88,7 +95,7 @@ fn apply(corpus: &[Vec<u8>], mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> 
 #[test]
 fn any_bytes_are_taken() {
     proptest!(ProptestConfig::with_cases(2_000), |(bytes in proptest::collection::vec(any::<u8>(), 0..600))| {
-        DECODERS.iter().for_each(|(_, decode)| decode(&bytes));
+        decoders().for_each(|(_, decode)| decode(&bytes));
     });
 }
 
@@ -98,7 +105,7 @@ fn changed_good_bytes_are_taken() {
     let which = any::<prop::sample::Index>();
     proptest!(ProptestConfig::with_cases(3_000), |(which in which, changes in changes())| {
         let bytes = apply(&corpus, which.get(&corpus).clone(), &changes);
-        DECODERS.iter().for_each(|(_, decode)| decode(&bytes));
+        decoders().for_each(|(_, decode)| decode(&bytes));
     });
 }
 
@@ -117,7 +124,7 @@ fn allocation_child() {
     corpus
         .iter()
         .take(40)
-        .for_each(|bytes| DECODERS.iter().for_each(|(_, decode)| decode(bytes)));
+        .for_each(|bytes| decoders().for_each(|(_, decode)| decode(bytes)));
     static LARGEST: AtomicUsize = AtomicUsize::new(0);
     let claims: [&[u8]; 4] = [
         &[0xff; 40],
@@ -135,7 +142,7 @@ fn allocation_child() {
         }
     }
     for bytes in &inputs {
-        for (name, decode) in DECODERS {
+        for (name, decode) in decoders() {
             let before = ALLOCATOR.current_usage();
             ALLOCATOR.reset_peak_usage();
             decode(bytes);

@@ -19,7 +19,8 @@ use crate::node::Node;
 #[command(after_long_help = "\
 EXAMPLES
   synlog doctor
-  synlog doctor scrub")]
+  synlog doctor scrub
+  synlog doctor net")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -30,6 +31,7 @@ enum Command {
     Scrub(ScrubArgs),
     Rebuild(RebuildArgs),
     Prune(PruneArgs),
+    Net(super::doctor_net::Args),
 }
 
 /// Read and check every byte of the store
@@ -67,18 +69,19 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         Some(Command::Scrub(_)) => scrub(setting),
         Some(Command::Rebuild(_)) => rebuild(setting),
         Some(Command::Prune(_)) => prune(setting),
+        Some(Command::Net(args)) => super::doctor_net::run(args, setting),
     }
 }
 
 /// One thing that was found: whether it needs attention, and what to say of it.
-struct Note {
-    serious: bool,
+pub(super) struct Note {
+    pub(super) serious: bool,
     code: &'static str,
     text: String,
 }
 
 impl Note {
-    fn new(serious: bool, code: &'static str, text: impl Into<String>) -> Self {
+    pub(super) fn new(serious: bool, code: &'static str, text: impl Into<String>) -> Self {
         Self {
             serious,
             code,
@@ -149,11 +152,11 @@ fn look(setting: &Setting) -> Result<(), Failure> {
     verdict(&notes)
 }
 
-fn note_json(note: &Note) -> Json {
+pub(super) fn note_json(note: &Note) -> Json {
     json!({ "serious": note.serious, "code": note.code, "text": note.text })
 }
 
-fn show_notes(notes: &[Note], screen: &Screen) -> Result<(), Failure> {
+pub(super) fn show_notes(notes: &[Note], screen: &Screen) -> Result<(), Failure> {
     for note in notes {
         let (sign, tone) = if note.serious {
             ("!", Tone::Bad)
@@ -168,7 +171,7 @@ fn show_notes(notes: &[Note], screen: &Screen) -> Result<(), Failure> {
     Ok(())
 }
 
-fn verdict(notes: &[Note]) -> Result<(), Failure> {
+pub(super) fn verdict(notes: &[Note]) -> Result<(), Failure> {
     match notes.iter().filter(|note| note.serious).count() as u64 {
         0 => Ok(()),
         1 => Err(Failure::Findings("one thing needs attention".into())),

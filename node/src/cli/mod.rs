@@ -10,19 +10,26 @@ mod daily;
 mod demo;
 mod device;
 mod doctor;
+mod doctor_net;
 mod entry;
 mod erase;
 mod explain;
+mod follow;
 mod import;
 mod init;
 mod input;
+mod invite;
+mod join;
 mod man;
+mod peers;
 mod progress;
 mod rows;
 mod screen;
 mod setting;
+mod sync;
 mod tail;
 mod topic;
+mod up;
 mod verify;
 mod view;
 mod whoami;
@@ -83,6 +90,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Up(up::Args),
     Whoami(whoami::Args),
     Device(device::Args),
     Topic(topic::Args),
@@ -97,6 +105,16 @@ enum Command {
     Audit(audit::Args),
     Bundle(bundle::Args),
     Verify(verify::Args),
+    Peers(peers::Args),
+    Sync(sync::Args),
+    Invite(invite::Args),
+    Join(join::Args),
+    Follow(follow::FollowArgs),
+    Unfollow(follow::UnfollowArgs),
+    Block(follow::BlockArgs),
+    Unblock(follow::UnblockArgs),
+    Pin(follow::PinArgs),
+    Unpin(follow::UnpinArgs),
     Doctor(doctor::Args),
     Demo(demo::Args),
     Bench(bench::Args),
@@ -125,6 +143,9 @@ enum Place {
     Caller,
     /// In the running node, if one runs.
     Node,
+    /// In the process of its caller, with the store to itself: it changes keys, or asks
+    /// for what only its caller's terminal may see. A running node steps aside for it.
+    Alone,
 }
 
 /// Runs the program with the arguments of this process.
@@ -136,29 +157,31 @@ pub fn main() -> ExitCode {
     };
     let home = matches.get_one::<PathBuf>("home").cloned();
     let setting = Setting::new(home, Screen::new(matches.get_flag("json")));
-    let code = match called(&matches, &arguments, &setting) {
-        Ok(Some(code)) => code,
-        Ok(None) => execute(&matches, &setting),
-        Err(failure) => {
-            setting.screen.failure(&failure);
-            failure.exit() as u8
-        }
-    };
+    let code = called(&matches, &arguments, &setting).unwrap_or_else(|failure| {
+        setting.screen.failure(&failure);
+        failure.exit() as u8
+    });
     ExitCode::from(code)
 }
 
-/// Runs a command in the running node. `None` if it belongs here, or no node runs.
+/// Runs a command where it belongs. Gives its exit code.
 fn called(
     matches: &ArgMatches,
     arguments: &[OsString],
     setting: &Setting,
-) -> Result<Option<u8>, Failure> {
+) -> Result<u8, Failure> {
     let own = Cli::from_arg_matches(matches).ok();
     // the commands of apps all want the store
-    let place = own.map_or(Place::Node, |cli| cli.command.place());
-    match place {
-        Place::Caller => Ok(None),
-        Place::Node => client::call(&setting.home()?, arguments),
+    match own.map_or(Place::Node, |cli| cli.command.place()) {
+        Place::Caller => Ok(execute(matches, setting)),
+        Place::Node => match client::call(&setting.home()?, arguments)? {
+            Some(code) => Ok(code),
+            None => Ok(execute(matches, setting)),
+        },
+        Place::Alone => {
+            let _borrowed = client::borrow(&setting.home()?)?;
+            Ok(execute(matches, setting))
+        }
     }
 }
 
@@ -210,16 +233,17 @@ impl Command {
     fn place(&self) -> Place {
         match self {
             Self::Init(_)
+            | Self::Up(_)
             | Self::App(_)
             | Self::Verify(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions(_)
             | Self::Man(_) => Place::Caller,
+            Self::Device(_) => Place::Alone,
             Self::Audit(args) if args.is_of_bundle() => Place::Caller,
             Self::Entry(args) if args.is_of_file() => Place::Caller,
             Self::Whoami(_)
-            | Self::Device(_)
             | Self::Topic(_)
             | Self::Append(_)
             | Self::Erase(_)
@@ -230,6 +254,16 @@ impl Command {
             | Self::Explain(_)
             | Self::Audit(_)
             | Self::Bundle(_)
+            | Self::Peers(_)
+            | Self::Sync(_)
+            | Self::Invite(_)
+            | Self::Join(_)
+            | Self::Follow(_)
+            | Self::Unfollow(_)
+            | Self::Block(_)
+            | Self::Unblock(_)
+            | Self::Pin(_)
+            | Self::Unpin(_)
             | Self::Doctor(_) => Place::Node,
         }
     }
@@ -238,6 +272,7 @@ impl Command {
 fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args, setting),
+        Command::Up(args) => up::run(&args, setting),
         Command::Whoami(args) => whoami::run(&args, setting),
         Command::Device(args) => device::run(&args, setting),
         Command::Topic(args) => topic::run(&args, setting),
@@ -252,6 +287,16 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args, setting),
         Command::Bundle(args) => bundle::run(&args, setting),
         Command::Verify(args) => verify::run(&args, setting),
+        Command::Peers(args) => peers::run(&args, setting),
+        Command::Sync(args) => sync::run(&args, setting),
+        Command::Invite(args) => invite::run(&args, setting),
+        Command::Join(args) => join::run(&args, setting),
+        Command::Follow(args) => follow::follow(&args, setting),
+        Command::Unfollow(args) => follow::unfollow(&args, setting),
+        Command::Block(args) => follow::block(&args, setting),
+        Command::Unblock(args) => follow::unblock(&args, setting),
+        Command::Pin(args) => follow::pin(&args, setting),
+        Command::Unpin(args) => follow::unpin(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
         Command::Demo(args) => demo::run(&args, setting),
         Command::Bench(args) => bench::run(&args, setting),

@@ -11,6 +11,7 @@ use synlog_log::store::StoreError;
 
 use crate::cli::input;
 use crate::cli::screen::Screen;
+use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::lending::Lent;
@@ -33,8 +34,10 @@ pub trait Host {
     fn directory(&self) -> &Path;
     /// What the caller has at its standard input.
     fn stdin(&self) -> Box<dyn Read>;
-    /// Whether the caller has gone.
-    fn is_gone(&self) -> bool;
+    /// Why the command should end before it is done: its caller has gone, or the node ends.
+    fn ended(&self) -> Option<Failure>;
+    /// The running node.
+    fn service(&self) -> &Service;
 }
 
 /// The data directory, the screen and the caller.
@@ -125,17 +128,28 @@ impl Setting {
         input::read_up_to(&self.path(path), max)
     }
 
+    /// The running node in which the command runs, if it does.
+    pub(super) fn running(&self) -> Option<&Service> {
+        self.host.as_deref().map(Host::service)
+    }
+
+    /// Fails where the caller has gone, or the running node ends.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self.host.as_deref().and_then(Host::ended) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
     /// Waits a while; fails where the caller has gone meanwhile.
     pub(super) fn rest(&self, time: Duration) -> Result<(), Failure> {
-        let Some(host) = &self.host else {
+        if self.host.is_none() {
             std::thread::sleep(time);
             return Ok(());
-        };
+        }
         let begun = Instant::now();
         while begun.elapsed() < time {
-            if host.is_gone() {
-                return Err(Failure::OutputGone);
-            }
+            self.check()?;
             std::thread::sleep(LOOK.min(time));
         }
         Ok(())

@@ -30,8 +30,21 @@ pub fn call(home: &Home, arguments: &[OsString]) -> Result<Option<u8>, Failure> 
         looks: Looks::of_process(),
         now_ms: clock::pinned_by_environment(),
     };
-    send(&mut stream, &Call::Run(request))?;
-    follow(&mut stream).map(Some)
+    // a node that is just ending takes nothing in: the store is free in a moment
+    if send(&mut stream, &Call::Run(request)).is_err() {
+        return Ok(None);
+    }
+    match receive(&mut stream) {
+        Ok(Reply::Begun) => follow(&mut stream).map(Some),
+        Ok(Reply::OtherVersion(version)) => Err(Failure::OtherVersion(version)),
+        Ok(_) => Err(Failure::NodeStopped),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether a node runs on a data directory.
+pub fn runs(home: &Home) -> Result<bool, Failure> {
+    Ok(socket::connect(home)?.is_some())
 }
 
 /// Asks the running node to close the store until the guard is dropped. `None` where no
@@ -41,11 +54,14 @@ pub fn borrow(home: &Home) -> Result<Option<Borrowed>, Failure> {
         return Ok(None);
     };
     let version = VERSION.to_owned();
-    send(&mut stream, &Call::Borrow { version })?;
-    match receive(&mut stream)? {
-        Reply::Yours => Ok(Some(Borrowed { _stream: stream })),
-        Reply::OtherVersion(version) => Err(Failure::OtherVersion(version)),
-        _ => Err(Failure::NodeStopped),
+    if send(&mut stream, &Call::Borrow { version }).is_err() {
+        return Ok(None);
+    }
+    match receive(&mut stream) {
+        Ok(Reply::Yours) => Ok(Some(Borrowed { _stream: stream })),
+        Ok(Reply::OtherVersion(version)) => Err(Failure::OtherVersion(version)),
+        Ok(_) => Err(Failure::NodeStopped),
+        Err(_) => Ok(None),
     }
 }
 
@@ -87,8 +103,9 @@ fn follow(stream: &mut UnixStream) -> Result<u8, Failure> {
                 send(stream, &Call::Input(piece))?;
             }
             Reply::Done(code) => return Ok(code),
-            Reply::OtherVersion(version) => return Err(Failure::OtherVersion(version)),
-            Reply::Yours => return Err(Failure::NodeStopped),
+            Reply::OtherVersion(_) | Reply::Begun | Reply::Yours => {
+                return Err(Failure::NodeStopped);
+            }
         }
     }
 }

@@ -66,6 +66,8 @@ pub enum Reply {
     Yours,
     /// The end, with the exit code.
     Done(u8),
+    /// The command has begun: from here on it must not be run again elsewhere.
+    Begun,
     /// Nothing was done: the node is of another version.
     OtherVersion(String),
 }
@@ -155,6 +157,7 @@ impl Reply {
             Self::Yours => (4, &[]),
             Self::Done(code) => (5, std::slice::from_ref(code)),
             Self::OtherVersion(version) => (6, version.as_bytes()),
+            Self::Begun => (7, &[]),
         };
         let mut out = vec![kind];
         out.extend_from_slice(rest);
@@ -169,6 +172,7 @@ impl Reply {
             (2, _) => Ok(Self::Err(rest.to_vec())),
             (3, []) => Ok(Self::WantInput),
             (4, []) => Ok(Self::Yours),
+            (7, []) => Ok(Self::Begun),
             (5, [code]) => Ok(Self::Done(*code)),
             (6, _) => {
                 let text = std::str::from_utf8(rest).map_err(|_| Refusal::NotCanonical)?;

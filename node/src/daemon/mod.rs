@@ -4,7 +4,11 @@
 //! there, with the caller's outputs, input and directory (`cli/setting.rs`); what it says
 //! and how it ends is the same as if it had opened the store itself.
 
+pub mod board;
+pub mod calling;
 pub mod client;
+pub mod files;
 pub mod frame;
+pub mod running;
 pub mod session;
 pub mod socket;

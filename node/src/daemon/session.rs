@@ -9,8 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use synlog_net::{NetDesk, Poke};
+
 use crate::cli::{self, Host};
 use crate::clock;
+use crate::daemon::board::Board;
 use crate::daemon::client::VERSION;
 use crate::daemon::frame::{Call, PIECE_MAX, Reply, Request, read_frame, write_frame};
 use crate::daemon::socket;
@@ -26,6 +29,14 @@ pub struct Service {
     pub home: Home,
     /// Its store.
     pub desk: Arc<Desk>,
+    /// Its network.
+    pub net: NetDesk,
+    /// How far it is with others.
+    pub board: Arc<Mutex<Board>>,
+    /// Wakes its loop.
+    pub poke: Poke,
+    /// Whether it is about to end.
+    pub stopping: Arc<AtomicBool>,
 }
 
 /// The way back to the caller; a piece is a frame.
@@ -49,6 +60,9 @@ pub fn serve(stream: UnixStream, service: &Service) {
     let back = Arc::new(Mutex::new(stream));
     match first.map(|frame| Call::decode(&frame)) {
         Some(Ok(Call::Run(request))) if request.version == VERSION => {
+            if reply(&back, &Reply::Begun).is_err() {
+                return;
+            }
             let code = run(request, input, &back, service);
             let _ = reply(&back, &Reply::Done(code));
         }
@@ -146,8 +160,16 @@ impl Host for Caller {
         })
     }
 
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+    fn service(&self) -> &Service {
+        &self.service
+    }
+
+    fn ended(&self) -> Option<Failure> {
+        if self.gone.load(Ordering::Relaxed) {
+            return Some(Failure::OutputGone);
+        }
+        let stopping = self.service.stopping.load(Ordering::Relaxed);
+        stopping.then_some(Failure::NodeStopped)
     }
 }
 

@@ -7,6 +7,7 @@ mod encodings;
 mod entries;
 mod identities;
 mod keys;
+mod links;
 mod speccheck;
 
 use std::path::PathBuf;

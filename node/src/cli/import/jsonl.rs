@@ -98,6 +98,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let mut import = Import {
         args,
         screen: &setting.screen,
+        setting,
         topic,
         before,
         tally: Tally::default(),
@@ -165,6 +166,7 @@ fn finish(tally: &Tally, topic: &TopicId, screen: &Screen) -> Result<(), Failure
 struct Import<'a> {
     args: &'a Args,
     screen: &'a Screen,
+    setting: &'a Setting,
     topic: TopicId,
     /// How often each payload was there before.
     before: BTreeMap<[u8; 32], u64>,
@@ -218,6 +220,7 @@ impl Import<'_> {
 
     /// Signs and stores what was gathered.
     fn commit(&mut self, node: &mut Node) -> Result<(), Failure> {
+        self.setting.check()?;
         if !self.gathered.is_empty() {
             self.tally.written += node.append_run(&self.topic, &self.gathered, now_ms())?;
             self.gathered.clear();

@@ -28,6 +28,7 @@ const APP: &str = "space";
 /// An import under way.
 pub(super) struct Writer<'a> {
     screen: &'a Screen,
+    setting: &'a Setting,
     node: Lent,
     topic: TopicId,
     dry_run: bool,
@@ -77,6 +78,7 @@ impl<'a> Writer<'a> {
         }
         Ok(Self {
             screen: &setting.screen,
+            setting,
             node,
             topic,
             dry_run: target.dry_run,
@@ -174,6 +176,7 @@ impl<'a> Writer<'a> {
 
     /// Signs and stores what was gathered.
     fn commit(&mut self) -> Result<(), Failure> {
+        self.setting.check()?;
         if !self.gathered.is_empty() {
             let written = self
                 .node

@@ -1,0 +1,93 @@
+//! `synlog invite`.
+
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
+use serde_json::json;
+use synlog_log::ids::hex;
+use synlog_net::Ticket;
+use synlog_replication::peer::NodeId;
+
+use crate::cli::setting::Setting;
+use crate::daemon::files;
+use crate::failure::Failure;
+
+/// Print a ticket by which another node finds this one, and a topic if you name it
+///
+/// A ticket says where this node is just now; it is no secret and gives no rights:
+/// who may read a private topic is decided by its members. On a terminal it is
+/// shown as a QR code, too. While the node runs the ticket has its addresses;
+/// otherwise only its id, which others can look up once it runs.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog invite                       somebody to connect to this node
+  synlog invite orders                … and to follow the topic orders
+  synlog invite market --qr > market.txt")]
+pub(super) struct Args {
+    /// Name of the topic, its id, or the front of the id
+    topic: Option<String>,
+    /// Print the QR code even if nobody sees a terminal
+    #[arg(long, conflicts_with = "no_qr")]
+    qr: bool,
+    /// Print no QR code
+    #[arg(long)]
+    no_qr: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
+    let mut node = setting.open()?;
+    let topic = args
+        .topic
+        .as_ref()
+        .map(|name| node.find_topic(name))
+        .transpose()?;
+    let entity = node.entity();
+    let name = match &topic {
+        Some(topic) => {
+            let genesis = node.order(topic)?.genesis();
+            genesis.and_then(|genesis| genesis.name.clone())
+        }
+        None => None,
+    };
+    node.close()?;
+    let mut ticket = match setting.running() {
+        Some(service) => service.net.ticket(),
+        None => {
+            let key = files::transport_key(&setting.home()?)?;
+            Ticket::new(NodeId(key.public()))
+        }
+    };
+    ticket.entity = Some(entity);
+    ticket.topic = topic;
+    ticket.name = name.filter(|name| name.len() <= synlog_net::ticket::NAME_MAX);
+    let screen = &setting.screen;
+    if screen.is_json() {
+        let addresses = ticket.addresses.iter().map(ToString::to_string);
+        return screen.json(&json!({
+            "ticket": ticket.to_string(),
+            "node": hex(&ticket.node.0),
+            "entity": entity.to_string(),
+            "topic": topic.map(|topic| topic.to_string()),
+            "name": ticket.name,
+            "addresses": addresses.collect::<Vec<_>>(),
+            "relay": ticket.relay,
+        }));
+    }
+    screen.line(&ticket)?;
+    if args.qr || (screen.is_terminal() && !args.no_qr) {
+        screen.line(qr_code(&ticket.to_string())?)?;
+    }
+    if ticket.addresses.is_empty() {
+        screen.flush()?;
+        screen.warn("it has no address, since no node runs here: `synlog up` starts it");
+    }
+    Ok(())
+}
+
+/// A text as a QR code of half blocks. In capitals it takes fewer of them.
+fn qr_code(text: &str) -> Result<String, Failure> {
+    let code = QrCode::with_error_correction_level(text.to_uppercase(), EcLevel::L);
+    let code = code.map_err(|error| Failure::System(format!("no QR code: {error}")))?;
+    Ok(code.render::<Dense1x2>().quiet_zone(true).build())
+}

@@ -1,0 +1,223 @@
+//! `synlog sync`.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use synlog_log::ids::hex;
+use synlog_net::{Command, Dht, PeerInfo};
+use synlog_replication::peer::{NodeId, Peer};
+
+use crate::cli::peers::{find, known};
+use crate::cli::progress::Progress;
+use crate::cli::screen::{Screen, Tone, plain};
+use crate::cli::setting::Setting;
+use crate::cli::up::who;
+use crate::daemon::board::Exchange;
+use crate::daemon::running::{News, Options, Running};
+use crate::daemon::session::Service;
+use crate::failure::Failure;
+
+/// How often it looks how far things are.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Exchange entries with the nodes that are known, and say how far it is
+///
+/// A running node does so by itself, all the time; this shows it, and with --once
+/// waits until all is exchanged. Where no node runs one is started for it, and
+/// ends with it. The exit status is 1 if a node was not reached.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog sync --once                  with all nodes that are known
+  synlog sync --once laptop           with one of them
+  synlog sync --once && synlog view list orders")]
+pub(super) struct Args {
+    /// A node by its id, or by its device's or entity's id, or its device's name
+    peer: Option<String>,
+    /// Stop as soon as both sides hold the same
+    #[arg(long)]
+    once: bool,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
+    let nodes = known(setting)?;
+    let wanted = match &args.peer {
+        Some(text) => Some(find(&nodes, text)?),
+        None if nodes.is_empty() => {
+            return Err(Failure::Findings(
+                "no other node is known: `synlog join` takes a ticket".into(),
+            ));
+        }
+        None => None,
+    };
+    let mut watch = Watch {
+        wanted,
+        once: args.once,
+        begun: Instant::now(),
+        patience: Duration::from_secs(args.patience),
+        progress: Progress::new(&setting.screen, "syncing"),
+    };
+    let ended = match setting.running() {
+        Some(service) => {
+            watch.call(service, &nodes);
+            loop {
+                if let Some(lines) = watch.look(&peers(service, setting)?, service) {
+                    break lines;
+                }
+                setting.rest(LOOK)?;
+            }
+        }
+        None => watch.run_node(setting)?,
+    };
+    drop(watch.progress);
+    tell(&ended, &setting.screen)
+}
+
+/// All that is known of a node while it is waited for.
+#[derive(Debug, Clone)]
+struct Line {
+    peer: PeerInfo,
+    exchange: Exchange,
+}
+
+impl Line {
+    fn is_synced(&self) -> bool {
+        self.peer.link.is_some() && self.exchange.is_synced
+    }
+}
+
+fn peers(service: &Service, setting: &Setting) -> Result<Vec<PeerInfo>, Failure> {
+    let mut peers = service.net.peers();
+    for peer in known(setting)? {
+        if !peers.iter().any(|known| known.node == peer.node) {
+            peers.push(peer);
+        }
+    }
+    Ok(peers)
+}
+
+struct Watch {
+    wanted: Option<NodeId>,
+    once: bool,
+    begun: Instant,
+    patience: Duration,
+    progress: Progress,
+}
+
+impl Watch {
+    fn call(&self, service: &Service, nodes: &[PeerInfo]) {
+        let missing = nodes.iter().filter(|peer| peer.link.is_none());
+        for peer in missing.filter(|peer| self.wanted.is_none_or(|wanted| wanted == peer.node)) {
+            service.net.tell(Command::Dial { node: peer.node });
+        }
+    }
+
+    /// Looks how far it is; what came of it, once it is over.
+    fn look(&mut self, peers: &[PeerInfo], service: &Service) -> Option<Vec<Line>> {
+        let board = service.board.lock();
+        let board = board.map(|board| board.clone()).unwrap_or_default();
+        let of_interest = peers
+            .iter()
+            .filter(|peer| self.wanted.is_none_or(|wanted| wanted == peer.node));
+        let lines: Vec<Line> = of_interest
+            .map(|peer| Line {
+                peer: peer.clone(),
+                exchange: board.exchanges.get(&peer.node).cloned().unwrap_or_default(),
+            })
+            .collect();
+        let to_come: u64 = lines.iter().map(|line| line.exchange.missing_here).sum();
+        let to_go: u64 = lines.iter().map(|line| line.exchange.missing_there).sum();
+        let synced = lines.iter().filter(|line| line.is_synced()).count();
+        let text = format!("{synced} of {} nodes, to come {to_come}, to go {to_go}", lines.len());
+        self.progress.update(0, 0, &text);
+        let settled = lines
+            .iter()
+            .all(|line| line.is_synced() || (line.peer.link.is_none() && line.peer.why_not.is_some()));
+        let late = self.begun.elapsed() >= self.patience;
+        ((self.once && settled) || late).then_some(lines)
+    }
+
+    /// Runs a node as long as it takes.
+    fn run_node(&mut self, setting: &Setting) -> Result<Vec<Line>, Failure> {
+        let home = setting.home()?;
+        let options = Options {
+            dht: Dht::Public,
+            ..Options::default()
+        };
+        let running = Running::start(&home, setting.open()?, options)?;
+        let mut ended = Vec::new();
+        running.run(&mut |news, service| {
+            if matches!(news, News::Stopping) {
+                return Ok(());
+            }
+            let mut peers = peers(service, setting)?;
+            // what is said of a node that does not run is no news here
+            for peer in &mut peers {
+                peer.why_not = peer.why_not.take().filter(|why| why != "no node runs here");
+            }
+            if let Some(lines) = self.look(&peers, service) {
+                ended = lines;
+                service.stopping.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok(ended)
+    }
+}
+
+fn tell(lines: &[Line], screen: &Screen) -> Result<(), Failure> {
+    let synced = lines.iter().filter(|line| line.is_synced()).count();
+    if screen.is_json() {
+        let nodes = lines.iter().map(|line| {
+            json!({
+                "node": hex(&line.peer.node.0),
+                "entity": line.peer.proven.map(|proven| proven.entity.to_string()),
+                "device_name": line.peer.name,
+                "synced": line.is_synced(),
+                "missing_here": line.exchange.missing_here,
+                "missing_there": line.exchange.missing_there,
+                "why_not": line.peer.why_not,
+            })
+        });
+        screen.json(&json!({
+            "ok": synced == lines.len(),
+            "synced": synced,
+            "nodes": nodes.collect::<Vec<_>>(),
+        }))?;
+    } else {
+        for line in lines {
+            let peer = Peer {
+                node: line.peer.node,
+                proven: line.peer.proven,
+            };
+            let (mark, tone) = match line.is_synced() {
+                true => ("●", Tone::Good),
+                false => ("○", Tone::Warn),
+            };
+            let state = match (&line.peer.why_not, line.is_synced()) {
+                (_, true) => "both hold the same".to_owned(),
+                (Some(why), _) => plain(why).to_string(),
+                (None, _) => format!(
+                    "not done: to come {}, to go {}",
+                    line.exchange.missing_here, line.exchange.missing_there
+                ),
+            };
+            let mark = screen.tone(tone, mark);
+            let name = who(&peer, line.peer.name.as_deref());
+            screen.line(format_args!("{mark} {name}  {state}"))?;
+        }
+    }
+    if synced == lines.len() {
+        return Ok(());
+    }
+    Err(Failure::Findings(format!(
+        "{} of {} nodes are not in step with this one",
+        lines.len() - synced,
+        lines.len()
+    )))
+}

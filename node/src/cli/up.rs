@@ -1,0 +1,206 @@
+//! `synlog up`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde_json::json;
+use synlog_log::ids::hex;
+use synlog_net::{Dht, Event};
+use synlog_replication::peer::{LinkId, NodeId, Peer};
+
+use crate::cli::screen::{Screen, Tone, plain};
+use crate::cli::setting::Setting;
+use crate::clock::now_ms;
+use crate::daemon::client;
+use crate::daemon::running::{News, Options, Running};
+use crate::daemon::session::Service;
+use crate::daemon::socket;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::instant::to_rfc3339;
+
+/// Run the node: meet other nodes, exchange entries with them, serve other commands
+///
+/// It runs until Ctrl-C or SIGTERM. Meanwhile other synlog commands on the same
+/// data directory run in it and give the same results. Nodes are found on the
+/// local network, in the DHT, by tickets (`synlog invite`) and by what feeds
+/// announce; a relay is used only if one is named. See docs/NETWORK.md.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog up
+  synlog up --relay https://relay.example.org
+  synlog up --offline                            only serve commands here
+  synlog up --json | jq -c 'select(.event==\"connected\")'")]
+pub(super) struct Args {
+    /// No connections to other machines
+    #[arg(long, conflicts_with_all = ["relay", "bind"])]
+    offline: bool,
+    /// Neither look for nodes on the local network nor be seen there
+    #[arg(long)]
+    no_mdns: bool,
+    /// Neither look up nodes in the DHT nor be published there
+    #[arg(long)]
+    no_dht: bool,
+    /// Be reachable through this relay
+    #[arg(long, value_name = "URL")]
+    relay: Option<String>,
+    /// Listen at this address only, as in 192.168.1.5:4455; port 0 is any
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<SocketAddr>,
+    /// Connect to the node of another data directory on this machine; may be repeated
+    #[arg(long, value_name = "DIR")]
+    neighbour: Vec<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
+    let home = setting.home()?;
+    let node = match setting.open() {
+        Err(Failure::Store(synlog_log::store::StoreError::Locked)) if client::runs(&home)? => {
+            return Err(Failure::NodeRuns);
+        }
+        opened => opened?,
+    };
+    let neighbours = args.neighbour.iter();
+    let options = Options {
+        offline: args.offline,
+        no_mdns: args.no_mdns || args.offline,
+        dht: if args.no_dht || args.offline {
+            Dht::Off
+        } else {
+            Dht::Public
+        },
+        relay: args.relay.clone(),
+        bind: args.bind,
+        neighbours: neighbours
+            .map(|home| socket::peers_path(&Home::at(home)))
+            .collect(),
+    };
+    let entity = node.entity();
+    let running = Running::start(&home, node, options)?;
+    let mut told = Told {
+        screen: &setting.screen,
+        entity: entity.to_string(),
+        links: Vec::new(),
+    };
+    running.run(&mut |news, service| told.tell(news, service))
+}
+
+/// Says what happens, a line at a time.
+struct Told<'a> {
+    screen: &'a Screen,
+    entity: String,
+    links: Vec<(LinkId, Peer, Option<String>)>,
+}
+
+impl Told<'_> {
+    fn tell(&mut self, news: &News, service: &Service) -> Result<(), Failure> {
+        match news {
+            News::Quiet => return Ok(()),
+            News::Ready => self.ready(service)?,
+            News::Stopping => {
+                self.line("stopping", "stopping", json!({}))?;
+            }
+            News::Net(event) => self.event(event)?,
+        }
+        self.screen.flush()
+    }
+
+    fn ready(&self, service: &Service) -> Result<(), Failure> {
+        let standing = service.net.standing();
+        let addresses: Vec<String> = standing.addresses.iter().map(ToString::to_string).collect();
+        let screen = self.screen;
+        if screen.is_json() {
+            return screen.json(&json!({
+                "event": "ready",
+                "time": to_rfc3339(now_ms()),
+                "node": hex(&standing.node.0),
+                "entity": self.entity,
+                "online": standing.online,
+                "addresses": addresses,
+                "relay": standing.relay.map(|(url, ..)| url),
+                "troubles": standing.troubles,
+                "socket": socket::commands_path(&service.home),
+            }));
+        }
+        screen.line(format_args!("node     {}", hex(&standing.node.0)))?;
+        screen.line(format_args!("entity   {}", self.entity))?;
+        let listens = match (standing.online, addresses.is_empty()) {
+            (false, _) => "to nobody outside this machine (--offline)".to_owned(),
+            (true, true) => "but no address is known yet".to_owned(),
+            (true, false) => addresses.join(", "),
+        };
+        screen.line(format_args!("listens  {listens}"))?;
+        for trouble in &standing.troubles {
+            screen.warn(trouble);
+        }
+        screen.line(screen.tone(Tone::Good, "ready; Ctrl-C stops it"))
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), Failure> {
+        match event {
+            Event::Connected {
+                link,
+                peer,
+                name,
+                dialed,
+                via,
+            } => {
+                self.links.push((*link, *peer, name.clone()));
+                let how = via.address().unwrap_or_default();
+                let text = format!("+ {}  {} {how}", who(peer, name.as_deref()), via.word());
+                let fields = json!({
+                    "node": hex(&peer.node.0),
+                    "entity": peer.proven.map(|proven| proven.entity.to_string()),
+                    "device": peer.proven.map(|proven| proven.device.to_string()),
+                    "device_name": name,
+                    "dialed": dialed,
+                    "via": via.word(),
+                    "address": via.address(),
+                });
+                self.line("connected", &text, fields)
+            }
+            Event::Closed { link, why } => {
+                let at = self.links.iter().position(|(known, ..)| known == link);
+                let Some((_, peer, name)) = at.map(|at| self.links.swap_remove(at)) else {
+                    return Ok(());
+                };
+                let text = format!("- {}  {why}", who(&peer, name.as_deref()));
+                let fields = json!({ "node": hex(&peer.node.0), "why": why.to_string() });
+                self.line("closed", &text, fields)
+            }
+            Event::DialFailed { node, why } if self.screen.is_json() => {
+                let fields = json!({ "node": hex(&node.0), "why": why.to_string() });
+                self.line("dial_failed", "", fields)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn line(&self, event: &str, text: &str, fields: serde_json::Value) -> Result<(), Failure> {
+        let time = to_rfc3339(now_ms());
+        if !self.screen.is_json() {
+            let time = self.screen.tone(Tone::Dim, &time);
+            return self.screen.line(format_args!("{time} {text}"));
+        }
+        let mut line = json!({ "event": event, "time": time });
+        if let (Some(line), Some(fields)) = (line.as_object_mut(), fields.as_object()) {
+            line.extend(fields.clone());
+        }
+        self.screen.json(&line)
+    }
+}
+
+/// A node for people: its device and entity, or its own id for a stranger.
+pub(super) fn who(peer: &Peer, name: Option<&str>) -> String {
+    match (&peer.proven, name) {
+        (Some(proven), Some(name)) => format!("{}@{}", plain(name), proven.entity.short()),
+        _ => format!("stranger {}", short(&peer.node)),
+    }
+}
+
+/// The front of a node's id.
+pub(super) fn short(node: &NodeId) -> String {
+    hex(&node.0[..5])
+}

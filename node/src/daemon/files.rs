@@ -1,0 +1,88 @@
+//! What a running node keeps beside the store: its transport key, what its owner wants,
+//! and the nodes that were named to it.
+//!
+//! A shell file.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use synlog_log::keys::SecretKey;
+use synlog_replication::policy::Interests;
+
+use crate::contacts::Contacts;
+use crate::entropy::random;
+use crate::failure::Failure;
+use crate::home::Home;
+
+/// File of the transport key. It is made on the machine and never leaves it: who copies
+/// a data directory makes two nodes with one address.
+pub fn transport_key_path(home: &Home) -> PathBuf {
+    home.path().join("keys/transport.key")
+}
+
+/// The transport key; it is made where there is none.
+pub fn transport_key(home: &Home) -> Result<SecretKey, Failure> {
+    let path = transport_key_path(home);
+    if !path.exists() {
+        let key = SecretKey::from_seed(random()?);
+        home.write_key(&path, &key)?;
+    }
+    home.read_key(path)
+}
+
+/// File of the interests.
+pub fn interests_path(home: &Home) -> PathBuf {
+    home.path().join("interests")
+}
+
+/// What the owner wants of the network; nothing special where nothing was ever said.
+pub fn interests(home: &Home) -> Result<Interests, Failure> {
+    let path = interests_path(home);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            Interests::decode(&bytes).map_err(|source| Failure::Interests { path, source })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Interests::default()),
+        Err(error) => Err(Failure::file(path)(error)),
+    }
+}
+
+/// Writes the interests down.
+pub fn save_interests(home: &Home, interests: &Interests) -> Result<(), Failure> {
+    save(home, interests_path(home), &interests.encode())
+}
+
+/// File of the contacts.
+pub fn contacts_path(home: &Home) -> PathBuf {
+    home.path().join("contacts")
+}
+
+/// The nodes that were named to this one.
+pub fn contacts(home: &Home) -> Result<Contacts, Failure> {
+    let path = contacts_path(home);
+    match fs::read_to_string(&path) {
+        Ok(text) => text
+            .parse()
+            .map_err(|source| Failure::Contacts { path, source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contacts::default()),
+        Err(error) => Err(Failure::file(path)(error)),
+    }
+}
+
+/// Writes the contacts down.
+pub fn save_contacts(home: &Home, contacts: &Contacts) -> Result<(), Failure> {
+    save(home, contacts_path(home), contacts.to_string().as_bytes())
+}
+
+/// Durably and in one step: whoever looks sees the old or the new.
+fn save(home: &Home, path: PathBuf, bytes: &[u8]) -> Result<(), Failure> {
+    let part = path.with_extension("part");
+    let write = || -> io::Result<()> {
+        fs::write(&part, bytes)?;
+        fs::File::open(&part)?.sync_all()?;
+        fs::rename(&part, &path)?;
+        fs::File::open(home.path())?.sync_all()
+    };
+    write().map_err(Failure::file(&path))
+}

@@ -1,0 +1,208 @@
+//! The iroh endpoint: how nodes on other machines are found and reached.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use iroh::address_lookup::{AddrFilter, MemoryLookup};
+use iroh::endpoint::{
+    Connection, NetReportConfig, PortmapperConfig, QuicTransportConfig, VarInt, presets,
+};
+use iroh::protocol::{AcceptError, ProtocolHandler, Router};
+use iroh::{Endpoint, RelayMode, SecretKey};
+use iroh_gossip::net::Gossip;
+use iroh_mainline_address_lookup::DhtAddressLookup;
+use iroh_mdns_address_lookup::{DiscoveryEvent, MdnsAddressLookup};
+use n0_future::StreamExt;
+use n0_mainline::DhtBuilder;
+use synlog_replication::peer::NodeId;
+use tokio::time::timeout;
+
+use crate::ALPN;
+use crate::config::{Config, Dht};
+use crate::event::Event;
+use crate::gossip::PAYLOAD_ROOM;
+use crate::link::{self, Wire};
+use crate::service::NetError;
+use crate::shared::Shared;
+
+/// The service that nodes look for on the local network.
+const MDNS_SERVICE: &str = "synlog";
+/// Bytes on the way on one stream.
+const WINDOW: u32 = 4 << 20;
+/// How long a caller may take to open its stream.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// The endpoint and what belongs to it.
+pub(crate) struct Outside {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) router: Router,
+    pub(crate) gossip: Gossip,
+    /// Addresses that were learned by hand or from feeds.
+    pub(crate) known: MemoryLookup,
+    /// What of it did not start, in words.
+    pub(crate) troubles: Vec<String>,
+    /// The DHT that was asked for.
+    pub(crate) dht: Dht,
+}
+
+impl Outside {
+    /// Whether anybody in the DHT answers; `None` where none was asked for.
+    pub(crate) async fn dht_answers(&self, patience: Duration) -> Option<bool> {
+        let client = dht(&self.dht)?.build();
+        let answers = async {
+            match client {
+                Ok(client) => client.bootstrapped().await.unwrap_or(false),
+                Err(_) => false,
+            }
+        };
+        Some(timeout(patience, answers).await.unwrap_or(false))
+    }
+}
+
+/// Starts it.
+pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outside, NetError> {
+    let relay = match &config.relay {
+        None => RelayMode::Disabled,
+        Some(url) => {
+            let parsed = url.parse();
+            let url = parsed.map_err(|_| NetError::Relay(url.clone()))?;
+            RelayMode::custom([url])
+        }
+    };
+    let known = MemoryLookup::new();
+    let loopback = config.bind.is_some_and(|bind| bind.ip().is_loopback());
+    let mut builder = Endpoint::builder(presets::Minimal)
+        .secret_key(SecretKey::from_bytes(&config.transport_seed))
+        .relay_mode(relay)
+        .transport_config(windows())
+        .address_lookup(known.clone());
+    if config.relay.is_none() {
+        builder = builder.net_report_config(NetReportConfig::minimal());
+    }
+    if loopback || config.relay.is_none() {
+        builder = builder.portmapper_config(PortmapperConfig::Disabled);
+    }
+    if let Some(bind) = config.bind {
+        builder = builder
+            .clear_ip_transports()
+            .bind_addr(bind)
+            .map_err(|error| NetError::Bind(bind, error.to_string()))?;
+    }
+    let endpoint = builder.bind().await;
+    let endpoint = endpoint.map_err(|error| match config.bind {
+        Some(bind) => NetError::Bind(bind, error.to_string()),
+        None => NetError::Endpoint(error.to_string()),
+    })?;
+    let mut troubles = Vec::new();
+    if config.mdns {
+        match MdnsAddressLookup::builder()
+            .service_name(MDNS_SERVICE)
+            .build(endpoint.id())
+        {
+            Ok(mdns) => {
+                tokio::spawn(listen(Arc::clone(shared), mdns.clone()));
+                if let Ok(lookups) = endpoint.address_lookup() {
+                    lookups.add(mdns);
+                }
+            }
+            Err(error) => troubles.push(format!("mDNS: {error}")),
+        }
+    }
+    if let Some(dht) = dht(&config.dht) {
+        let lookup = DhtAddressLookup::builder()
+            .dht_builder(dht)
+            .secret_key(endpoint.secret_key().clone())
+            .addr_filter(published(config))
+            .build();
+        match (lookup, endpoint.address_lookup()) {
+            (Ok(lookup), Ok(lookups)) => lookups.add(lookup),
+            (Err(error), _) => troubles.push(format!("DHT: {error}")),
+            (_, Err(error)) => troubles.push(format!("DHT: {error}")),
+        }
+    }
+    let gossip = Gossip::builder()
+        .max_message_size(PAYLOAD_ROOM)
+        .spawn(endpoint.clone());
+    let router = Router::builder(endpoint.clone())
+        .accept(ALPN, Door(Arc::clone(shared)))
+        .accept(iroh_gossip::ALPN, gossip.clone())
+        .spawn();
+    Ok(Outside {
+        endpoint,
+        router,
+        gossip,
+        known,
+        troubles,
+        dht: config.dht.clone(),
+    })
+}
+
+/// How much may be on the way on one connection, so that the memory of all is bounded:
+/// enough for 40 MB/s over 100 ms.
+fn windows() -> QuicTransportConfig {
+    QuicTransportConfig::builder()
+        .stream_receive_window(VarInt::from_u32(WINDOW))
+        .receive_window(VarInt::from_u32(2 * WINDOW))
+        .send_window(u64::from(WINDOW))
+        .build()
+}
+
+/// What the DHT is told. Without a relay there is no other way to be reached than by the
+/// addresses themselves; with one they need not be public.
+fn published(config: &Config) -> AddrFilter {
+    match config.relay {
+        Some(_) => AddrFilter::relay_only(),
+        None => AddrFilter::unfiltered(),
+    }
+}
+
+fn dht(dht: &Dht) -> Option<DhtBuilder> {
+    let mut builder = DhtBuilder::default();
+    match dht {
+        Dht::Off => return None,
+        Dht::Public => {}
+        Dht::At(addresses) => {
+            let addresses: Vec<SocketAddr> = addresses.iter().copied().map(Into::into).collect();
+            builder.bootstrap(&addresses);
+        }
+    }
+    Some(builder)
+}
+
+/// Tells of nodes that are seen on the local network.
+async fn listen(shared: Arc<Shared>, mdns: MdnsAddressLookup) {
+    let mut seen = mdns.subscribe().await;
+    while let Some(event) = seen.next().await {
+        if let DiscoveryEvent::Discovered { endpoint_info, .. } = event {
+            let node = NodeId(*endpoint_info.endpoint_id.as_bytes());
+            if node != shared.own
+                && shared.note_heard(node)
+                && shared.events.send(Event::Heard { node }).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// Lets other nodes in.
+#[derive(Debug)]
+struct Door(Arc<Shared>);
+
+impl ProtocolHandler for Door {
+    async fn accept(&self, connection: Connection) -> Result<(), AcceptError> {
+        let Ok(Ok((writer, reader))) = timeout(OPENING, connection.accept_bi()).await else {
+            return Ok(());
+        };
+        let wire = Wire {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+            connection: Some(connection),
+            dialed: false,
+        };
+        // what never counted has told the other end why
+        let _ = link::run(Arc::clone(&self.0), wire).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,286 @@
+//! A store in memory that does what a node's store does: admission, ledger and order of
+//! `synlog_log`, what waits, forks, statements, receipts, access.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use synlog_log::admission::{Ledger, Parked, Waiting, WaitingLimits};
+use synlog_log::fork::ForkProof;
+use synlog_log::identity::{IdentityLog, SignedStatement};
+use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::replica::Replica;
+use synlog_log::run::RunView;
+
+use super::cast::Device;
+use super::disk::{Record, RecordDisk};
+use crate::peer::NodeId;
+use crate::repo::Taken;
+use crate::row::Row;
+
+/// Who may have a private topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// Who may read it.
+    pub members: BTreeSet<EntityId>,
+    /// Who may keep its ciphertext.
+    pub keepers: BTreeSet<EntityId>,
+}
+
+/// What is known of a feed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Feed {
+    /// Seq behind the highest entry of any branch.
+    pub height: u64,
+    /// Where it is forked, with the proof.
+    pub fork: Option<(u64, Vec<u8>)>,
+    /// Position of its last advance.
+    pub position: u64,
+}
+
+/// The store of a simulated node.
+pub struct MemoryRepo {
+    pub(super) device: Device,
+    pub(super) disk: RecordDisk,
+    pub(super) replica: Replica,
+    /// Where each entry's run stands on the disk.
+    pub(super) records: HashMap<EntryId, usize>,
+    pub(super) feeds: BTreeMap<FeedKey, Feed>,
+    pub(super) topics: BTreeMap<TopicId, BTreeSet<FeedKey>>,
+    pub(super) advanced: BTreeMap<u64, FeedKey>,
+    /// Arrival position of each record that is a run.
+    pub(super) positions: HashMap<usize, u64>,
+    pub(super) end: u64,
+    pub(super) waiting: Waiting<Vec<u8>>,
+    /// Entries of runs that wait, so that nobody is asked for them again.
+    pub(super) parked: HashSet<EntryId>,
+    pub(super) sources: BTreeMap<NodeId, u64>,
+    pub(super) statements: BTreeMap<EntityId, IdentityLog>,
+    pub(super) receipts: BTreeSet<Vec<u8>>,
+    /// Who may have the private topics that this node knows of.
+    pub audiences: BTreeMap<TopicId, Audience>,
+    /// Entries that the disk has lost to damage.
+    pub damaged: BTreeSet<(TopicId, EntryId)>,
+    /// A copy of this device's feeds was seen that this store lacks: it signs no more.
+    pub own_seen_outside: bool,
+}
+
+impl MemoryRepo {
+    /// Opens a disk: all that is derived is made from its records.
+    pub fn open(disk: RecordDisk, device: Device, limits: WaitingLimits) -> Self {
+        let mut repo = Self {
+            device,
+            disk: RecordDisk {
+                epoch: disk.epoch,
+                records: Vec::with_capacity(disk.records.len()),
+            },
+            replica: Replica::default(),
+            records: HashMap::new(),
+            feeds: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            advanced: BTreeMap::new(),
+            positions: HashMap::new(),
+            end: 0,
+            waiting: Waiting::new(limits),
+            parked: HashSet::new(),
+            sources: BTreeMap::new(),
+            statements: BTreeMap::new(),
+            receipts: BTreeSet::new(),
+            audiences: BTreeMap::new(),
+            damaged: BTreeSet::new(),
+            own_seen_outside: false,
+        };
+        for record in disk.records {
+            match record {
+                Record::Run(bytes) => {
+                    let mut taken = Taken::default();
+                    repo.admit(vec![(0, bytes)], u64::MAX, &mut taken);
+                }
+                Record::Proof(bytes) => {
+                    let proof = ForkProof::decode(&bytes);
+                    if let Ok(proof) = proof
+                        && let Some(feed) = proof.sides[0].path.first().map(|it| it.feed())
+                    {
+                        repo.keep_proof(feed, proof.seq, bytes);
+                    }
+                }
+                Record::Statement(bytes) => {
+                    repo.keep_statement(bytes);
+                }
+                Record::Receipt(bytes) => {
+                    repo.keep_receipt(bytes);
+                }
+            }
+        }
+        repo
+    }
+
+    /// What is on the disk.
+    pub fn disk(&self) -> &RecordDisk {
+        &self.disk
+    }
+
+    /// The device that it belongs to.
+    pub fn owner(&self) -> &Device {
+        &self.device
+    }
+
+    /// How many runs wait, and how many bytes they take, for one source.
+    pub fn waiting_of(&self, source: &NodeId) -> (usize, usize) {
+        let bytes = self
+            .sources
+            .get(source)
+            .map(|it| self.waiting.bytes_of(*it));
+        (self.waiting.len(), bytes.unwrap_or(0))
+    }
+
+    /// The row of a feed, if anything is known of it.
+    pub fn row_of(&self, key: &FeedKey) -> Option<Row> {
+        let feed = self.feeds.get(key)?;
+        let forked_at = feed.fork.as_ref().map(|(seq, _)| *seq);
+        let height = forked_at.map_or(feed.height, |seq| seq.min(feed.height));
+        Some(Row {
+            feed: *key,
+            height,
+            head: height
+                .checked_sub(1)
+                .and_then(|seq| self.entry_at(key, seq)),
+            forked_at,
+        })
+    }
+
+    /// The entry at a seq; of a forked feed, above the fork, the one that came first.
+    pub(super) fn entry_at(&self, feed: &FeedKey, seq: u64) -> Option<EntryId> {
+        let Ok(ids) = self.replica.ledger.at_seq(feed, seq);
+        ids.first().copied()
+    }
+
+    /// The stored run that holds an entry.
+    pub(super) fn run_of(&self, id: &EntryId) -> Option<(usize, &[u8])> {
+        let at = *self.records.get(id)?;
+        match &self.disk.records[at] {
+            Record::Run(bytes) => Some((at, bytes)),
+            _ => None,
+        }
+    }
+
+    /// Notes that a feed went on, by so many arrivals.
+    pub(super) fn advance(&mut self, key: &FeedKey, arrivals: u64) {
+        let feed = self.feeds.entry(*key).or_default();
+        self.advanced.remove(&feed.position).filter(|it| it == key);
+        feed.position = self.end;
+        self.advanced.insert(self.end, *key);
+        self.end += arrivals;
+        self.topics.entry(key.topic).or_default().insert(*key);
+    }
+
+    /// Keeps a proof that has been checked; whether it was news.
+    pub(super) fn keep_proof(&mut self, key: FeedKey, seq: u64, bytes: Vec<u8>) -> bool {
+        let feed = self.feeds.entry(key).or_default();
+        if feed.fork.as_ref().is_some_and(|(known, _)| *known <= seq) {
+            return false;
+        }
+        feed.fork = Some((seq, bytes.clone()));
+        self.disk.records.push(Record::Proof(bytes));
+        self.advance(&key, 1);
+        self.replica.insert_fork(&key, seq);
+        true
+    }
+
+    /// Keeps a statement that fits; whether it was news.
+    pub(super) fn keep_statement(&mut self, bytes: Vec<u8>) -> bool {
+        let Ok(signed) = SignedStatement::decode(&bytes) else {
+            return false;
+        };
+        let entity = signed.statement.entity;
+        let log = self
+            .statements
+            .entry(entity)
+            .or_insert_with(|| IdentityLog::new(entity));
+        let before = (log.statements().count(), log.conflicts().len());
+        let added = log.add(signed).is_ok();
+        let news = added && before != (log.statements().count(), log.conflicts().len());
+        if news {
+            self.disk.records.push(Record::Statement(bytes));
+        } else if before.0 == 0 {
+            self.statements.remove(&entity);
+        }
+        news
+    }
+
+    /// Keeps a receipt; whether it was news.
+    pub(super) fn keep_receipt(&mut self, bytes: Vec<u8>) -> bool {
+        let news = self.receipts.insert(bytes.clone());
+        if news {
+            self.disk.records.push(Record::Receipt(bytes));
+        }
+        news
+    }
+
+    /// Puts a run aside until its ancestors come.
+    pub(super) fn park(&mut self, source: u64, run: &RunView<'_>, until: Until) {
+        let parked = Parked {
+            item: run.bytes.to_vec(),
+            entries: run.entries.len(),
+            bytes: run.bytes.len(),
+        };
+        let dropped = self.waiting.dropped();
+        match until {
+            Until::Ancestors(missing) => self.waiting.park(source, parked, missing),
+            Until::Clock(until_ms) => self.waiting.quarantine(source, parked, until_ms),
+        }
+        if self.waiting.dropped() != dropped {
+            // which ones isn't said; asking once too often does no harm
+            self.parked.clear();
+        }
+        self.parked.extend(run.entries.iter().map(|entry| entry.id));
+    }
+
+    /// The number under which a source's runs wait.
+    pub(super) fn source_number(&mut self, source: NodeId) -> u64 {
+        let next = self.sources.len() as u64 + 1;
+        *self.sources.entry(source).or_insert(next)
+    }
+
+    /// Keeps a run that was admitted, from its first new entry on.
+    pub(super) fn keep_run(&mut self, bytes: Vec<u8>) {
+        let Ok(run) = RunView::decode(&bytes) else {
+            return;
+        };
+        let at = self.disk.records.len();
+        let (feed, arrivals) = (run.feed, run.entries.len() as u64);
+        for entry in &run.entries {
+            self.records.insert(entry.id, at);
+        }
+        let height = run.last().seq + 1;
+        self.positions.insert(at, self.end);
+        self.disk.records.push(Record::Run(bytes));
+        self.advance(&feed, arrivals);
+        if let Some(known) = self.feeds.get_mut(&feed) {
+            known.height = known.height.max(height);
+        }
+    }
+}
+
+/// What a run that is put aside waits for.
+pub(super) enum Until {
+    /// Entries that it builds on.
+    Ancestors(Vec<EntryId>),
+    /// The clock.
+    Clock(u64),
+}
+
+/// Whether a run's signature is right. The same bytes come to each node of a world, so
+/// what was found is remembered.
+pub(super) fn is_authentic(run: &RunView<'_>) -> bool {
+    const REMEMBERED_MAX: usize = 1 << 15;
+    thread_local! {
+        static FOUND: RefCell<HashMap<[u8; 32], bool>> = RefCell::new(HashMap::new());
+    }
+    let name = *blake3::hash(run.bytes).as_bytes();
+    FOUND.with_borrow_mut(|found| {
+        if found.len() > REMEMBERED_MAX {
+            found.clear();
+        }
+        *found.entry(name).or_insert_with(|| run.verify().is_ok())
+    })
+}
