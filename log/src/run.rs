@@ -184,6 +184,17 @@ impl<'a> RunView<'a> {
         })
     }
 
+    /// The feed of an encoded run, without hashing its entries unless it holds a genesis.
+    pub fn feed_of(bytes: &'a [u8]) -> Result<FeedKey, Refusal> {
+        let mut reader = Reader::new(bytes);
+        let author = DeviceId(reader.array()?);
+        let topic = TopicId(reader.array()?);
+        if topic == TopicId::ZERO {
+            return Self::decode(bytes).map(|run| run.feed);
+        }
+        Ok(FeedKey { author, topic })
+    }
+
     /// Its first entry.
     pub fn first(&self) -> &EntryView<'a> {
         &self.entries[0]

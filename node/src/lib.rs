@@ -25,6 +25,7 @@ pub mod lending;
 pub mod money;
 pub mod node;
 pub mod paths;
+pub mod peering;
 pub mod pipeline;
 pub mod plain;
 pub mod receipts;
@@ -35,3 +36,5 @@ pub mod secrets;
 pub mod upkeep;
 pub mod writing;
 pub mod zones;
+
+mod arrivals;

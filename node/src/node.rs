@@ -15,12 +15,14 @@ use synlog_log::replica::genesis_of;
 use synlog_log::run::RunView;
 use synlog_log::store::{OpenReport, Options, Record, Store};
 
+use crate::arrivals::Arrivals;
 use crate::decoder::EntryDecoder;
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::folding::Folding;
 use crate::home::Home;
 use crate::ledger::{Remembered, read};
+use crate::peering::Readers;
 use crate::receipts::Receipt;
 
 /// An open node. It holds the store's lock until it is closed or dropped.
@@ -47,6 +49,10 @@ pub struct Node {
     pub(crate) receipts: BTreeMap<TopicId, Vec<Receipt>>,
     /// Views and reducers, once they were asked for.
     pub(crate) folding: Option<Folding>,
+    /// When each feed last went on, once a peer was here.
+    pub(crate) arrivals: Arrivals,
+    /// Who may have a topic, as looked up lately.
+    pub(crate) readers: HashMap<TopicId, Readers>,
 }
 
 impl Node {
@@ -86,6 +92,8 @@ impl Node {
             remembered: Remembered::default(),
             receipts: BTreeMap::new(),
             folding: None,
+            arrivals: Arrivals::default(),
+            readers: HashMap::new(),
         };
         node.load_others()?;
         let device = node.device();

@@ -3,17 +3,17 @@
 //! Entries of one's own ([`crate::writing`]) and those of others
 //! ([`crate::carrying`]) go the same way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::admission::{Admit, Ledger, MemoryLedger, Parked, fork_proof};
 use synlog_log::bundle::RecordKind;
 use synlog_log::fork::ForkProof;
-use synlog_log::ids::{DeviceId, EntryId, FeedKey};
+use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::Batch;
 use synlog_log::limits::AHEAD_MAX_MS;
 use synlog_log::refusal::Refusal;
 use synlog_log::replica::order_entry;
-use synlog_log::run::{RunView, RunWriter, join};
+use synlog_log::run::{EntryView, RunView, RunWriter, join};
 use synlog_log::skiplink;
 use synlog_log::store::{GuardReason, KIND_RUN, Record, RunFacts, StoreError};
 
@@ -39,6 +39,8 @@ pub struct Intake {
     pub forks: Vec<(FeedKey, u64)>,
     /// Entries of this device that others have and this store lacked.
     pub own_from_outside: u64,
+    /// Ancestors that runs wait for, with their topic.
+    pub missing: BTreeSet<(TopicId, EntryId)>,
 }
 
 impl Intake {
@@ -63,9 +65,20 @@ impl Node {
         now_ms: u64,
         intake: &mut Intake,
     ) -> Result<(), Failure> {
+        self.take_in_from(FROM_FILES, runs, now_ms, intake)
+    }
+
+    /// The same for runs of one of several sources: how much may wait is bounded for each.
+    pub(crate) fn take_in_from(
+        &mut self,
+        source: u64,
+        runs: Vec<Vec<u8>>,
+        now_ms: u64,
+        intake: &mut Intake,
+    ) -> Result<(), Failure> {
         let authentic = self.verify(runs, intake);
         self.look_for_own(&authentic, intake)?;
-        let admitted = self.admit(authentic, now_ms, intake);
+        let admitted = self.admit(source, authentic, now_ms, intake);
         if admitted.is_err() {
             // orders and tips in memory may know of entries that the disk does not have
             self.admission.forget();
@@ -163,6 +176,7 @@ impl Node {
     /// Admit, store, order.
     fn admit(
         &mut self,
+        source: u64,
         runs: Vec<Vec<u8>>,
         now_ms: u64,
         intake: &mut Intake,
@@ -191,8 +205,13 @@ impl Node {
             match outcome {
                 Admit::Known => intake.known += entries as u64,
                 Admit::Waits { missing } => {
+                    let room = MISSING_MAX.saturating_sub(intake.missing.len());
+                    let asked = missing.iter().take(room);
+                    intake
+                        .missing
+                        .extend(asked.map(|id| (run.feed.topic, *id)));
                     self.waiting.park(
-                        0,
+                        source,
                         Parked {
                             entries,
                             bytes: bytes.len(),
@@ -205,7 +224,7 @@ impl Node {
                     intake.ahead += entries as u64;
                     let until_ms = claimed_ms - AHEAD_MAX_MS;
                     self.waiting.quarantine(
-                        0,
+                        source,
                         Parked {
                             entries,
                             bytes: bytes.len(),
@@ -242,7 +261,7 @@ impl Node {
                         forks.push((bytes.clone(), seq));
                     }
                     let kept = run.without_known(fresh.known);
-                    let kept = self.order_run(&kept)?.unwrap_or(kept);
+                    let kept = self.order_if_needed(&kept, &staged)?.unwrap_or(kept);
                     let facts = RunView::decode(&kept).map(|run| facts_of(&run));
                     let facts = facts.map_err(Failure::refused("a run that was admitted"))?;
                     staged.push(Staged { bytes: kept, facts });
@@ -267,6 +286,28 @@ impl Node {
         }
         self.store.commit(&records)?;
         Ok(())
+    }
+
+    /// Order: takes an admitted run into the order of its topic, if that is in use or
+    /// decides what may be kept. Else the order is read when somebody asks for it, so
+    /// that many topics can be taken in without all of them in memory.
+    fn order_if_needed(
+        &mut self,
+        bytes: &[u8],
+        staged: &[Staged],
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let run = RunView::decode(bytes).map_err(Failure::refused("a run that was admitted"))?;
+        if !self.orders.contains_key(&run.feed.topic) {
+            if !run.entries.iter().any(concerns_erasing) {
+                return Ok(None);
+            }
+            // the order is read from the store, where those on their way are not yet
+            let before = staged.iter();
+            for earlier in before.filter(|earlier| earlier.facts.feed.topic == run.feed.topic) {
+                self.order_run(&earlier.bytes)?;
+            }
+        }
+        self.order_run(bytes)
     }
 
     /// Order: takes an admitted run into the order of its topic. Gives the run
@@ -364,6 +405,23 @@ impl Node {
         DeviceId(self.key.public())
     }
 }
+
+/// Where runs come from that no peer sent.
+const FROM_FILES: u64 = 0;
+
+/// Missing ancestors that are named at once; when they are there, others may be.
+const MISSING_MAX: usize = 1024;
+
+/// Whether an entry may be erased by one that is here, or may erase one.
+fn concerns_erasing(entry: &EntryView<'_>) -> bool {
+    entry.payload.is_erased()
+        || entry.payload.split().is_ok_and(|payload| {
+            payload.erasable.is_some() || payload.kind == TOMBSTONE_KIND
+        })
+}
+
+/// Kind of a tombstone (`spec/05-topic.md` 5.2).
+const TOMBSTONE_KIND: &str = "topic.tombstone";
 
 /// Runs without a signature of their own that are kept until the one that vouches for
 /// them comes, within one reading: a reader must not hold a stranger's file in memory.

@@ -21,6 +21,7 @@ mod net_daemon;
 mod net_links;
 mod net_targets;
 mod order_shuffles;
+mod peering;
 mod targets;
 mod tidy;
 mod vectors;

@@ -1,0 +1,434 @@
+//! The node's store as replication sees it.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use synlog_log::identity::SignedStatement;
+use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::refusal::Refusal;
+use synlog_log::run::RunView;
+use synlog_log::store::FeedState;
+use synlog_log::topic::{Genesis, Visibility};
+use synlog_replication::peer::{NodeId, Peer};
+use synlog_replication::repo::{Access, Epoch, Repo, Taken};
+use synlog_replication::row::Row;
+
+use crate::failure::Failure;
+use crate::ledger::read;
+use crate::node::Node;
+use crate::pipeline::{Intake, erase_in, is_run};
+
+/// Who may have a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Everybody.
+    All,
+    /// These entities.
+    Members(BTreeSet<EntityId>),
+    /// Nobody: its genesis is not here.
+    Nobody,
+}
+
+/// Topics whose readers are remembered before the memory of them is started anew.
+const READERS_MAX: usize = 1 << 16;
+
+/// A node, borrowed for replication.
+pub struct Peering<'a> {
+    node: RefCell<&'a mut Node>,
+}
+
+impl<'a> Peering<'a> {
+    /// Borrows a node.
+    pub fn new(node: &'a mut Node) -> Self {
+        Self {
+            node: RefCell::new(node),
+        }
+    }
+}
+
+/// By what a node is known to what waits; only bounds depend on it.
+fn source_of(node: &NodeId) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&node.0[..8]);
+    // 0 are files
+    u64::from_le_bytes(bytes).max(1)
+}
+
+impl Node {
+    /// The row of a feed: of a forked one what lies under the fork, of a damaged one
+    /// what lies under the damage, so that the rest is fetched again.
+    fn frontier_row(&self, state: &FeedState) -> Result<Row, Failure> {
+        let proven = self.forks.get(&state.key).map(|(seq, _)| *seq);
+        let branched = state.branches.iter().map(|branch| branch.from).min();
+        let forked_at = proven.into_iter().chain(branched).min();
+        let longest = state
+            .branches
+            .iter()
+            .map(|branch| branch.height)
+            .fold(state.height, u64::max);
+        let mut height = forked_at.map_or(longest, |seq| seq.min(longest));
+        if let Some(hole) = self.lowest_hole(&state.key, height)? {
+            height = hole;
+        }
+        let mut row = Row {
+            feed: state.key,
+            height,
+            head: None,
+            forked_at,
+        };
+        row.head = match height.checked_sub(1) {
+            None => None,
+            Some(_) if height == state.height => Some(state.head),
+            Some(last) => self.entry_at(&state.key, last)?,
+        };
+        Ok(row)
+    }
+
+    /// The lowest seq under a height that cannot be read; looked for only where the store
+    /// knows of damage.
+    fn lowest_hole(&self, feed: &FeedKey, height: u64) -> Result<Option<u64>, Failure> {
+        if self.store.missing()?.iter().all(|range| range.healed) {
+            return Ok(None);
+        }
+        let mut seq = 0;
+        while seq < height {
+            let Some(position) = self.store.at_seq(feed, seq)?.first().copied() else {
+                return Ok(Some(seq));
+            };
+            let Some(record) = read(&self.store, position)? else {
+                return Ok(Some(seq));
+            };
+            seq += u64::from(record.positions - record.index_in_run).max(1);
+        }
+        Ok(None)
+    }
+
+    /// The id of the entry at a seq where only one is.
+    fn entry_at(&self, feed: &FeedKey, seq: u64) -> Result<Option<EntryId>, Failure> {
+        for position in self.store.at_seq(feed, seq)? {
+            let Some(record) = read(&self.store, position)? else {
+                continue;
+            };
+            let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
+            let entry = run.entries.get(record.index_in_run as usize);
+            if let Some(entry) = entry {
+                return Ok(Some(entry.id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A stored run without what was erased, as far as its order is in use: what is on
+    /// the disk may still have it until it is pruned.
+    fn run_to_send(&self, run: &RunView<'_>, from: u64) -> Vec<u8> {
+        let skip = usize::try_from(from.saturating_sub(run.first().seq)).unwrap_or(usize::MAX);
+        let erased: Vec<EntryId> = match self.orders.get(&run.feed.topic) {
+            Some(order) if order.tombstone_count() > 0 => {
+                let ids = run.entries.iter().map(|entry| entry.id);
+                ids.filter(|id| order.is_erased(id)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let bytes = run.without_known(skip.min(run.entries.len() - 1));
+        match RunView::decode(&bytes) {
+            Ok(run) if !erased.is_empty() => erase_in(&run, &erased),
+            _ => bytes,
+        }
+    }
+
+    fn runs_to_send(
+        &self,
+        feed: &FeedKey,
+        from: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, Failure> {
+        let mut runs = Vec::new();
+        let Some(state) = self.store.feed(feed) else {
+            return Ok(runs);
+        };
+        let height = self.frontier_row(&state)?.height;
+        let (mut seq, mut bytes) = (from, 0);
+        while seq < height && (bytes < max_bytes || runs.is_empty()) {
+            let mut next = None;
+            for position in self.store.at_seq(feed, seq)? {
+                let Some(record) = read(&self.store, position)? else {
+                    continue;
+                };
+                let run =
+                    RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
+                let whole = self.run_to_send(&run, seq);
+                bytes += whole.len();
+                next = Some(run.last().seq + 1);
+                runs.push((position, whole));
+                break;
+            }
+            match next {
+                Some(next) => seq = next,
+                None => break,
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Who may have a topic, looked up once until it goes on.
+    fn readers_of(&mut self, topic: &TopicId) -> Readers {
+        if let Some(readers) = self.readers.get(topic) {
+            return readers.clone();
+        }
+        let readers = match self.genesis(topic) {
+            Some(genesis) if genesis.visibility == Visibility::Public => Readers::All,
+            Some(_) => match self.order(topic) {
+                Ok(order) => Readers::Members(order.policy().members.keys().copied().collect()),
+                Err(_) => Readers::Nobody,
+            },
+            None => Readers::Nobody,
+        };
+        if self.readers.len() >= READERS_MAX {
+            self.readers.clear();
+        }
+        self.readers.insert(*topic, readers.clone());
+        readers
+    }
+
+    /// What the genesis of a topic says, if it is here.
+    pub fn genesis(&self, topic: &TopicId) -> Option<Genesis> {
+        if let Some(order) = self.orders.get(topic) {
+            return order.genesis().cloned();
+        }
+        let position = self.store.locate(&EntryId(topic.0)).ok()??;
+        let record = read(&self.store, position).ok()??;
+        let run = RunView::decode(&record.bytes).ok()?;
+        synlog_log::replica::genesis_of(&run)
+    }
+
+    /// Statements of those who write in a topic.
+    fn statements_for(&self, topic: &TopicId) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut entities = BTreeSet::new();
+        for state in self.store.feeds_of(topic) {
+            for position in self.store.at_seq(&state.key, 0)?.into_iter().take(1) {
+                let Some(record) = read(&self.store, position)? else {
+                    continue;
+                };
+                let run =
+                    RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
+                entities.extend(self.certified_of(&run).map(|certified| certified.entity));
+            }
+        }
+        if let Some(Readers::Members(members)) = self.readers.get(topic) {
+            entities.extend(members);
+        }
+        let logs = entities.iter().filter_map(|entity| self.identities.get(entity));
+        Ok(logs
+            .flat_map(|log| {
+                let others = log.conflicts().iter().map(|conflict| &conflict.other);
+                log.statements().chain(others).map(SignedStatement::encode)
+            })
+            .collect())
+    }
+
+    /// Rows as they are now, of the feeds that an intake brought on.
+    fn taken(&self, intake: Intake) -> Result<Taken, Failure> {
+        let mut taken = Taken {
+            fresh_entries: intake.fresh_entries(),
+            known_entries: intake.known,
+            missing: intake.missing.into_iter().collect(),
+            ahead: intake.ahead,
+            own_from_outside: intake.own_from_outside,
+            ..Taken::default()
+        };
+        let changed: BTreeSet<FeedKey> = intake
+            .fresh
+            .into_keys()
+            .chain(intake.forks.iter().map(|(feed, _)| *feed))
+            .collect();
+        for feed in changed {
+            if let Some(state) = self.store.feed(&feed) {
+                taken.advanced.push(self.frontier_row(&state)?);
+            }
+        }
+        let refused = intake.refused.into_iter();
+        taken.refused = refused.map(|(feed, _, refusal)| (feed, refusal)).collect();
+        let garbled = intake.garbled.into_iter();
+        taken
+            .refused
+            .extend(garbled.map(|(feed, _)| (feed, Refusal::BadSignature)));
+        taken.forks = intake.forks.into_iter().map(|(feed, _)| feed).collect();
+        Ok(taken)
+    }
+}
+
+impl Repo for Peering<'_> {
+    type Error = Failure;
+
+    fn epoch(&self) -> Epoch {
+        let node = self.node.borrow();
+        // a store that was restored has a new device key, and from then on another history
+        let mut hasher = blake3::Hasher::new_derive_key("synlog v1 store epoch");
+        hasher.update(&node.store.uuid()).update(&node.device().0);
+        let mut epoch = [0; 16];
+        epoch.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        Epoch(epoch)
+    }
+
+    fn end(&self) -> u64 {
+        self.node.borrow().store.end()
+    }
+
+    fn device(&self) -> DeviceId {
+        self.node.borrow().device()
+    }
+
+    fn topics(&self) -> Vec<TopicId> {
+        self.node.borrow().store.topics()
+    }
+
+    fn rows(&self, topic: &TopicId) -> Result<Vec<Row>, Failure> {
+        let node = self.node.borrow();
+        let mut rows = Vec::new();
+        for state in node.store.feeds_of(topic) {
+            rows.push(node.frontier_row(&state)?);
+        }
+        rows.sort_unstable_by_key(|row| row.feed);
+        Ok(rows)
+    }
+
+    fn row(&self, feed: &FeedKey) -> Result<Option<Row>, Failure> {
+        let node = self.node.borrow();
+        let state = node.store.feed(feed);
+        state.map(|state| node.frontier_row(&state)).transpose()
+    }
+
+    fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Row)>, Failure> {
+        let mut node = self.node.borrow_mut();
+        let node: &mut Node = &mut node;
+        node.arrivals.catch_up(&node.store)?;
+        let mut rows = Vec::new();
+        for (position, feed) in node.arrivals.since(position).take(limit) {
+            if let Some(state) = node.store.feed(&feed) {
+                rows.push((position, node.frontier_row(&state)?));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn runs(
+        &self,
+        feed: &FeedKey,
+        from: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, Failure> {
+        self.node.borrow().runs_to_send(feed, from, max_bytes)
+    }
+
+    fn run_with(&self, topic: &TopicId, id: &EntryId) -> Result<Option<Vec<u8>>, Failure> {
+        let node = self.node.borrow();
+        let Some(position) = node.store.locate(id)? else {
+            return Ok(None);
+        };
+        let Some(record) = read(&node.store, position)?.filter(|record| is_run(record.kind)) else {
+            return Ok(None);
+        };
+        let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
+        if run.feed.topic != *topic {
+            return Ok(None);
+        }
+        Ok(Some(node.run_to_send(&run, run.first().seq)))
+    }
+
+    fn take_in(
+        &mut self,
+        source: NodeId,
+        runs: Vec<Vec<u8>>,
+        now_ms: u64,
+    ) -> Result<Taken, Failure> {
+        let node = self.node.get_mut();
+        let mut taken = Taken::default();
+        for bytes in &runs {
+            if let Err(refusal) = RunView::decode(bytes) {
+                let feed = RunView::feed_of(bytes).unwrap_or(FeedKey {
+                    author: DeviceId::ZERO,
+                    topic: TopicId::ZERO,
+                });
+                taken.refused.push((feed, refusal));
+            }
+        }
+        let mut intake = Intake::default();
+        node.take_in_from(source_of(&source), runs, now_ms, &mut intake)?;
+        node.unproven.clear();
+        for feed in intake.fresh.keys() {
+            node.readers.remove(&feed.topic);
+        }
+        let mut result = node.taken(intake)?;
+        result.refused.append(&mut taken.refused);
+        Ok(result)
+    }
+
+    fn damaged(&self) -> Result<Vec<(TopicId, EntryId)>, Failure> {
+        // rows end under what is damaged, so that it is fetched like anything that lacks
+        Ok(Vec::new())
+    }
+
+    fn access(&self, topic: &TopicId, peer: &Peer) -> Access {
+        match self.node.borrow_mut().readers_of(topic) {
+            Readers::All => Access::Public,
+            Readers::Members(members) => match peer.proven {
+                Some(proven) if members.contains(&proven.entity) => Access::Member,
+                _ => Access::Nothing,
+            },
+            Readers::Nobody => Access::Nothing,
+        }
+    }
+
+    fn fork_proof(&self, feed: &FeedKey) -> Result<Option<Vec<u8>>, Failure> {
+        let node = self.node.borrow();
+        Ok(node.forks.get(feed).map(|(_, proof)| proof.clone()))
+    }
+
+    fn take_in_proof(&mut self, proof: &[u8]) -> Result<Option<Row>, Failure> {
+        let node = self.node.get_mut();
+        let proof = synlog_log::fork::ForkProof::decode(proof);
+        let proof = proof.map_err(Failure::refused("a fork proof"))?;
+        let feed = proof.verify().map_err(Failure::refused("a fork proof"))?;
+        if !node.take_in_fork_proof(&proof)? {
+            return Ok(None);
+        }
+        self.row(&feed)
+    }
+
+    fn statements(&self, topic: &TopicId) -> Result<Vec<Vec<u8>>, Failure> {
+        self.node.borrow().statements_for(topic)
+    }
+
+    fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Failure> {
+        let Ok(signed) = SignedStatement::decode(statement) else {
+            return Ok(false);
+        };
+        match self.node.get_mut().take_in_statement(&signed) {
+            Err(Failure::Refused { .. }) => Ok(false),
+            taken => taken,
+        }
+    }
+
+    fn receipt(
+        &mut self,
+        feed: &FeedKey,
+        head: &EntryId,
+        now_ms: u64,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let node = self.node.get_mut();
+        let grown = [(*feed, 1)].into_iter().collect();
+        node.issue_receipts(&grown, now_ms)?;
+        let device = node.device();
+        let of_head = node.receipts(&feed.topic).iter().rev().find(|receipt| {
+            receipt.device == device && receipt.author == feed.author && receipt.entry == *head
+        });
+        Ok(of_head.map(|receipt| receipt.bytes.clone()))
+    }
+
+    fn take_in_receipt(&mut self, receipt: &[u8]) -> Result<(), Failure> {
+        match self.node.get_mut().take_in_receipt(receipt) {
+            Ok(_) | Err(Failure::Refused { .. }) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+}
