@@ -397,6 +397,58 @@ fn two_nodes_meet_by_invitation_and_tell_of_each_other() {
     assert_eq!(peers["peers"][0]["why_not"], "no node runs here");
 }
 
+/// What everybody must agree on.
+fn digest(desk: &Desk, topic: &str) -> Json {
+    let shown = desk.ok(&["topic", "show", topic, "--json"]).json();
+    shown["digest"].clone()
+}
+
+#[test]
+fn what_was_written_apart_is_the_same_everywhere_afterwards() {
+    let (ana, ben) = (Desk::new("ana"), Desk::new("ben"));
+    let local = ["--no-mdns", "--no-dht", "--bind", "127.0.0.1:0"];
+    let topic = ana.ok(&["topic", "new", "board", "--app", "board", "--causal", "--open", "guest"]).word();
+    let up_ana = Up::start(&ana, &local);
+    let ticket = ana.ok(&["invite", "board", "--json"]).json();
+    ben.ok(&["join", ticket["ticket"].as_str().unwrap()]);
+    let up_ben = Up::start(&ben, &local);
+    up_ben.wait("connected");
+    let synced = ben.ok(&["sync", "--once", "--json"]).json();
+    assert_eq!(synced["ok"], true, "{synced}");
+    assert!(!digest(&ben, &topic).is_null());
+    assert_eq!(digest(&ana, &topic), digest(&ben, &topic));
+    // what one writes is at the other's in a moment, and the other way round
+    for (writer, reader) in [(&ana, &ben), (&ben, &ana)] {
+        let id = writer.ok(&["append", &topic, "post.text"]).word();
+        let arrived = (0..600).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            reader.ok(&["tail"]).out.contains(&id[..6])
+        });
+        assert!(arrived, "{id}");
+    }
+    // they part, both go on, and meet again without being told
+    up_ben.stop();
+    for _ in 0..3 {
+        ana.ok(&["append", &topic, "post.text"]);
+        ben.ok(&["append", &topic, "post.text"]);
+    }
+    assert_ne!(digest(&ana, &topic), digest(&ben, &topic));
+    let up_ben = Up::start(&ben, &local);
+    let alike = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        digest(&ana, &topic) == digest(&ben, &topic)
+    });
+    assert!(alike);
+    let peers = ben.ok(&["peers", "--json"]).json();
+    assert!(peers["peers"][0]["last_sync"].is_string(), "{peers}");
+    up_ana.stop();
+    up_ben.stop();
+    // a node that does not run is started for a sync, and says whom it did not find
+    let alone = ben.fails(1, &["sync", "--once", "--patience", "3", "--json"]).json();
+    assert_eq!(alone["ok"], false);
+    assert!(alone["nodes"][0]["why_not"].is_string(), "{alone}");
+}
+
 #[test]
 fn two_data_directories_of_one_machine_meet_without_a_network() {
     let (ana, ben) = (Desk::new("ana"), Desk::new("ben"));

@@ -20,6 +20,9 @@ use crate::failure::Failure;
 
 /// How often it looks how far things are.
 const LOOK: Duration = Duration::from_millis(100);
+/// First calls may come to nothing, while addresses are still looked up: so long a node
+/// that was not reached is waited for.
+const GRACE: Duration = Duration::from_secs(8);
 
 /// Exchange entries with the nodes that are known, and say how far it is
 ///
@@ -135,9 +138,11 @@ impl Watch {
         let synced = lines.iter().filter(|line| line.is_synced()).count();
         let text = format!("{synced} of {} nodes, to come {to_come}, to go {to_go}", lines.len());
         self.progress.update(0, 0, &text);
-        let settled = lines
-            .iter()
-            .all(|line| line.is_synced() || (line.peer.link.is_none() && line.peer.why_not.is_some()));
+        let tried = self.begun.elapsed() >= GRACE;
+        let settled = lines.iter().all(|line| {
+            let failed = line.peer.link.is_none() && line.peer.why_not.is_some();
+            line.is_synced() || (failed && tried)
+        });
         let late = self.begun.elapsed() >= self.patience;
         ((self.once && settled) || late).then_some(lines)
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use synlog_log::ids::hex;
 use synlog_net::{Dht, Event};
+use synlog_replication::engine::Notice;
 use synlog_replication::peer::{LinkId, NodeId, Peer};
 
 use crate::cli::screen::{Screen, Tone, plain};
@@ -95,7 +96,7 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    fn tell(&mut self, news: &News, service: &Service) -> Result<(), Failure> {
+    fn tell(&mut self, news: &News<'_>, service: &Service) -> Result<(), Failure> {
         match news {
             News::Quiet => return Ok(()),
             News::Ready => self.ready(service)?,
@@ -103,6 +104,7 @@ impl Told<'_> {
                 self.line("stopping", "stopping", json!({}))?;
             }
             News::Net(event) => self.event(event)?,
+            News::Notice(notice) => self.notice(notice)?,
         }
         self.screen.flush()
     }
@@ -176,6 +178,33 @@ impl Told<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn notice(&self, notice: &Notice) -> Result<(), Failure> {
+        let (event, text, fields) = match notice {
+            Notice::Forked { feed, seq } => (
+                "forked",
+                format!("! {} forked its feed at {seq}", feed.author.short()),
+                json!({ "author": feed.author.to_string(), "topic": feed.topic.to_string(), "seq": seq }),
+            ),
+            Notice::OwnFromOutside { feed } => (
+                "own_from_outside",
+                "! others have entries of this very device that are not here: run `synlog doctor`"
+                    .to_owned(),
+                json!({ "author": feed.author.to_string(), "topic": feed.topic.to_string() }),
+            ),
+            Notice::Misbehaved { node, why } => (
+                "misbehaved",
+                format!("! {} broke the protocol: {why}", short(node)),
+                json!({ "node": hex(&node.0), "why": why }),
+            ),
+            Notice::ClockOffset { node, offset_ms } => (
+                "clock_offset",
+                format!("! the clock of {} differs by {offset_ms} ms", short(node)),
+                json!({ "node": hex(&node.0), "offset_ms": offset_ms }),
+            ),
+        };
+        self.line(event, &text, fields)
     }
 
     fn line(&self, event: &str, text: &str, fields: serde_json::Value) -> Result<(), Failure> {

@@ -5,8 +5,8 @@
 //! and how it ends is the same as if it had opened the store itself.
 
 pub mod board;
-pub mod calling;
 pub mod client;
+pub mod driver;
 pub mod files;
 pub mod frame;
 pub mod running;

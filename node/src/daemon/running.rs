@@ -4,20 +4,20 @@
 //! with commands are served beside it, each by a thread of its own, and take turns with
 //! the store.
 
-use std::collections::BTreeMap;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle as Signals, Signals as SignalList};
-use synlog_net::{Command, Config, Dht, Event, Identity, Net, Poke, Ticket};
-use synlog_replication::peer::NodeId;
+use synlog_net::{Command, Config, Dht, Event, Identity, Net, Poke};
+use synlog_replication::engine::{Input, Notice, Now};
 
+use crate::clock::now_ms;
 use crate::daemon::board::Board;
-use crate::daemon::calling::Calling;
+use crate::daemon::driver::Driver;
 use crate::daemon::session::{self, Service};
 use crate::daemon::{files, socket};
 use crate::entropy::random;
@@ -30,6 +30,10 @@ use crate::node::Node;
 const SESSIONS_MAX: usize = 64;
 /// How often the loop looks around where nothing happens.
 const LOOK: Duration = Duration::from_millis(500);
+/// Events that are taken while the store is lent once.
+const EVENTS_MAX: usize = 64;
+/// How often what is worth remembering is written down.
+const REMEMBERING: Duration = Duration::from_secs(60);
 /// How long callers may take to notice that the node ends.
 const PARTING: Duration = Duration::from_secs(3);
 
@@ -52,13 +56,15 @@ pub struct Options {
 
 /// What a running node tells whoever started it.
 #[derive(Debug)]
-pub enum News {
+pub enum News<'a> {
     /// All is up.
     Ready,
     /// Nothing but that some time has passed.
     Quiet,
     /// Something of the network.
-    Net(Event),
+    Net(&'a Event),
+    /// Something that the engine wants a person to know.
+    Notice(Notice),
     /// It is about to end.
     Stopping,
 }
@@ -67,19 +73,21 @@ pub enum News {
 pub struct Running {
     service: Service,
     net: Net,
-    calling: Calling,
+    driver: Driver,
     sessions: Arc<AtomicUsize>,
     signals: Signals,
     begun: Instant,
-    device: synlog_log::ids::DeviceId,
+    remembered: Instant,
     neighbours: Vec<PathBuf>,
-    contacts: BTreeMap<NodeId, Ticket>,
 }
+
+/// Whoever is told what happens.
+pub type Tell<'a> = dyn FnMut(&News, &Service) -> Result<(), Failure> + 'a;
 
 impl Running {
     /// Starts a node on an open store.
     pub fn start(home: &Home, lent: Lent, options: Options) -> Result<Self, Failure> {
-        let node = lent.into_own()?;
+        let mut node = lent.into_own()?;
         socket::prepare(home)?;
         let callers = socket::listen(&socket::commands_path(home))?;
         let neighbours = socket::listen(&socket::peers_path(home))?;
@@ -93,8 +101,8 @@ impl Running {
         config.relay = options.relay;
         config.socket = Some(neighbours);
         let net = Net::start(config)?;
+        let driver = Driver::new(home, net.desk(), &mut node)?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let device = node.device();
         let service = Service {
             home: home.clone(),
             desk: Desk::new(node),
@@ -106,133 +114,107 @@ impl Running {
         let sessions = Arc::new(AtomicUsize::new(0));
         let signals = watch_signals(stopping, net.poke())?;
         serve(callers, service.clone(), Arc::clone(&sessions));
-        let mut running = Self {
+        let now = Instant::now();
+        Ok(Self {
             service,
             net,
-            calling: Calling::default(),
+            driver,
             sessions,
             signals,
-            begun: Instant::now(),
-            device,
+            begun: now,
+            remembered: now,
             neighbours: options.neighbours,
-            contacts: BTreeMap::new(),
-        };
-        running.learn_contacts()?;
-        Ok(running)
+        })
     }
 
-    /// What sessions are given; for those who ask from within.
-    pub fn service(&self) -> &Service {
-        &self.service
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn now(&self) -> Now {
+        let monotonic_ms = u64::try_from(self.begun.elapsed().as_millis());
+        Now {
+            monotonic_ms: monotonic_ms.unwrap_or(u64::MAX),
+            utc_ms: now_ms(),
+        }
     }
 
     /// Runs until it is told to end.
-    pub fn run(mut self, tell: &mut dyn FnMut(&News, &Service) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub fn run(mut self, tell: &mut Tell<'_>) -> Result<(), Failure> {
         let ended = self.turn(tell);
         let told = tell(&News::Stopping, &self.service);
         let closed = self.close();
         ended.and(closed).and(told)
     }
 
-    fn turn(&mut self, tell: &mut dyn FnMut(&News, &Service) -> Result<(), Failure>) -> Result<(), Failure> {
+    fn turn(&mut self, tell: &mut Tell<'_>) -> Result<(), Failure> {
         tell(&News::Ready, &self.service)?;
         for path in std::mem::take(&mut self.neighbours) {
             self.net.tell(Command::DialSocket { path });
         }
+        let mut first = Some(Event::Poked);
         while !self.service.stopping.load(Ordering::Relaxed) {
             if let Some(why) = self.service.desk.lost() {
                 return Err(Failure::System(why));
             }
-            let event = self.net.next(LOOK);
-            self.call();
-            let Some(event) = event else {
-                tell(&News::Quiet, &self.service)?;
-                continue;
-            };
-            self.take(&event)?;
+            let events = self.gather(first.take(), tell)?;
+            self.take(events)?;
+            for notice in self.driver.notices() {
+                tell(&News::Notice(notice), &self.service)?;
+            }
+            if self.remembered.elapsed() >= REMEMBERING {
+                self.remembered = Instant::now();
+                self.driver.remember()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for what the network tells, or until the engine wants to be called.
+    fn gather(
+        &mut self,
+        first: Option<Event>,
+        tell: &mut Tell<'_>,
+    ) -> Result<Vec<Event>, Failure> {
+        let wake_ms = self.driver.wakes_ms();
+        let patience = Duration::from_millis(wake_ms.saturating_sub(self.now().monotonic_ms));
+        let first = first.or_else(|| self.net.next(patience.min(LOOK)));
+        let Some(first) = first else {
+            tell(&News::Quiet, &self.service)?;
+            return Ok(Vec::new());
+        };
+        let mut events = vec![first];
+        // what waits is taken along: the store changes hands once for all of it
+        while events.len() < EVENTS_MAX
+            && let Some(event) = self.net.next(Duration::ZERO)
+        {
+            events.push(event);
+        }
+        for event in &events {
             tell(&News::Net(event), &self.service)?;
         }
-        Ok(())
+        Ok(events)
     }
 
-    /// Takes what the network tells.
-    fn take(&mut self, event: &Event) -> Result<(), Failure> {
-        let now_ms = self.now_ms();
-        match event {
-            Event::Connected { peer, .. } => self.calling.linked(&peer.node),
-            Event::DialFailed { node, .. } => {
-                let jitter = u64::from_le_bytes(random()?);
-                self.calling.failed(node, now_ms, jitter);
-            }
-            Event::Closed { .. } => self.recall(now_ms)?,
-            Event::Heard { node } => self.calling.named(*node, now_ms),
-            Event::Poked => self.look_around()?,
-            Event::Message { .. }
-            | Event::Sent { .. }
-            | Event::Gossip { .. }
-            | Event::GossipLagged { .. } => {}
-        }
-        Ok(())
-    }
-
-    /// Nodes to which there is no link any more are called again.
-    fn recall(&mut self, now_ms: u64) -> Result<(), Failure> {
-        for peer in self.service.net.peers() {
-            if peer.link.is_none() {
-                let jitter = u64::from_le_bytes(random()?);
-                self.calling.failed(&peer.node, now_ms, jitter);
-            }
-        }
-        Ok(())
-    }
-
-    fn call(&mut self) {
-        let now_ms = self.now_ms();
-        for node in self.calling.due(now_ms) {
-            self.net.tell(Command::Dial { node });
-        }
-    }
-
-    /// A command may have changed who this node is, or whom it knows.
-    fn look_around(&mut self) -> Result<(), Failure> {
-        if self.service.stopping.load(Ordering::Relaxed) {
+    /// Gives the engine what happened.
+    fn take(&mut self, events: Vec<Event>) -> Result<(), Failure> {
+        let now = self.now();
+        if events.is_empty() && now.monotonic_ms < self.driver.wakes_ms() {
             return Ok(());
         }
-        let lent = match self.service.desk.try_lend() {
-            Some(lent) => lent,
-            // whoever has it pokes again
-            None => return Ok(()),
-        };
-        let (device, identity) = (lent.device(), identity(&lent));
-        lent.close()?;
-        if device != self.device {
-            self.device = device;
-            self.net.tell(Command::Become(identity));
+        let mut node = self.service.desk.lend()?;
+        let mut board = self
+            .service
+            .board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if events.is_empty() {
+            self.driver.give(Input::Tick, now, &mut node, &mut board)?;
         }
-        self.learn_contacts()
-    }
-
-    /// Contacts that are new or have moved are called.
-    fn learn_contacts(&mut self) -> Result<(), Failure> {
-        let now_ms = self.now_ms();
-        let contacts = files::contacts(&self.service.home)?.tickets;
-        for node in self.contacts.keys() {
-            if !contacts.contains_key(node) {
-                self.calling.dropped(node);
+        for event in events {
+            if matches!(event, Event::Poked) {
+                self.driver.look_around(now, &mut node, &mut board)?;
             }
+            self.driver.hear(event, now, &mut node, &mut board)?;
         }
-        for (node, ticket) in &contacts {
-            if *node != self.net.node() && self.contacts.get(node) != Some(ticket) {
-                self.net.tell(Command::Learn(ticket.clone()));
-                self.calling.named(*node, now_ms);
-            }
-        }
-        self.contacts = contacts;
-        Ok(())
+        drop(board);
+        node.close()
     }
 
     /// Lets nobody in any more, waits for those who are in, closes the store.
@@ -241,6 +223,7 @@ impl Running {
         self.signals.close();
         socket::remove(&socket::commands_path(&self.service.home));
         socket::remove(&socket::peers_path(&self.service.home));
+        let remembered = self.driver.remember();
         self.net.close();
         let closed = match self.service.desk.close() {
             Ok(node) => node.close(),
@@ -250,12 +233,12 @@ impl Running {
         while self.sessions.load(Ordering::Acquire) > 0 && begun.elapsed() < PARTING {
             std::thread::sleep(Duration::from_millis(5));
         }
-        closed
+        closed.and(remembered)
     }
 }
 
 /// Who the node is, as it proves it to others.
-fn identity(node: &Node) -> Option<Identity> {
+pub(crate) fn identity(node: &Node) -> Option<Identity> {
     let certificate = node.certificate()?.encode();
     Some(Identity {
         key: node.key.clone(),
