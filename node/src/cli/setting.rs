@@ -130,12 +130,12 @@ impl Setting {
 
     /// The running node in which the command runs, if it does.
     pub(super) fn running(&self) -> Option<&Service> {
-        self.host.as_deref().map(Host::service)
+        self.host.as_deref().map(|host| host.service())
     }
 
     /// Fails where the caller has gone, or the running node ends.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        match self.host.as_deref().and_then(Host::ended) {
+        match self.host.as_deref().and_then(|host| host.ended()) {
             Some(failure) => Err(failure),
             None => Ok(()),
         }

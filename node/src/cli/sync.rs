@@ -155,7 +155,7 @@ impl Watch {
             ..Options::default()
         };
         let running = Running::start(&home, setting.open()?, options)?;
-        let mut ended = Vec::new();
+        let mut ended = None;
         running.run(&mut |news, service| {
             if matches!(news, News::Stopping) {
                 return Ok(());
@@ -166,12 +166,12 @@ impl Watch {
                 peer.why_not = peer.why_not.take().filter(|why| why != "no node runs here");
             }
             if let Some(lines) = self.look(&peers, service) {
-                ended = lines;
+                ended = Some(lines);
                 service.stopping.store(true, Ordering::Relaxed);
             }
             Ok(())
         })?;
-        Ok(ended)
+        ended.ok_or(Failure::NodeStopped)
     }
 }
 

@@ -58,6 +58,7 @@ pub fn serve(stream: UnixStream, service: &Service) {
     };
     let first = read_frame(&mut input).ok().flatten();
     let back = Arc::new(Mutex::new(stream));
+    let _hangup = Hangup(Arc::clone(&back));
     match first.map(|frame| Call::decode(&frame)) {
         Some(Ok(Call::Run(request))) if request.version == VERSION => {
             if reply(&back, &Reply::Begun).is_err() {
@@ -74,8 +75,16 @@ pub fn serve(stream: UnixStream, service: &Service) {
         }
         _ => {}
     }
-    let stream = back.lock().unwrap_or_else(PoisonError::into_inner);
-    let _ = stream.shutdown(std::net::Shutdown::Both);
+}
+
+/// Hangs up however a command ends, so that its caller never waits in vain.
+struct Hangup(Back);
+
+impl Drop for Hangup {
+    fn drop(&mut self) {
+        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+    }
 }
 
 fn run(request: Request, mut input: UnixStream, back: &Back, service: &Service) -> u8 {
