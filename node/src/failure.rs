@@ -295,7 +295,9 @@ impl Failure {
             Self::NoTopic(_) => {
                 "`synlog topic list` shows the topics that are here; a bundle brings others"
             }
-            Self::NodeRuns => "`synlog peers` tells what it is doing; stop it before you start another",
+            Self::NodeRuns => {
+                "`synlog peers` tells what it is doing; stop it before you start another"
+            }
             Self::NodeStarted => "run the command again: it goes on in the running node",
             Self::Ticket(_) => "copy all of it, from synlog1 to its last letter, or scan it",
             Self::Net(NetError::Bind(..)) => {

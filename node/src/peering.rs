@@ -190,6 +190,13 @@ impl Node {
         readers
     }
 
+    /// Whether a device was revoked by its entity, as far as is known here: its
+    /// certificate still checks, and says nothing of that.
+    fn is_revoked(&self, entity: &EntityId, device: &DeviceId) -> bool {
+        let log = self.identities.get(entity);
+        log.is_some_and(|log| log.is_revoked(device))
+    }
+
     /// What the genesis of a topic says, if it is here.
     pub fn genesis(&self, topic: &TopicId) -> Option<Genesis> {
         if let Some(order) = self.orders.get(topic) {
@@ -217,7 +224,9 @@ impl Node {
         if let Some(Readers::Members(members)) = self.readers.get(topic) {
             entities.extend(members);
         }
-        let logs = entities.iter().filter_map(|entity| self.identities.get(entity));
+        let logs = entities
+            .iter()
+            .filter_map(|entity| self.identities.get(entity));
         Ok(logs
             .flat_map(|log| {
                 let others = log.conflicts().iter().map(|conflict| &conflict.other);
@@ -369,10 +378,16 @@ impl Repo for Peering<'_> {
     }
 
     fn access(&self, topic: &TopicId, peer: &Peer) -> Access {
-        match self.node.borrow_mut().readers_of(topic) {
+        let mut node = self.node.borrow_mut();
+        match node.readers_of(topic) {
             Readers::All => Access::Public,
             Readers::Members(members) => match peer.proven {
-                Some(proven) if members.contains(&proven.entity) => Access::Member,
+                Some(proven)
+                    if members.contains(&proven.entity)
+                        && !node.is_revoked(&proven.entity, &proven.device) =>
+                {
+                    Access::Member
+                }
                 _ => Access::Nothing,
             },
             Readers::Nobody => Access::Nothing,

@@ -165,11 +165,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a command where it belongs. Gives its exit code.
-fn called(
-    matches: &ArgMatches,
-    arguments: &[OsString],
-    setting: &Setting,
-) -> Result<u8, Failure> {
+fn called(matches: &ArgMatches, arguments: &[OsString], setting: &Setting) -> Result<u8, Failure> {
     let own = Cli::from_arg_matches(matches).ok();
     // the commands of apps all want the store
     match own.map_or(Place::Node, |cli| cli.command.place()) {

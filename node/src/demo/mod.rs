@@ -7,6 +7,7 @@
 
 mod deal;
 mod dishonest;
+mod network;
 mod slot;
 mod stage;
 mod tamper;
@@ -31,6 +32,7 @@ pub fn run(options: &DemoOptions) -> Result<(), Failure> {
     slot::play(&mut stage)?;
     let order = deal::play(&mut stage)?;
     deal::cancelled(&mut stage)?;
+    network::play(&mut stage)?;
     let topic = stranger(&mut stage)?;
     tampering(&mut stage)?;
     fork(&mut stage, &topic, &order)?;
