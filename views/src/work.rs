@@ -1,7 +1,7 @@
 //! One update of a topic at work: what is folded gathers in memory and goes to the store
 //! in one batch.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use synlog_log::cbor::Value;
 use synlog_log::fold::{BAD_OUTPUT, Halt, KEY_MAX, ROWS_BYTES_MAX, ROWS_MAX, Reducer};
@@ -20,9 +20,6 @@ use crate::store::{Batch, Mark, Options, Store};
 const PROJECT_MAX: usize = 1_024;
 /// Aggregates that one commit names to watchers. Beyond, it says that the topic changed.
 pub(crate) const CHANGES_MAX: usize = 4_096;
-
-/// The first commit of a topic with more keys is written in parts, sorted.
-const BULK_KEYS: usize = 10_000;
 
 /// Whether an update goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,7 +210,7 @@ impl Work<'_> {
         self.update.changed += changes.aggregates.len() as u64;
         let mut batch = std::mem::take(&mut self.batch);
         let key = keys::topic(&self.topic);
-        if batch.keys > BULK_KEYS && self.state.record.lines == 0 {
+        if batch.keys > self.options.pack_values && self.state.mark == Mark::NONE {
             // While it is marked so, what a crash leaves of it is removed on the next update.
             let marked = TopicRecord {
                 clearing: true,
@@ -222,7 +219,7 @@ impl Work<'_> {
             let mut mark = Batch::default();
             mark.put(&key, &marked.encode(), self.state.mark);
             self.store.write_in_parts(mark)?;
-            self.store.write_in_parts(std::mem::take(&mut batch))?;
+            self.store.pack(&self.topic, std::mem::take(&mut batch))?;
             self.state.mark = self.mark_of(&key)?;
         }
         let payload = self.record.encode();
@@ -319,7 +316,7 @@ fn shown(rows: Vec<synlog_log::fold::Row>, tables: usize) -> Showing {
 }
 
 /// Index entries of an aggregate: those that go and those that come.
-pub(crate) fn index_changes(
+fn index_changes(
     batch: &mut Batch,
     tables: &[TableInfo],
     place: (Layer, &TopicId, &str),
@@ -340,6 +337,19 @@ pub(crate) fn index_changes(
     for entry in come.iter().filter(|entry| !gone.contains(entry)) {
         batch.put(&entry.0, &entry.1, Mark::NONE);
     }
+}
+
+/// Keys of the index entries of an aggregate's rows, each once.
+pub(crate) fn index_entries(
+    tables: &[TableInfo],
+    place: (Layer, &TopicId, &str),
+    rows: &[StoredRow],
+) -> BTreeSet<Vec<u8>> {
+    let mut found = Vec::new();
+    for row in rows {
+        entries(tables, place, row, &mut found);
+    }
+    found.into_iter().map(|(key, _)| key).collect()
 }
 
 /// The index entries of a row: key, and where in the key the columns end.
