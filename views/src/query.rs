@@ -400,7 +400,9 @@ impl Views {
             let view = view(&place.topic, place.key, &aggregate, tentative, row, table)?;
             // an entry that the topic was begun with may be of an earlier row
             let places = keys::places(names, &view.columns);
-            let stands = places.iter().any(|place| Some(&place[..]) == values.get(front.len()..));
+            let stands = places
+                .iter()
+                .any(|place| Some(&place[..]) == values.get(front.len()..));
             if stands
                 && holds(&view.columns, names, equal, from, to)
                 && !is_over(&view, table, query)

@@ -114,6 +114,8 @@ pub(crate) struct Store {
     sum: u64,
     /// What topics were begun with.
     packed: BTreeMap<TopicId, Packed>,
+    /// Bytes written since it was opened.
+    written: u64,
 }
 
 /// Stored bytes without their checksum, and their mark.
@@ -184,6 +186,14 @@ impl Store {
             }
         }
         Ok(None)
+    }
+
+    /// Whether so many bytes more may be written.
+    pub(crate) fn has_room(&self, bytes: usize, written_max: u64) -> Result<(), ViewsError> {
+        match self.written.saturating_add(bytes as u64) > written_max {
+            true => Err(ViewsError::OverBudget(written_max)),
+            false => Ok(()),
+        }
     }
 
     /// Number of the commit that comes next.
@@ -279,7 +289,10 @@ impl Store {
             }
             sum = sum.wrapping_add(write.change);
             match write.value {
-                Some(value) => batch.insert(key, value),
+                Some(value) => {
+                    self.written += (key.len() + value.len()) as u64;
+                    batch.insert(key, value);
+                }
                 None => batch.remove(key),
             }
         }

@@ -37,6 +37,10 @@ pub struct Options {
     pub cache_bytes: u64,
     /// A topic that begins with more values than so many has them packed into blocks.
     pub pack_values: usize,
+    /// Bytes that updates may write from opening to closing, and hold in memory before.
+    /// Beyond, they fail: rows of a reducer that nobody here has chosen must not fill the
+    /// disk.
+    pub written_max: u64,
 }
 
 impl Options {
@@ -49,6 +53,7 @@ impl Options {
             changes_kept: 10_000,
             cache_bytes: 512 << 20,
             pack_values: 10_000,
+            written_max: u64::MAX,
         }
     }
 }
@@ -151,6 +156,7 @@ fn begin(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
         },
         sum: 0,
         packed: BTreeMap::new(),
+        written: 0,
     };
     store.commit(Batch::default(), [0; 8])?;
     Ok(store)
@@ -202,6 +208,7 @@ fn attempt(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
         position,
         sum,
         packed: packed.collect(),
+        written: 0,
     })
 }
 
