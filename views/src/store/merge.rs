@@ -14,7 +14,7 @@ type Item = Result<(Vec<u8>, Stored), ViewsError>;
 
 impl Store {
     /// All from one key to before another, in the order of keys. Both begin with the
-    /// same letter.
+    /// same letter and, but for indexes, the same topic.
     pub(crate) fn range<'a>(
         &'a self,
         from: Vec<u8>,

@@ -5,7 +5,7 @@ use synlog_log::topic::Mode;
 
 use super::reducer::Shop;
 use super::world::{Source, node, options, random_world, whole};
-use crate::store::keys;
+use crate::store::keys::{self, Layer};
 use crate::store::record::TopicRecord;
 use crate::store::{Batch, Mark, open};
 use crate::{Opened, Options, Views, ViewsError};
@@ -83,7 +83,8 @@ fn what_a_crash_left_of_packing_is_made_again() {
         mark.put(&keys::topic(&world.topic), &torn.encode(), Mark::NONE);
         store.write_in_parts(mark).unwrap();
         let mut values = Batch::default();
-        for item in views.store.scan(b"A").take(5) {
+        let front = keys::aggregate(Layer::Base, &world.topic, "");
+        for item in views.store.scan(&front).take(5) {
             let (key, (_, payload)) = item.unwrap();
             values.put(&key, &payload, Mark::NONE);
         }
