@@ -88,6 +88,9 @@ pub enum Failure {
     /// A reducer can't go on.
     #[error("{0}")]
     Halted(String),
+    /// The rows of a file's topic would take more bytes than they may.
+    #[error("the rows of the topic would take more than {0} bytes")]
+    RowsTooLarge(u64),
     /// No such topic here.
     #[error("the topic {0} is not here")]
     NoTopic(TopicId),
@@ -221,7 +224,7 @@ impl Failure {
                 Exit::Refused
             }
             Self::AgainstRules { .. } | Self::BadReducer { .. } | Self::Halted(_) => Exit::Refused,
-            Self::NoReducer(_) => Exit::Findings,
+            Self::NoReducer(_) | Self::RowsTooLarge(_) => Exit::Findings,
             Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
                 Exit::Findings
             }
@@ -292,6 +295,9 @@ impl Failure {
             Self::Halted(_) => {
                 "its rows are not shown; the entries are untouched: ask the app's author, and tell which event it names"
             }
+            Self::RowsTooLarge(_) => {
+                "`synlog verify FILE --no-replay` looks at signatures and order alone"
+            }
             Self::NoTopic(_) => {
                 "`synlog topic list` shows the topics that are here; a bundle brings others"
             }
@@ -349,6 +355,7 @@ impl Failure {
             Self::NoReducer(_) => "no_reducer",
             Self::BadReducer { code, .. } => code,
             Self::Halted(_) => "halted",
+            Self::RowsTooLarge(_) => "rows_too_large",
             Self::NoTopic(_) => "no_topic",
             Self::NoEntry(_) => "no_entry",
             Self::BadName(_) => "bad_name",

@@ -8,7 +8,7 @@ use crate::cli::setting::Setting;
 use crate::failure::Failure;
 use crate::folding::Reducers;
 use crate::receipts::Receipt;
-use crate::replay;
+use crate::replay::{self, SCRATCH_BYTES_MAX, Wanted};
 
 /// Write the whole history of a topic as a file that others can read and check
 ///
@@ -107,12 +107,13 @@ fn of_bundle(
     };
     let mut reducers = Reducers::new(None)?;
     let order = &report.order;
-    let replayed = replay::replay(order, &opened.runs, &opened.modules, &mut reducers);
+    let wanted = (Wanted::Rows, SCRATCH_BYTES_MAX);
+    let replayed = replay::replay(order, &opened, &mut reducers, wanted);
     // a history without rows is still a history
     let (replayed, problem) = match replayed {
-        Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) => {
-            (None, Some(failure.to_string()))
-        }
+        Err(
+            failure @ (Failure::Halted(_) | Failure::BadReducer { .. } | Failure::RowsTooLarge(_)),
+        ) => (None, Some(failure.to_string())),
         Ok(replayed) => {
             let waits_for = replayed.as_ref().and_then(|replayed| replayed.waits_for);
             (replayed, replay::stopped(waits_for))

@@ -13,7 +13,7 @@ use crate::cli::setting::Setting;
 use crate::cli::topic::{state_json, state_text};
 use crate::failure::Failure;
 use crate::folding::Reducers;
-use crate::replay::{self, Noted, Replayed};
+use crate::replay::{self, Noted, Replayed, SCRATCH_BYTES_MAX, Wanted};
 
 /// Problems that people see one by one.
 const PROBLEMS_SHOWN: usize = 200;
@@ -41,6 +41,9 @@ pub(super) struct Args {
     no_replay: bool,
 }
 
+/// What is wanted of a replay: rows are only counted.
+const NUMBERS: (Wanted, u64) = (Wanted::Numbers, SCRATCH_BYTES_MAX);
+
 /// What folding the topics of a file came to.
 type Folds = BTreeMap<TopicId, Fold>;
 
@@ -67,15 +70,17 @@ fn fold_all(opened: &replay::Opened) -> Result<Folds, Failure> {
             Some(reducers) => reducers,
             empty => empty.insert(Reducers::new(None)?),
         };
-        let fold = match replay::replay(&topic.order, &opened.runs, &opened.modules, reducers) {
+        let fold = match replay::replay(&topic.order, opened, reducers, NUMBERS) {
             Ok(None) => Fold::NoReducer,
             Ok(Some(replayed)) => {
                 let noted = replay::compare(&opened.report.notes, &replayed.digest);
                 Fold::Done(Box::new(replayed), noted)
             }
-            Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) => {
-                Fold::Failed(failure.to_string())
-            }
+            Err(
+                failure @ (Failure::Halted(_)
+                | Failure::BadReducer { .. }
+                | Failure::RowsTooLarge(_)),
+            ) => Fold::Failed(failure.to_string()),
             Err(failure) => return Err(failure),
         };
         folds.insert(topic.topic, fold);
@@ -142,8 +147,8 @@ fn fold_json(fold: &Fold) -> Json {
             "version": replayed.manifest.version,
             "named_by_topic": replayed.chosen.by_topic,
             "folded": replayed.folded,
-            "rejected": replayed.rejections.len(),
-            "rows": replayed.rows.len(),
+            "rejected": replayed.rejected,
+            "rows": replayed.shown,
             "sequenced": hex(&replayed.digest.sequenced),
             "tentative": hex(&replayed.digest.tentative),
         }),
@@ -174,8 +179,8 @@ fn show_fold(fold: &Fold, screen: &Screen) -> Result<(), Failure> {
                 plain(&replayed.manifest.app),
                 hex(&replayed.chosen.hash[..5]),
                 count(replayed.folded, "event", "events"),
-                replayed.rejections.len(),
-                count(replayed.rows.len() as u64, "row", "rows"),
+                replayed.rejected,
+                count(replayed.shown, "row", "rows"),
             ))?;
             screen.line(format_args!(
                 "          {}",
