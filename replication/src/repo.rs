@@ -1,6 +1,6 @@
 //! What the engine asks of the node's store.
 
-use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::refusal::Refusal;
 
 use crate::peer::{NodeId, Peer};
@@ -124,6 +124,13 @@ pub trait Repo {
 
     /// What a peer may have of a topic, as of now.
     fn access(&self, topic: &TopicId, peer: &Peer) -> Access;
+
+    /// Whose device writes a feed, if entries of it are here.
+    fn author(&self, feed: &FeedKey) -> Option<EntityId>;
+
+    /// Whether a topic itself answers for an entity: a member by its policy, or anybody
+    /// who may write in a private one.
+    fn is_member(&self, topic: &TopicId, entity: &EntityId) -> bool;
 
     /// The portable proof that a feed is forked, if it is.
     fn fork_proof(&self, feed: &FeedKey) -> Result<Option<Vec<u8>>, Self::Error>;

@@ -67,15 +67,24 @@ impl Frontier {
         self.change(row.feed.topic).rows.put(HeldRow::new(row));
     }
 
-    /// Takes in the statements that concern a topic, in any order.
-    pub fn put_statements(&mut self, topic: TopicId, statements: &[Vec<u8>]) {
+    /// Takes in the statements that concern a topic, in any order; whether they are others
+    /// than before.
+    pub fn put_statements(&mut self, topic: TopicId, statements: &[Vec<u8>]) -> bool {
         let mut hashes: Vec<Digest> = statements
             .iter()
             .map(|statement| Context::Statement.hash(statement))
             .collect();
         hashes.sort_unstable();
         hashes.dedup();
-        self.change(topic).statements = Context::Rows.hash(&hashes.concat());
+        let digest = match hashes.is_empty() {
+            true => [0; 32],
+            false => Context::Rows.hash(&hashes.concat()),
+        };
+        let other = self.statements(&topic) != digest;
+        if other {
+            self.change(topic).statements = digest;
+        }
+        other
     }
 
     /// Forgets a topic. Its place stays, so that whoever shares it sees it empty.

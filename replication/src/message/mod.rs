@@ -155,6 +155,8 @@ pub enum Message {
     Credit(u64),
     /// The state of the sender.
     Check(Check),
+    /// Feeds of which the sender had what was pushed: a word is enough from now on.
+    Prune(Vec<Short>),
 }
 
 fn ascending(shorts: &[Short]) -> Result<(), Refusal> {
@@ -314,12 +316,13 @@ impl Message {
             Self::Receipt(_) => 12,
             Self::Credit(_) => 13,
             Self::Check(_) => 14,
+            Self::Prune(_) => 15,
         }
     }
 
     /// The name of its kind.
     pub fn name(&self) -> &'static str {
-        const NAMES: [&str; 15] = [
+        const NAMES: [&str; 16] = [
             "hello",
             "topics",
             "matched",
@@ -335,6 +338,7 @@ impl Message {
             "receipt",
             "credit",
             "check",
+            "prune",
         ];
         NAMES[usize::from(self.number())]
     }
@@ -406,7 +410,7 @@ impl Message {
             }
             Self::Proof(bytes) | Self::Receipt(bytes) => out.put_bytes(bytes),
             Self::Statements(statements) => pieces(&mut out, statements),
-            Self::Known(known) => shorts(&mut out, known),
+            Self::Known(known) | Self::Prune(known) => shorts(&mut out, known),
             Self::Credit(bytes) => out.put_varint(*bytes),
             Self::Check(check) => {
                 out.extend_from_slice(&check.rows);
@@ -510,6 +514,7 @@ impl Message {
                 answered: reader.varint()?,
                 position: reader.varint()?,
             }),
+            15 => Self::Prune(some(list(reader, LIST_MAX, short)?)?),
             _ => return Err(Refusal::NotCanonical),
         })
     }

@@ -131,6 +131,7 @@ fn messages() -> impl Strategy<Value = Message> {
         proptest::collection::vec(any::<u8>(), 0..60).prop_map(Message::Proof),
         pieces().prop_map(Message::Statements),
         shorts().prop_map(|known| Message::Known(known.into_iter().collect())),
+        proptest::collection::vec(any::<Short>(), 1..9).prop_map(Message::Prune),
         any::<u64>().prop_map(Message::Credit),
         any::<(Short, Short, u64, u64, u64)>().prop_map(
             |(rows, statements, seen, answered, position)| {

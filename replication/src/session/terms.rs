@@ -1,6 +1,6 @@
 //! What a session is given, and what it says.
 
-use synlog_log::ids::{FeedKey, TopicId};
+use synlog_log::ids::{EntityId, FeedKey, TopicId};
 
 use crate::engine::{Notice, Now};
 use crate::frontier::Frontier;
@@ -17,7 +17,20 @@ pub trait Terms {
     fn wanted(&self, peer: &Peer) -> Vec<TopicId>;
 
     /// Whether entries of a feed are taken from the peer.
-    fn takes(&self, peer: &Peer, feed: &FeedKey) -> bool;
+    fn takes(&self, peer: &Peer, arrival: &Arrival) -> bool;
+}
+
+/// Entries of a feed that a peer brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// The feed.
+    pub feed: FeedKey,
+    /// Whose device writes it, as far as that is known or claimed.
+    pub author: Option<EntityId>,
+    /// Whether the topic itself answers for the author.
+    pub is_member: bool,
+    /// Whether entries of the feed are here already.
+    pub is_known: bool,
 }
 
 /// All that a session may look at while it handles something.
@@ -41,10 +54,10 @@ pub enum Event {
     Stored(Vec<Advance>),
     /// Statements of these topics were news: other sessions are to be told.
     Statements(Vec<TopicId>),
-    /// A pushed run of this topic was known already.
-    Duplicate(TopicId),
-    /// A feed of this topic that was only announced was not here yet.
-    Missed(TopicId),
+    /// The peer had what was pushed of this feed: it is only to be told from now on.
+    Pruned(FeedKey),
+    /// The peer lacked what was only announced of this feed: it is pushed from now on.
+    Grafted(FeedKey),
     /// Both sides hold the same in all that they share.
     Synced,
     /// Something that a person should know.

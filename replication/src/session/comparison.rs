@@ -1,0 +1,411 @@
+//! Where two frontiers differ: fingerprints of parts, of smaller parts, of rows.
+//!
+//! The sides take turns. Each message answers what the one before asked, in short where
+//! the answer is "the same here": those questions it leaves out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use synlog_log::ids::FeedKey;
+
+use super::meeting::{Meeting, Question};
+use super::terms::{Breach, Context, Event, Fault};
+use super::{FRUITLESS_MAX, Outcome, ROUNDS_MAX, Session, height};
+use crate::frontier::{Prefix, Rows, View};
+use crate::message::{
+    LISTED_MAX, Message, PARTS_MAX, Part, PartBody, RowLine, SHAPE_MAX, Shape, Short, Wish,
+};
+use crate::repo::Repo;
+use crate::row::Row;
+
+/// Rows of a leaf in the first message, where all of them fit.
+const LEAF_ROWS: usize = 16;
+/// Leaves in the first message.
+const FIRST_LEAVES: usize = 640;
+/// Leaves of a part that turned out to differ.
+const LEAVES: usize = 14;
+/// Rows of a part that are listed one by one.
+const LISTED_ROWS: usize = 24;
+/// Bytes of fingerprints and rows in one answer; the rest is left for the next comparison.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// What an answer leads to.
+#[derive(Default)]
+struct Answer {
+    parts: Vec<Part>,
+    questions: Vec<Question>,
+    /// Feeds that the peer lacks from a seq on.
+    send: Vec<(FeedKey, u64)>,
+    wishes: Vec<(Wish, Option<FeedKey>)>,
+    /// Feeds whose branches part.
+    parted: Vec<FeedKey>,
+    proofs: Vec<FeedKey>,
+    named: Vec<(Short, FeedKey)>,
+    bytes: usize,
+}
+
+impl Answer {
+    fn is_full(&self) -> bool {
+        self.bytes > ANSWER_BYTES_MAX
+            || self.parts.len() + 1 >= PARTS_MAX
+            || self.questions.len() + 2 * LEAVES + 2 > SHAPE_MAX
+    }
+
+    fn push(&mut self, question: usize, body: PartBody) {
+        self.parts.push(Part { question, body });
+    }
+}
+
+/// A trie of rows cut off where parts have few enough.
+fn shape(
+    rows: &Rows<'_>,
+    above: Prefix,
+    leaf_rows: usize,
+    meeting: &Meeting,
+    answer: &mut Answer,
+) -> Shape {
+    let halves = rows.halves().filter(|_| rows.count() > leaf_rows);
+    if let Some((common, [left, right])) = halves
+        && let (Some(zero), Some(one)) = (common.child(0), common.child(1))
+    {
+        let skip = common.bits() - above.bits();
+        answer.bytes += 2 + skip / 8;
+        let left = shape(&left, zero, leaf_rows, meeting, answer);
+        let right = shape(&right, one, leaf_rows, meeting, answer);
+        return Shape::Fork {
+            skip: skip as u16,
+            bits: common.tail(above.bits()).into(),
+            halves: Box::new([left, right]),
+        };
+    }
+    answer.bytes += 9;
+    answer.questions.push(Question::Part(above));
+    Shape::Leaf(meeting.rows(&rows.digest()))
+}
+
+/// What is compared with.
+struct Ours<'a> {
+    view: View<'a>,
+    meeting: &'a Meeting,
+}
+
+impl Ours<'_> {
+    /// Holds a shape of the peer against what is here. `question` counts its leaves.
+    fn hold_shape(
+        &self,
+        theirs: &Shape,
+        prefix: Prefix,
+        question: &mut usize,
+        answer: &mut Answer,
+    ) -> Result<(), Breach> {
+        let rows = self.view.under(&prefix);
+        match theirs {
+            Shape::Leaf(fingerprint) => {
+                let number = *question;
+                *question += 1;
+                let Some(rows) = rows else {
+                    if !answer.is_full() {
+                        answer.push(number, PartBody::Nothing);
+                    }
+                    return Ok(());
+                };
+                if self.meeting.rows(&rows.digest()) != *fingerprint && !answer.is_full() {
+                    self.divide(&rows, prefix, number, answer);
+                }
+                Ok(())
+            }
+            Shape::Fork { skip, bits, halves } => {
+                let common = prefix.with_tail(bits, usize::from(*skip));
+                let common = common.ok_or(Breach::Malformed)?;
+                let (Some(zero), Some(one)) = (common.child(0), common.child(1)) else {
+                    return Err(Breach::Malformed);
+                };
+                if let Some(rows) = rows {
+                    let inside = self.view.under(&common).map_or(0, |rows| rows.count());
+                    if inside < rows.count() {
+                        // all that they have is under `common`
+                        rows.each(&mut |row| {
+                            if !common.holds(&Prefix::of_feed(&row.feed)) {
+                                answer.give(&row);
+                            }
+                        });
+                    }
+                }
+                self.hold_shape(&halves[0], zero, question, answer)?;
+                self.hold_shape(&halves[1], one, question, answer)
+            }
+        }
+    }
+
+    fn divide(&self, rows: &Rows<'_>, prefix: Prefix, question: usize, answer: &mut Answer) {
+        if rows.count() <= LISTED_ROWS.min(LISTED_MAX) {
+            let rows = rows.to_vec();
+            let fingerprints = rows.iter().map(|row| self.fingerprint(row)).collect();
+            answer.bytes += 4 + 8 * rows.len();
+            let feeds = rows.iter().map(|row| row.feed).collect();
+            answer.questions.push(Question::List(prefix, feeds));
+            answer.push(question, PartBody::Listed(fingerprints));
+        } else {
+            let leaf_rows = LEAF_ROWS.max(rows.count() / LEAVES);
+            let shape = shape(rows, prefix, leaf_rows, self.meeting, answer);
+            answer.push(question, PartBody::Shape(shape));
+        }
+    }
+
+    fn fingerprint(&self, row: &Row) -> Short {
+        self.meeting.rows(&crate::frontier::row_digest(row))
+    }
+
+    /// Answers a list of fingerprints with the rows that are not in it.
+    fn hold_list(&self, theirs: &[Short], prefix: Prefix, question: usize, answer: &mut Answer) {
+        let ours = self.view.under(&prefix);
+        let ours = ours.map(|rows| rows.to_vec()).unwrap_or_default();
+        let ours: BTreeMap<Short, Row> = ours
+            .into_iter()
+            .map(|row| (self.fingerprint(&row), row))
+            .collect();
+        let listed: BTreeSet<&Short> = theirs.iter().collect();
+        let missing: Vec<bool> = theirs.iter().map(|row| !ours.contains_key(row)).collect();
+        let mut rows: Vec<RowLine> = Vec::new();
+        for (fingerprint, row) in &ours {
+            if !listed.contains(fingerprint) && rows.len() < LISTED_MAX {
+                let line = self.meeting.line(row);
+                answer.named.push((line.feed, row.feed));
+                rows.push(line);
+            }
+        }
+        answer.bytes += 4 + missing.len() / 8 + rows.len() * 20;
+        answer.push(question, PartBody::Told { missing, rows });
+    }
+}
+
+impl Answer {
+    /// The peer has nothing of a feed.
+    fn give(&mut self, row: &Row) {
+        if row.forked_at.is_some() {
+            self.proofs.push(row.feed);
+        }
+        self.send.push((row.feed, 0));
+    }
+}
+
+impl Session {
+    /// Begins to compare.
+    pub(super) fn compare<R: Repo>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        let Some(meeting) = self.meeting else {
+            return Ok(());
+        };
+        self.count_comparison()?;
+        let mut answer = Answer::default();
+        let view = self.scope.view(cx.frontier);
+        match view.under(&Prefix::ALL) {
+            None => answer.push(0, PartBody::Nothing),
+            Some(rows) => {
+                let leaf_rows = LEAF_ROWS.max(rows.count() / FIRST_LEAVES);
+                let shape = shape(&rows, Prefix::ALL, leaf_rows, &meeting, &mut answer);
+                answer.push(0, PartBody::Shape(shape));
+            }
+        }
+        self.rounds = 0;
+        self.comparing = !answer.questions.is_empty();
+        self.questions = answer.questions;
+        self.send(Message::Reconcile(answer.parts), out);
+        Ok(())
+    }
+
+    fn count_comparison(&mut self) -> Result<(), Breach> {
+        self.fruitless += 1;
+        if self.fruitless > FRUITLESS_MAX {
+            return Err(Breach::Endless);
+        }
+        Ok(())
+    }
+
+    /// A part of a comparison has come.
+    pub(super) fn reconcile<R: Repo>(
+        &mut self,
+        parts: Vec<Part>,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        let Some(meeting) = self.meeting else {
+            return Ok(());
+        };
+        let opening = !self.comparing;
+        if opening {
+            // only the caller begins
+            if self.dialed {
+                return Err(Breach::OutOfTurn.into());
+            }
+            self.count_comparison()?;
+            self.rounds = 0;
+            self.questions = vec![Question::Part(Prefix::ALL)];
+        }
+        self.rounds += 1;
+        if self.rounds > ROUNDS_MAX {
+            return Err(Breach::Endless.into());
+        }
+        let questions = std::mem::take(&mut self.questions);
+        let mut answer = Answer::default();
+        let mut asked = 0;
+        let mut told = Vec::new();
+        let ours = Ours {
+            view: self.scope.view(cx.frontier),
+            meeting: &meeting,
+        };
+        for part in parts {
+            let question = questions.get(part.question).ok_or(Breach::OutOfTurn)?;
+            let prefix = match question {
+                Question::Part(prefix) | Question::List(prefix, _) => *prefix,
+            };
+            match (part.body, question) {
+                (PartBody::Nothing, _) => {
+                    if let Some(rows) = ours.view.under(&prefix) {
+                        rows.each(&mut |row| answer.give(&row));
+                    }
+                }
+                (PartBody::Shape(shape), Question::Part(_)) => {
+                    // what does not divide leads nowhere
+                    if matches!(shape, Shape::Leaf(_)) && !opening {
+                        return Err(Breach::Endless.into());
+                    }
+                    ours.hold_shape(&shape, prefix, &mut asked, &mut answer)?;
+                }
+                (PartBody::Listed(theirs), Question::Part(_)) => {
+                    if !answer.is_full() {
+                        ours.hold_list(&theirs, prefix, asked, &mut answer);
+                    }
+                    asked += 1;
+                }
+                (PartBody::Told { missing, rows }, Question::List(_, feeds)) => {
+                    if missing.len() != feeds.len() {
+                        return Err(Breach::OutOfTurn.into());
+                    }
+                    told.push((missing, rows, feeds));
+                }
+                _ => return Err(Breach::OutOfTurn.into()),
+            }
+        }
+        for (missing, rows, feeds) in told {
+            resolve(&missing, &rows, feeds, &meeting, cx, &mut answer).map_err(Fault::Repo)?;
+        }
+        self.comparing = asked > 0 && !answer.questions.is_empty();
+        if asked > 0 {
+            self.questions = std::mem::take(&mut answer.questions);
+            let parts = std::mem::take(&mut answer.parts);
+            self.send(Message::Reconcile(parts), out);
+        }
+        self.act(answer, cx, out)
+    }
+
+    fn act<R: Repo>(
+        &mut self,
+        answer: Answer,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        for (short, feed) in answer.named {
+            self.name(short, feed);
+        }
+        for (feed, from) in answer.send {
+            self.outbox.add(feed, from, cx).map_err(Fault::Repo)?;
+        }
+        for feed in answer.proofs {
+            self.prove(&feed, cx)?;
+        }
+        for feed in answer.parted {
+            self.send_trail(&feed, cx, out)?;
+        }
+        let mut wishes = Vec::with_capacity(answer.wishes.len());
+        for (wish, feed) in answer.wishes {
+            if let Some(feed) = feed {
+                if !self.takes(&feed, None, cx) {
+                    continue;
+                }
+                self.name(wish.feed, feed);
+            }
+            wishes.push(wish);
+        }
+        self.want(wishes, out);
+        Ok(())
+    }
+}
+
+/// What the rows that the peer told come to, beside those that it said it has not.
+fn resolve<R: Repo>(
+    missing: &[bool],
+    theirs: &[RowLine],
+    feeds: &[FeedKey],
+    meeting: &Meeting,
+    cx: &Context<'_, R>,
+    answer: &mut Answer,
+) -> Result<(), R::Error> {
+    let listed = feeds.iter().zip(missing).filter(|(_, missing)| **missing);
+    let mut ours: BTreeMap<Short, FeedKey> = listed
+        .map(|(feed, _)| (meeting.feed(feed), *feed))
+        .collect();
+    for line in theirs {
+        match ours.remove(&line.feed) {
+            None => {
+                let wish = Wish {
+                    feed: line.feed,
+                    from: 0,
+                    head: [0; 8],
+                };
+                answer.wishes.push((wish, None));
+            }
+            Some(feed) => meet(&feed, line, meeting, cx, answer)?,
+        }
+    }
+    for feed in ours.into_values() {
+        if let Some(row) = cx.frontier.row(&feed) {
+            answer.give(&row);
+        }
+    }
+    Ok(())
+}
+
+/// A feed that both have and that differs.
+fn meet<R: Repo>(
+    feed: &FeedKey,
+    theirs: &RowLine,
+    meeting: &Meeting,
+    cx: &Context<'_, R>,
+    answer: &mut Answer,
+) -> Result<(), R::Error> {
+    let Some(ours) = cx.frontier.row(feed) else {
+        return Ok(());
+    };
+    let fork = |seq: Option<u64>| seq.unwrap_or(u64::MAX);
+    if fork(ours.forked_at) < fork(theirs.forked_at) {
+        answer.proofs.push(*feed);
+    }
+    let behind = theirs.height > ours.height || fork(theirs.forked_at) < fork(ours.forked_at);
+    if behind {
+        answer.wishes.push((
+            Wish {
+                feed: theirs.feed,
+                from: ours.height,
+                head: meeting.line(&ours).head,
+            },
+            Some(*feed),
+        ));
+        return Ok(());
+    }
+    let here = match theirs.height {
+        0 => None,
+        height => cx.repo.id_at(feed, height - 1)?,
+    };
+    if theirs.height == 0 || here.is_some_and(|here| meeting.entry(&here) == theirs.head) {
+        if height(cx.frontier, feed) > theirs.height {
+            answer.send.push((*feed, theirs.height));
+        }
+    } else {
+        answer.named.push((theirs.feed, *feed));
+        answer.parted.push(*feed);
+    }
+    Ok(())
+}

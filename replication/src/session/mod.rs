@@ -1,0 +1,559 @@
+//! One meeting of two nodes over one link (`spec/12-sync.md`).
+//!
+//! Both greet; both come to know which topics they share, by what they remember or by
+//! matching; both send what the other lacks, by its cursor or by comparing rows; then
+//! both say the fingerprint of all that they share, and where it differs they compare
+//! again. From then on what is stored here is sent on as it comes.
+//!
+//! Messages other than greeting, credit and check *count*: a check says how many it
+//! takes into account, so that nobody mistakes what is on its way for a difference.
+
+mod comparison;
+mod live;
+mod matching;
+mod meeting;
+mod memory;
+mod outbox;
+mod requests;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod transfer;
+
+pub use meeting::Meeting;
+pub use memory::PeerMemory;
+pub use terms::{Arrival, Breach, Context, Event, Fault, Progress, Setup, Spread, Terms};
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use synlog_log::ids::{EntryId, FeedKey, TopicId};
+
+use crate::engine::Notice;
+use crate::frontier::{Frontier, Scope};
+use crate::message::{Check, Hello, Message, Short, VERSION};
+use crate::peer::{LinkId, Peer};
+use crate::repo::{Epoch, Repo};
+use meeting::Question;
+use outbox::Outbox;
+
+/// Comparisons in a row of which nothing may come: each side may change in between, but
+/// not for ever.
+const FRUITLESS_MAX: u32 = 24;
+/// Rounds of one comparison: at 16 parts a round this is deeper than any trie.
+const ROUNDS_MAX: u32 = 64;
+/// Feeds whose eight bytes are remembered, so that the peer may ask for them.
+const NAMED_MAX: usize = 1 << 16;
+/// Bytes of answers that a peer leaves unread.
+const UNREAD_MAX: usize = 16 * 1024 * 1024;
+/// A clock that is further off is worth a word.
+const CLOCK_OFFSET_MS: u64 = 60_000;
+
+/// Bounds of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Entries that are pushed to a peer that comes back; where there are more they are
+    /// announced, for somebody else may have sent them meanwhile.
+    pub pushed_entries: u64,
+    /// Entries that are asked for by id at once.
+    pub asked_entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pushed_entries: 4_096,
+            asked_entries: 256,
+        }
+    }
+}
+
+/// One meeting with a peer.
+pub struct Session {
+    link: LinkId,
+    peer: Peer,
+    dialed: bool,
+    limits: Limits,
+    random: [u8; 32],
+    /// What was remembered when it began, and what will be.
+    memory: Option<PeerMemory>,
+    /// Topics of the memory that are still shared, and what was said of them.
+    remembered: BTreeSet<TopicId>,
+    tag: Option<[u8; 16]>,
+    meeting: Option<Meeting>,
+    peer_epoch: Option<Epoch>,
+    scope: Scope,
+    /// What this side would share, by its eight bytes.
+    offered: BTreeMap<Short, TopicId>,
+    /// Topics that were sent and not answered yet.
+    asked: VecDeque<Vec<Short>>,
+    outbox: Outbox,
+    named: BTreeMap<Short, FeedKey>,
+    named_order: VecDeque<Short>,
+    questions: Vec<Question>,
+    /// Whether the last part of a comparison is still to come.
+    comparing: bool,
+    rounds: u32,
+    fruitless: u32,
+    /// Both fingerprints when a comparison began last.
+    compared: Option<(Short, Short)>,
+    counted_sent: u64,
+    counted_seen: u64,
+    requests_sent: u64,
+    requests_answered: u64,
+    requests_seen: u64,
+    requests_reported: u64,
+    /// Ancestors that are missing here, and those that were asked for in vain or are.
+    missing: BTreeMap<EntryId, TopicId>,
+    asked_for: BTreeSet<EntryId>,
+    taken_bytes: u64,
+    credited_bytes: u64,
+    /// Entries that the peer says it is yet to send.
+    left_there: u64,
+    /// Feeds that were announced and not asked for.
+    announced: BTreeSet<Short>,
+    proven: BTreeSet<(FeedKey, u64)>,
+    statements_sent: BTreeSet<Short>,
+    statements_compared: Option<(Short, Short)>,
+    /// Whether something happened since the last check that was sent.
+    dirty: bool,
+    synced: bool,
+    unasked: u32,
+    /// Whether comparisons wait: another peer is filling this node.
+    held: bool,
+}
+
+/// What handling something gives.
+type Outcome<E> = Result<(), Fault<E>>;
+
+impl Session {
+    /// A session that has said nothing yet.
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            link: setup.link,
+            peer: setup.peer,
+            dialed: setup.dialed,
+            limits: setup.limits,
+            random: setup.random,
+            memory: setup.memory,
+            remembered: BTreeSet::new(),
+            tag: None,
+            meeting: None,
+            peer_epoch: None,
+            scope: Scope::default(),
+            offered: BTreeMap::new(),
+            asked: VecDeque::new(),
+            outbox: Outbox::default(),
+            named: BTreeMap::new(),
+            named_order: VecDeque::new(),
+            questions: Vec::new(),
+            comparing: false,
+            rounds: 0,
+            fruitless: 0,
+            compared: None,
+            counted_sent: 0,
+            counted_seen: 0,
+            requests_sent: 0,
+            requests_answered: 0,
+            requests_seen: 0,
+            requests_reported: 0,
+            missing: BTreeMap::new(),
+            asked_for: BTreeSet::new(),
+            taken_bytes: 0,
+            credited_bytes: 0,
+            left_there: 0,
+            announced: BTreeSet::new(),
+            proven: BTreeSet::new(),
+            statements_sent: BTreeSet::new(),
+            statements_compared: None,
+            dirty: true,
+            synced: false,
+            unasked: 0,
+            held: false,
+        }
+    }
+
+    /// Its link.
+    pub fn link(&self) -> LinkId {
+        self.link
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Whether both share a topic.
+    pub fn shares(&self, topic: &TopicId) -> bool {
+        self.scope.contains(topic)
+    }
+
+    /// The topics that both share.
+    pub fn topics(&self) -> &BTreeSet<TopicId> {
+        self.scope.topics()
+    }
+
+    /// What to remember of the peer; `None` while nothing was found to be the same.
+    pub fn memory(&self) -> Option<PeerMemory> {
+        self.memory.clone()
+    }
+
+    /// Nothing of the peer is to be remembered: it broke the protocol.
+    pub fn forget(&mut self) {
+        self.memory = None;
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            to_send_entries: self.outbox.left(),
+            to_receive_entries: self.left_there,
+            topics: self.scope.topics().len(),
+            synced: self.synced,
+            waiting: self.meeting.is_none()
+                || !self.asked.is_empty()
+                || self.comparing
+                || self.requests_answered < self.requests_sent,
+        }
+    }
+
+    /// Whether this side waits with comparing, because another peer is filling this node.
+    pub fn hold(&mut self, held: bool) {
+        if self.held && !held {
+            self.dirty = true;
+        }
+        self.held = held;
+    }
+
+    /// Greets.
+    pub fn start<R: Repo>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        let mut cursor = None;
+        if let Some(memory) = &self.memory {
+            let shared = memory.shared.iter();
+            self.remembered = shared
+                .filter(|topic| self.may_share(cx, topic))
+                .copied()
+                .collect();
+            let meeting = Meeting::of_key(memory.key);
+            self.tag = Some(meeting.tag(self.remembered.iter()));
+            cursor = Some(memory.cursor);
+        }
+        let hello = Hello {
+            version: VERSION,
+            random: self.random,
+            epoch: cx.repo.epoch(),
+            cursor,
+            tag: self.tag,
+            clock_ms: cx.now.utc_ms,
+            features: 0,
+        };
+        self.send(Message::Hello(hello), out);
+        Ok(())
+    }
+
+    /// Takes in a message of the peer.
+    pub fn handle<R: Repo>(
+        &mut self,
+        bytes: &[u8],
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        let message = Message::decode(bytes).map_err(|_| Breach::Malformed)?;
+        if self.outbox.link_bytes() > UNREAD_MAX {
+            return Err(Breach::NotReading.into());
+        }
+        if counts(&message) {
+            self.counted_seen += 1;
+            self.dirty = true;
+        }
+        let greeted = self.meeting.is_some();
+        match message {
+            Message::Hello(_) if greeted => return Err(Breach::OutOfTurn.into()),
+            Message::Hello(hello) => self.greeted(&hello, cx, out)?,
+            _ if !greeted => return Err(Breach::OutOfTurn.into()),
+            Message::Topics { added, dropped } => self.match_topics(&added, &dropped, cx, out),
+            Message::Matched(matched) => self.matched(&matched, cx, out)?,
+            Message::Reconcile(parts) => self.reconcile(parts, cx, out)?,
+            Message::Runs { left, runs } => self.take_runs(left, runs, cx, out)?,
+            Message::Heads(heads) => self.take_heads(&heads, cx, out)?,
+            Message::Want(wishes) => self.serve(&wishes, cx, out)?,
+            Message::WantEntries(wanted) => self.serve_entries(&wanted, cx)?,
+            Message::Trail { feed, marks } => self.follow_trail(feed, &marks, cx, out)?,
+            Message::Proof(proof) => self.take_proof(&proof, cx, out)?,
+            Message::Statements(statements) => self.take_statements(&statements, cx, out)?,
+            Message::Known(known) => self.serve_statements(&known, cx)?,
+            Message::Receipt(receipt) => {
+                cx.repo.take_in_receipt(&receipt).map_err(Fault::Repo)?;
+            }
+            Message::Credit(total) => {
+                if !self.outbox.credit(total) {
+                    return Err(Breach::OutOfTurn.into());
+                }
+            }
+            Message::Check(check) => self.checked(&check, cx, out)?,
+            Message::Prune(feeds) => {
+                let named = feeds.iter().filter_map(|short| self.named.get(short));
+                out.extend(named.map(|feed| Event::Pruned(*feed)));
+            }
+        }
+        self.go_on(cx, out)
+    }
+
+    /// So many bytes have left this side.
+    pub fn sent<R: Repo>(
+        &mut self,
+        bytes: usize,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        self.outbox.gone(bytes);
+        self.go_on(cx, out)
+    }
+
+    /// Time has passed: what was pushed is held against the fingerprint now and then.
+    pub fn tick<R: Repo>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        if self.dirty && self.quiet() {
+            self.send_check(cx, out);
+        }
+        self.go_on(cx, out)
+    }
+
+    fn greeted<R: Repo>(
+        &mut self,
+        hello: &Hello,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        if hello.version != VERSION {
+            return Err(Breach::Version.into());
+        }
+        let (caller, called) = if self.dialed {
+            (&self.random, &hello.random)
+        } else {
+            (&hello.random, &self.random)
+        };
+        let meeting = Meeting::new(caller, called);
+        self.meeting = Some(meeting);
+        self.peer_epoch = Some(hello.epoch);
+        if hello.clock_ms.abs_diff(cx.now.utc_ms) > CLOCK_OFFSET_MS {
+            let offset = i128::from(hello.clock_ms) - i128::from(cx.now.utc_ms);
+            out.push(Event::Notice(Notice::ClockOffset {
+                node: self.peer.node,
+                offset_ms: i64::try_from(offset).unwrap_or(i64::MAX),
+            }));
+        }
+        self.offer(cx);
+        if self.tag.is_some() && self.tag == hello.tag {
+            self.scope = Scope::of(std::mem::take(&mut self.remembered));
+            self.push_since(hello.cursor, cx, out)?;
+            self.announce_topics(cx, out);
+        } else {
+            self.memory = None;
+            if self.dialed {
+                self.announce_topics(cx, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is on its way that would change what this side says in a check.
+    fn quiet(&self) -> bool {
+        self.meeting.is_some()
+            && self.asked.is_empty()
+            && !self.comparing
+            && self.outbox.is_empty()
+            && self.requests_answered == self.requests_sent
+            && self.left_there == 0
+            && !self
+                .missing
+                .keys()
+                .any(|missing| !self.asked_for.contains(missing))
+    }
+
+    /// Sends what may be sent, and a check where all is said.
+    fn go_on<R: Repo>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        if self.meeting.is_none() {
+            return Ok(());
+        }
+        let scope = std::mem::take(&mut self.scope);
+        let peer = self.peer;
+        let allowed = |cx: &Context<'_, R>, topic: &TopicId| {
+            scope.contains(topic) && cx.repo.access(topic, &peer).may_fetch()
+        };
+        let mut ready = Vec::new();
+        let result = loop {
+            match self.outbox.next(cx, &allowed) {
+                Ok(Some(message)) => {
+                    let bytes = message.encode();
+                    self.outbox.written(bytes.len());
+                    ready.push(bytes);
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(Fault::Repo(error)),
+            }
+        };
+        self.scope = scope;
+        self.counted_sent += ready.len() as u64;
+        self.dirty |= !ready.is_empty();
+        out.extend(ready.into_iter().map(Event::Send));
+        result?;
+        self.ask_for_missing(cx, out)?;
+        let unreported = self.requests_reported < self.requests_seen;
+        if self.outbox.is_empty() && unreported
+            || self.dirty && !self.synced && self.quiet() && !self.first_comparison_due()
+        {
+            self.send_check(cx, out);
+        }
+        Ok(())
+    }
+
+    /// Who was called leaves it to the caller to begin.
+    fn first_comparison_due(&self) -> bool {
+        !self.dialed && self.memory.is_none() && self.counted_seen == 0
+    }
+
+    fn state<R: Repo>(&mut self, cx: &mut Context<'_, R>) -> (Short, Short) {
+        let Some(meeting) = self.meeting else {
+            return ([0; 8], [0; 8]);
+        };
+        let view = self.scope.view(cx.frontier);
+        (
+            meeting.rows(&view.digest()),
+            meeting.rows(&view.statements()),
+        )
+    }
+
+    fn send_check<R: Repo>(&mut self, cx: &mut Context<'_, R>, out: &mut Vec<Event>) {
+        let (rows, statements) = self.state(cx);
+        // what is not yet sent is not answered
+        if self.outbox.is_empty() {
+            self.requests_reported = self.requests_seen;
+        }
+        let check = Check {
+            rows,
+            statements,
+            seen: self.counted_seen,
+            answered: self.requests_reported,
+            position: cx.repo.end(),
+        };
+        self.dirty = false;
+        self.send(Message::Check(check), out);
+    }
+
+    fn checked<R: Repo>(
+        &mut self,
+        check: &Check,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        let impossible = check.seen > self.counted_sent
+            || check.answered > self.requests_sent
+            || check.answered < self.requests_answered;
+        if impossible {
+            return Err(Breach::OutOfTurn.into());
+        }
+        self.requests_answered = check.answered;
+        if check.answered == self.requests_sent {
+            self.left_there = 0;
+        }
+        // what is on its way to the peer will change what it says
+        if check.seen < self.counted_sent || !self.quiet() {
+            return Ok(());
+        }
+        let (rows, statements) = self.state(cx);
+        let same = rows == check.rows;
+        if same {
+            self.remember(check.position);
+            self.fruitless = 0;
+            self.compare_statements(statements, check.statements, cx, out)?;
+            if self.dirty {
+                self.send_check(cx, out);
+            }
+            if !self.synced {
+                self.synced = true;
+                self.scope.rest();
+                out.push(Event::Synced);
+            }
+            return Ok(());
+        }
+        self.synced = false;
+        let pair = (rows, check.rows);
+        if self.dialed && !self.held && self.compared != Some(pair) {
+            self.compared = Some(pair);
+            self.compare(cx, out)?;
+        } else if self.dirty {
+            self.send_check(cx, out);
+        }
+        Ok(())
+    }
+
+    /// Both hold the same: that is where the next meeting begins.
+    fn remember(&mut self, position: u64) {
+        let (Some(meeting), Some(epoch)) = (self.meeting, self.peer_epoch) else {
+            return;
+        };
+        let key = self
+            .memory
+            .as_ref()
+            .map_or(*meeting.key(), |memory| memory.key);
+        let shared = self.scope.topics();
+        let unmatched = self.offered.values();
+        self.memory = Some(PeerMemory {
+            key,
+            shared: shared.clone(),
+            unmatched: unmatched
+                .filter(|topic| !shared.contains(topic))
+                .copied()
+                .collect(),
+            cursor: (epoch, position),
+        });
+    }
+
+    /// Sends a message at once.
+    fn send(&mut self, message: Message, out: &mut Vec<Event>) {
+        if counts(&message) {
+            self.counted_sent += 1;
+            self.dirty = true;
+        }
+        let bytes = message.encode();
+        self.outbox.written(bytes.len());
+        out.push(Event::Send(bytes));
+    }
+
+    /// Names a feed to the peer, so that it may ask for it.
+    fn name(&mut self, short: Short, feed: FeedKey) {
+        if self.named.insert(short, feed).is_none() {
+            self.named_order.push_back(short);
+            if self.named_order.len() > NAMED_MAX
+                && let Some(oldest) = self.named_order.pop_front()
+            {
+                self.named.remove(&oldest);
+                self.announced.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// Whether a message is one that checks count.
+fn counts(message: &Message) -> bool {
+    !matches!(
+        message,
+        Message::Hello(_) | Message::Credit(_) | Message::Check(_)
+    )
+}
+
+/// The height that a feed has here.
+fn height(frontier: &Frontier, feed: &FeedKey) -> u64 {
+    frontier.row(feed).map_or(0, |row| row.height)
+}
