@@ -7,22 +7,27 @@ mod answers;
 pub mod cast;
 mod disk;
 mod ending;
+mod gathering;
 mod host;
 mod intake;
 mod lies;
 mod memory;
 mod network;
 mod run;
+mod setting;
 mod story;
+mod twists;
 mod writing;
 
 pub use disk::{Record, RecordDisk};
 pub use ending::Sight;
+pub use gathering::{Gathering, Received, Spreading};
 pub use host::{Host, Life};
 pub use lies::Lies;
 pub use memory::{Audience, MemoryRepo};
 pub use network::{Conditions, End, Passage, Wires};
 pub use run::{Counts, World};
+pub use setting::Plan;
 pub use story::{PEACE_MS, Shared, Story, TROUBLE_MS};
 pub use writing::{begin_topic, payload};
 
