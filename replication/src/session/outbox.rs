@@ -182,7 +182,9 @@ impl Outbox {
                 for chunk in statements.chunks(PIECES_MAX) {
                     self.pieces.push_back(Message::Statements(chunk.to_vec()));
                 }
-                break;
+                if !self.pieces.is_empty() {
+                    break;
+                }
             }
             if runs.bytes >= MESSAGE_BYTES || !self.take(feed, &mut runs, cx)? {
                 break;

@@ -12,7 +12,9 @@ mod intake;
 mod lies;
 mod memory;
 mod network;
+pub mod pair;
 mod run;
+pub mod sheet;
 mod story;
 mod writing;
 
