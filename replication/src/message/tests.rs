@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use synlog_log::ids::DeviceId;
 
 use super::*;
+use crate::repo::Epoch;
 
 fn shapes() -> impl Strategy<Value = Shape> {
     let leaf = any::<Short>().prop_map(Shape::Leaf);

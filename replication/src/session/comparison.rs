@@ -256,6 +256,8 @@ impl Session {
 
     fn count_comparison(&mut self) -> Result<(), Breach> {
         self.fruitless += 1;
+        // the peer may have had no use for a proof when it came
+        self.proven.clear();
         if self.fruitless > FRUITLESS_MAX {
             return Err(Breach::Endless);
         }

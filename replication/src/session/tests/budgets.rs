@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::repo::Repo;
 use crate::session::{Breach, Fault};
 use crate::world::pair::Pair;
 use crate::world::sheet::{Sheet, feed};
@@ -24,9 +25,8 @@ fn change(pair: &mut Pair<Sheet>, feeds: u64, topics: u64, changed: u64) {
             let number = (number * 2 + index as u64) * (feeds / (2 * changed + 2));
             let feed = feed(number % topics, number);
             side.repo.write(feed, 1);
-            let rows = side.repo.all();
-            let row = rows.iter().find(|row| row.feed == feed).unwrap();
-            side.frontier.put(row);
+            let row = side.repo.row(&feed).unwrap().unwrap();
+            side.frontier.put(&row);
         }
     }
 }
@@ -51,7 +51,6 @@ fn a_cold_meeting_is_short() {
         assert!(pair.is_synced(), "{topics}");
         // three flights greet and match topics
         let flights = same.unwrap() - 3;
-        println!("{topics} topics: {flights} flights, {bytes} bytes");
         assert!(flights <= 5, "{topics} topics: {flights} flights");
         assert!(bytes <= 25_000, "{topics} topics: {bytes} bytes");
         assert_eq!(pair.sides[0].repo.known_entries, 0);
@@ -71,7 +70,6 @@ fn a_warm_meeting_is_shorter() {
         let same = pair.settle(30).unwrap();
         let bytes = overhead(&pair, &[]);
         assert!(pair.is_synced());
-        println!("{topics} topics: {same:?} flights, {bytes} bytes");
         assert_eq!(same, Some(2), "one round trip");
         assert!(bytes <= 2_000, "{bytes} bytes");
         assert_eq!(pair.sides[0].repo.known_entries, 0);
@@ -204,7 +202,6 @@ fn a_line_that_is_cut_goes_on_where_it_was() {
     let mut one = Sheet::new(1);
     one.write(feed(0, 0), 40_000);
     let total = {
-        use crate::repo::Repo;
         let runs = one.runs(&feed(0, 0), 0, usize::MAX).unwrap();
         runs.iter().map(|(_, run)| run.len() as u64).sum::<u64>()
     };
