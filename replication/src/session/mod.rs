@@ -46,8 +46,6 @@ const ROUNDS_MAX: u32 = 64;
 const NAMED_MAX: usize = 1 << 16;
 /// Bytes of answers that a peer leaves unread.
 const UNREAD_MAX: usize = 16 * 1024 * 1024;
-/// A clock that is further off is worth a word.
-const CLOCK_OFFSET_MS: u64 = 60_000;
 
 /// Bounds of a session.
 #[derive(Debug, Clone, Copy)]
@@ -343,13 +341,12 @@ impl Session {
         let meeting = Meeting::new(caller, called);
         self.meeting = Some(meeting);
         self.peer_epoch = Some(hello.epoch);
-        if hello.clock_ms.abs_diff(cx.now.utc_ms) > CLOCK_OFFSET_MS {
-            let offset = i128::from(hello.clock_ms) - i128::from(cx.now.utc_ms);
-            out.push(Event::Notice(Notice::ClockOffset {
-                node: self.peer.node,
-                offset_ms: i64::try_from(offset).unwrap_or(i64::MAX),
-            }));
-        }
+        // the engine says whether that is worth a word: it needs those that agree, too
+        let offset = i128::from(hello.clock_ms) - i128::from(cx.now.utc_ms);
+        out.push(Event::Notice(Notice::ClockOffset {
+            node: self.peer.node,
+            offset_ms: i64::try_from(offset).unwrap_or(i64::MAX),
+        }));
         self.offer(cx);
         if self.tag.is_some() && self.tag == hello.tag {
             self.scope = Scope::of(std::mem::take(&mut self.remembered));

@@ -144,6 +144,12 @@ impl Story {
             }
             if !is_public {
                 self.world.secrets.push(topic);
+                // who shares a private topic knows how to reach another of them
+                let ring: Vec<usize> = hosts.iter().copied().collect();
+                for (at, host) in ring.iter().enumerate() {
+                    let next = self.world.hosts[ring[(at + 1) % ring.len()]].node;
+                    self.world.hosts[*host].heard.push((next, Source::Ticket));
+                }
             }
             self.topics.push(Shared {
                 topic,
