@@ -209,7 +209,7 @@ impl Session {
             && self.proven.insert((*feed, seq))
             && let Some(proof) = cx.repo.fork_proof(feed).map_err(Fault::Repo)?
         {
-            self.outbox.push(Message::Proof(proof));
+            self.outbox.push_last(Message::Proof(proof));
         }
         Ok(())
     }
