@@ -113,7 +113,7 @@ impl Session {
 
     /// What was pushed and is here already need only be announced, in both directions.
     fn prune(&mut self, known: BTreeMap<FeedKey, bool>, out: &mut Vec<Event>) {
-        let Some(meeting) = self.meeting.filter(|_| self.synced) else {
+        let Some(meeting) = self.meeting.filter(|_| self.live) else {
             return;
         };
         let known = known.into_iter().filter(|(_, known)| *known);

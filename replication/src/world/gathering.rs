@@ -6,6 +6,7 @@ use synlog_log::topic::Mode;
 use super::network::Conditions;
 use super::run::World;
 use super::setting::Plan;
+use crate::policy::Follow;
 
 /// A gathering.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +61,11 @@ impl Gathering {
             mode: Mode::Causal,
             public: true,
         });
+        let entities: Vec<_> = all.iter().map(|it| world.entity(*it)).collect();
+        for host in &mut world.hosts {
+            let follows = entities.iter().map(|it| (*it, Follow::default()));
+            host.interests.follows.extend(follows);
+        }
         for host in 0..self.nodes {
             world.befriend(host, (host + 1) % self.nodes, false);
             for _ in 1..self.calls {

@@ -184,6 +184,7 @@ fn who_is_ten_years_off_says_so_and_does_not_sign() {
         }
         // somebody sets the clock, and all is well
         world.hosts[2].clock_ms = 0;
+        world.run_for(6_000);
         world.write(2, topic, 0);
         world.run_for(30_000);
         for host in 0..3 {
