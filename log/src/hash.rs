@@ -42,10 +42,12 @@ pub enum Context {
     Receipt,
     /// Salt and entity of who may review.
     Holder,
+    /// The secret encryption key that follows from a root's seed.
+    EncryptionKey,
 }
 
 /// Number of contexts.
-const COUNT: usize = 17;
+const COUNT: usize = 18;
 
 impl Context {
     /// The context string.
@@ -68,6 +70,7 @@ impl Context {
             Self::Grant => "synlog v1 grant",
             Self::Receipt => "synlog v1 receipt",
             Self::Holder => "synlog v1 holder",
+            Self::EncryptionKey => "synlog v1 encryption key",
         }
     }
 
@@ -89,6 +92,7 @@ impl Context {
         Self::Grant,
         Self::Receipt,
         Self::Holder,
+        Self::EncryptionKey,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed
