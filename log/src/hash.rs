@@ -44,10 +44,14 @@ pub enum Context {
     Holder,
     /// The secret encryption key that follows from a root's seed.
     EncryptionKey,
+    /// Key that seals the key of the epoch before.
+    PreviousEpoch,
+    /// Key that seals a blob.
+    BlobKey,
 }
 
 /// Number of contexts.
-const COUNT: usize = 18;
+const COUNT: usize = 20;
 
 impl Context {
     /// The context string.
@@ -71,6 +75,8 @@ impl Context {
             Self::Receipt => "synlog v1 receipt",
             Self::Holder => "synlog v1 holder",
             Self::EncryptionKey => "synlog v1 encryption key",
+            Self::PreviousEpoch => "synlog v1 previous epoch",
+            Self::BlobKey => "synlog v1 blob key",
         }
     }
 
@@ -93,6 +99,8 @@ impl Context {
         Self::Receipt,
         Self::Holder,
         Self::EncryptionKey,
+        Self::PreviousEpoch,
+        Self::BlobKey,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed
