@@ -46,12 +46,14 @@ pub enum Context {
     EncryptionKey,
     /// Key that seals the key of the epoch before.
     PreviousEpoch,
-    /// Key that seals a blob.
+    /// Key that seals one chunk of a blob.
     BlobKey,
+    /// A letter of first contact.
+    Letter,
 }
 
 /// Number of contexts.
-const COUNT: usize = 20;
+const COUNT: usize = 21;
 
 impl Context {
     /// The context string.
@@ -77,6 +79,7 @@ impl Context {
             Self::EncryptionKey => "synlog v1 encryption key",
             Self::PreviousEpoch => "synlog v1 previous epoch",
             Self::BlobKey => "synlog v1 blob key",
+            Self::Letter => "synlog v1 letter",
         }
     }
 
@@ -101,6 +104,7 @@ impl Context {
         Self::EncryptionKey,
         Self::PreviousEpoch,
         Self::BlobKey,
+        Self::Letter,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed

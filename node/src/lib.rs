@@ -26,6 +26,7 @@ pub mod node;
 pub mod paths;
 pub mod pipeline;
 pub mod plain;
+pub mod privacy;
 pub mod receipts;
 pub mod rehearsal;
 pub mod replay;

@@ -18,6 +18,8 @@ mod hard_cases;
 mod intake;
 mod native_and_wasm;
 mod order_shuffles;
+mod private_canary;
+mod private_order;
 mod targets;
 mod tidy;
 mod vectors;

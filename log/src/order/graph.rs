@@ -39,6 +39,13 @@ pub(super) struct Seal {
     entry: Option<Arc<SealedEntry>>,
 }
 
+impl Seal {
+    /// Whether it could be tried with a key: a reader without keys keeps nothing to open.
+    pub(super) fn is_kept(&self) -> bool {
+        self.entry.is_some()
+    }
+}
+
 /// What one device wrote: the first entry to arrive at each seq, and the others.
 pub(super) struct Feed {
     pub device: DeviceId,

@@ -269,7 +269,7 @@ impl Placement {
             Opening::Locked
         } else if seal.opened.as_ref() == Some(hash) {
             Opening::Open
-        } else if ring.key(seal.epoch, hash).is_some() {
+        } else if seal.opened.is_some() || seal.is_kept() && ring.key(seal.epoch, hash).is_some() {
             Opening::Unsealable
         } else {
             Opening::Locked

@@ -2,11 +2,14 @@
 //! still order, check and erase.
 //!
 //! [`seal`] and [`open`] are about one payload, [`Keyring`] finds the epoch keys of a
-//! topic in its entries, [`access`] is what keepers are told about who may fetch.
+//! topic in its entries, [`access`] is what keepers are told about who may fetch,
+//! [`disclosure`] shows one entry, [`inbox`] is first contact, [`blob`] seals large things.
 
 pub mod access;
+pub mod blob;
 pub mod disclosure;
 mod epochs;
+pub mod inbox;
 mod keyring;
 mod payload;
 

@@ -127,6 +127,8 @@ pub fn seal(
     nonces: &Nonces,
 ) -> Result<Vec<u8>, Refusal> {
     let place = (&header.author, header.seq);
+    let plain = payload.encode()?;
+    let payload = &Payload::split(&plain)?;
     seal_front(
         &header.encode_front(),
         place,
@@ -141,30 +143,29 @@ pub fn seal(
 pub fn seal_front(
     front: &[u8],
     place: (&DeviceId, u64),
-    payload: &PayloadBuilder,
+    payload: &Payload<'_>,
     (epoch, epoch_key): (i64, &[u8; 32]),
     nonces: &Nonces,
 ) -> Result<Vec<u8>, Refusal> {
     let key = |part| EntryKey::derive(epoch_key, place.0, place.1, part);
-    let part = payload.encode_part()?;
     let body = seal_part(
         &key(Part::Body),
         &nonces.body,
         &associated(front, Part::Body),
-        &part,
+        payload.part,
         epoch,
     )?;
     let mut sealed = PayloadBuilder::new(SEALED_KIND, body);
-    if let Some((_, expires_ms, data)) = &payload.erasable {
+    if let Some(erasable) = &payload.erasable {
         let associated = associated(front, Part::Erasable);
         let data = seal_part(
             &key(Part::Erasable),
             &nonces.erasable,
             &associated,
-            &data.encode(),
+            erasable.data,
             epoch,
         )?;
-        sealed.erasable = Some((nonces.salt, *expires_ms, data));
+        sealed.erasable = Some((nonces.salt, erasable.expires_ms, data));
     }
     sealed.encode()
 }

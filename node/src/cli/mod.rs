@@ -211,11 +211,11 @@ impl Command {
         match self {
             Self::Init(_)
             | Self::App(_)
-            | Self::Verify(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions(_)
             | Self::Man(_) => Place::Caller,
+            Self::Verify(args) if !args.unseals() => Place::Caller,
             Self::Audit(args) if args.is_of_bundle() => Place::Caller,
             Self::Entry(args) if args.is_of_file() => Place::Caller,
             Self::Whoami(_)
@@ -229,6 +229,7 @@ impl Command {
             | Self::View(_)
             | Self::Explain(_)
             | Self::Audit(_)
+            | Self::Verify(_)
             | Self::Bundle(_)
             | Self::Doctor(_) => Place::Node,
         }
