@@ -13,8 +13,7 @@ use synlog_log::payload::Payload;
 use synlog_log::proof::{Proof, ProofPayload, Proven};
 use synlog_log::sealed::disclosure;
 
-use crate::cli::input;
-use crate::cli::screen::{Screen, Tone, count, plain, size};
+use crate::cli::screen::{Tone, count, plain, size};
 use crate::cli::setting::Setting;
 use crate::cli::view::{Content, entry_json, mark, pretty};
 use crate::clock::now_ms;
