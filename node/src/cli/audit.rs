@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::audit::{Audit, Material, ReducerUsed, tell, to_html, to_json, to_text};
-use crate::cli::screen::Screen;
 use crate::cli::setting::Setting;
 use crate::failure::Failure;
 use crate::folding::Reducers;
