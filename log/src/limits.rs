@@ -4,6 +4,9 @@
 pub const PAYLOAD_MAX: usize = 64 * 1024;
 /// Bytes of an event body: a reducer sees many at once.
 pub const BODY_MAX: usize = 8 * 1024;
+/// Bytes of a sealed body: kind, body and evidence of the largest event, and the frame around
+/// the ciphertext.
+pub const SEALED_BODY_MAX: usize = 25 * 1024;
 /// Bytes of all evidence of one payload: four proofs with paths of about 20 headers.
 pub const EVIDENCE_MAX: usize = 16 * 1024;
 /// Pieces of evidence in one payload.

@@ -56,6 +56,7 @@ impl Node {
         let mut node = Self::open_with(home.clone(), device.clone())?;
         node.entity = EntityId(root.public());
         node.state(certify(&node.entity, &device, device_name), now_ms)?;
+        node.ensure_encryption_key(now_ms)?;
         // the device key comes last: a directory with one is whole
         home.write_key(&home.device_key_path(), &device)?;
         Ok(node)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use synlog_log::bundle::BundleError;
 use synlog_log::draft::DraftError;
-use synlog_log::ids::{DeviceId, EntryId, TopicId, hex};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, TopicId, hex};
 use synlog_log::keys::KeyFileError;
 use synlog_log::order::Verdict;
 use synlog_log::refusal::Refusal;
@@ -50,6 +50,17 @@ pub enum Failure {
     /// The restore guard.
     #[error("this device must not sign any more: {0}")]
     Guarded(GuardReason),
+    /// An entity has not announced an encryption key, as far as is known here.
+    #[error("nothing can be sealed to {}: its encryption key is not known here", .0.short())]
+    NoEncryptionKey(EntityId),
+    /// A private topic can't be read to its end, so nothing is written to it.
+    #[error("the key of epoch {epoch} of the private topic {} is not here", .topic.short())]
+    EpochMissing {
+        /// The topic.
+        topic: TopicId,
+        /// The epoch.
+        epoch: i64,
+    },
     /// An entry can't be written.
     #[error(transparent)]
     Draft(#[from] DraftError),
@@ -211,6 +222,7 @@ impl Failure {
         match verdict {
             Verdict::Accepted => Ok(()),
             Verdict::Rejected(code) => Err(Self::Rejected(code.text())),
+            Verdict::Sealed => Err(Self::Rejected("sealed")),
         }
     }
 
@@ -224,7 +236,8 @@ impl Failure {
                 Exit::Refused
             }
             Self::AgainstRules { .. } | Self::BadReducer { .. } | Self::Halted(_) => Exit::Refused,
-            Self::NoReducer(_) | Self::RowsTooLarge(_) => Exit::Findings,
+            Self::NoReducer(_) | Self::RowsTooLarge(_) | Self::NoEncryptionKey(_) => Exit::Findings,
+            Self::EpochMissing { .. } => Exit::Refused,
             Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
                 Exit::Findings
             }
@@ -263,6 +276,12 @@ impl Failure {
             }
             Self::NoRootKey(_) => {
                 "put the root key file back for this command; it may live on a stick the rest of the time"
+            }
+            Self::NoEncryptionKey(_) => {
+                "have it run `synlog bundle write FILE --identity` and read that file here with `synlog bundle read`"
+            }
+            Self::EpochMissing { .. } => {
+                "read a bundle of the topic from its sequencer; if you were removed, there is no key for you"
             }
             Self::Guarded(_) => {
                 "first read bundles from those you traded with, then run `synlog device renew`: it makes a new device key"
@@ -348,6 +367,8 @@ impl Failure {
             Self::KeyFile { .. } => "key_file",
             Self::NoRootKey(_) => "no_root_key",
             Self::Guarded(_) => "guarded",
+            Self::NoEncryptionKey(_) => "no_encryption_key",
+            Self::EpochMissing { .. } => "epoch_missing",
             Self::Draft(_) => "cannot_write",
             Self::Refused { refusal, .. } => refusal.code(),
             Self::Rejected(code) => code,

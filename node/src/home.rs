@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use synlog_log::disk::RealDisk;
 use synlog_log::ids::hex;
-use synlog_log::keys::SecretKey;
+use synlog_log::keys::{EncryptionSecret, SecretKey};
 
 use crate::failure::Failure;
 
@@ -101,10 +101,13 @@ impl Home {
     /// Writes a key file that did not exist, readable by the owner alone, durably
     /// and in one step: whoever looks sees all of it or nothing.
     pub fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), Failure> {
-        let text = key.to_file();
+        self.write_text(path, &key.to_file(), false)
+    }
+
+    fn write_text(&self, path: &Path, text: &str, replace: bool) -> Result<(), Failure> {
         let part = path.with_extension("part");
         let write = || -> std::io::Result<()> {
-            if path.exists() {
+            if !replace && path.exists() {
                 return Err(std::io::ErrorKind::AlreadyExists.into());
             }
             let mut options = fs::OpenOptions::new();
@@ -142,6 +145,29 @@ impl Home {
     /// Path of the key from which the secrets of apps are derived: it outlives device keys.
     pub fn secrets_key_path(&self) -> PathBuf {
         self.root.join("keys/secrets.key")
+    }
+
+    /// Path of the entity's encryption key.
+    pub fn encryption_key_path(&self) -> PathBuf {
+        self.root.join("keys/encryption.key")
+    }
+
+    /// The entity's encryption key, if it is here.
+    pub fn encryption_key(&self) -> Result<Option<EncryptionSecret>, Failure> {
+        let path = self.encryption_key_path();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::file(path)(error)),
+        };
+        let key = EncryptionSecret::from_file(&text);
+        key.map(Some)
+            .map_err(|source| Failure::KeyFile { path, source })
+    }
+
+    /// Puts an encryption key in the place of the one before, from which it leads back to it.
+    pub fn write_encryption_key(&self, key: &EncryptionSecret) -> Result<(), Failure> {
+        self.write_text(&self.encryption_key_path(), &key.to_file(), true)
     }
 
     /// Where the rows are.

@@ -28,6 +28,7 @@ pub mod paths;
 pub mod peering;
 pub mod pipeline;
 pub mod plain;
+pub mod privacy;
 pub mod receipts;
 pub mod rehearsal;
 pub mod replay;

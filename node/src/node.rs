@@ -13,6 +13,7 @@ use synlog_log::keys::SecretKey;
 use synlog_log::order::TopicOrder;
 use synlog_log::replica::genesis_of;
 use synlog_log::run::RunView;
+use synlog_log::sealed::Secrets;
 use synlog_log::store::{OpenReport, Options, Record, Store};
 
 use crate::arrivals::Arrivals;
@@ -37,6 +38,8 @@ pub struct Node {
     pub identities: BTreeMap<EntityId, IdentityLog>,
     pub(crate) key: SecretKey,
     pub(crate) entity: EntityId,
+    /// With which private topics are read.
+    pub(crate) secrets: Secrets,
     pub(crate) admission: Admission,
     pub(crate) waiting: Waiting<Vec<u8>>,
     /// Runs of the intake that is under way whose signature did not check.
@@ -83,6 +86,7 @@ impl Node {
             opened,
             identities: BTreeMap::new(),
             entity: EntityId::ZERO,
+            secrets: Secrets::default(),
             key,
             admission: Admission::default(),
             waiting: Waiting::new(WaitingLimits::default()),
@@ -102,6 +106,7 @@ impl Node {
             .values()
             .find(|log| log.certificate(&device).is_some());
         node.entity = own.map_or(EntityId::ZERO, IdentityLog::entity);
+        node.load_secrets()?;
         Ok(node)
     }
 
@@ -198,7 +203,10 @@ impl Node {
         if !self.orders.contains_key(&topic) {
             let loaded = match self.load_order(&topic)? {
                 Some(order) => Some(order),
-                None => genesis_of(run).map(|genesis| TopicOrder::new(topic, genesis)),
+                None => {
+                    let secrets = self.secrets.clone();
+                    genesis_of(run).map(|genesis| TopicOrder::with_secrets(topic, genesis, secrets))
+                }
             };
             if let Some(order) = loaded {
                 self.orders.insert(topic, order);
@@ -221,7 +229,9 @@ impl Node {
                     continue;
                 };
                 if order.is_none() {
-                    order = genesis_of(&run).map(|genesis| TopicOrder::new(*topic, genesis));
+                    let secrets = self.secrets.clone();
+                    order = genesis_of(&run)
+                        .map(|genesis| TopicOrder::with_secrets(*topic, genesis, secrets));
                 }
                 let whole = order.as_mut().is_some_and(|order| insert_run(order, &run));
                 if !whole {

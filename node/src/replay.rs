@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use synlog_log::bundle::{BundleReader, RecordKind, Report, verify};
+use synlog_log::bundle::{BundleReader, RecordKind, Report, verify_with};
 use synlog_log::cbor::Value;
 use synlog_log::fold::{Manifest, Reducer};
 use synlog_log::ids::{EntryId, TopicId, hex};
 use synlog_log::order::TopicOrder;
 use synlog_log::run::RunView;
+use synlog_log::sealed::Secrets;
 use synlog_views::{Digest, Filter, Options, Query, Rejection, RowView, Shown, Views};
 
 use crate::apps;
@@ -30,8 +31,9 @@ pub struct Opened {
     pub modules: HashMap<[u8; 32], Vec<u8>>,
 }
 
-/// Verifies a bundle (`-`: from standard input) and keeps what a replay needs.
-pub fn open(path: &Path) -> Result<Opened, Failure> {
+/// Verifies a bundle (`-`: from standard input) and keeps what a replay needs. With a
+/// reader's secrets, private topics are opened.
+pub fn open(path: &Path, secrets: Secrets) -> Result<Opened, Failure> {
     let wrong = |source| Failure::Bundle {
         path: path.to_path_buf(),
         source,
@@ -43,7 +45,7 @@ pub fn open(path: &Path) -> Result<Opened, Failure> {
         File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
     };
     read.map_err(Failure::file(path))?;
-    let report = verify(&bytes[..]).map_err(wrong)?;
+    let report = verify_with(&bytes[..], secrets).map_err(wrong)?;
     let (mut runs, mut modules) = (Vec::new(), HashMap::new());
     if let Ok(mut reader) = BundleReader::new(BufReader::new(&bytes[..])) {
         // where the frame is damaged the report has told so

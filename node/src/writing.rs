@@ -17,6 +17,7 @@ use crate::entropy::random;
 use crate::failure::Failure;
 use crate::ledger::StoreLedger;
 use crate::node::Node;
+use crate::privacy::add_sealed;
 
 /// What a single entry may need beside its payload: header, certificate, frame.
 const RESERVE_BYTES: u64 = 8 * 1024;
@@ -87,7 +88,7 @@ impl Node {
         })
     }
 
-    fn own_certificate(&self) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn own_certificate(&self) -> Result<Vec<u8>, Failure> {
         let certificate = self.certificate().map(|certificate| certificate.encode());
         certificate
             .ok_or_else(|| Failure::System("this device has no certificate in its store".into()))
@@ -97,6 +98,9 @@ impl Node {
     pub fn create_topic(&mut self, genesis: &Genesis, now_ms: u64) -> Result<TopicId, Failure> {
         self.check_guard()?;
         self.store.reserve(RESERVE_BYTES)?;
+        if genesis.is_private() {
+            return self.create_private_topic(genesis, now_ms);
+        }
         let payload = PayloadBuilder::new(GENESIS_KIND, genesis.body()).encode();
         let payload = payload.map_err(Failure::refused("the genesis"))?;
         // what is written is read back by the same rules that others will apply
@@ -122,10 +126,21 @@ impl Node {
         if !force {
             Failure::of_verdict(self.preview(topic, payload)?)?;
         }
+        self.see_to_epochs(topic, now_ms)?;
+        self.sign_one(topic, payload, now_ms)
+    }
+
+    /// Signs one event and stores it.
+    pub(crate) fn sign_one(
+        &mut self,
+        topic: &TopicId,
+        payload: &[u8],
+        now_ms: u64,
+    ) -> Result<EntryId, Failure> {
         let deps = self.next_deps(topic)?;
         self.store.reserve(RESERVE_BYTES + payload.len() as u64)?;
         let mut draft = self.draft(topic)?;
-        let id = draft.add(now_ms, &deps, payload)?;
+        let id = self.add_to(&mut draft, topic, now_ms, &deps, payload)?;
         if let Some((run, _)) = draft.sign() {
             self.publish(&run)?;
         }
@@ -242,6 +257,8 @@ impl Node {
         now_ms: u64,
     ) -> Result<u64, Failure> {
         self.check_guard()?;
+        self.see_to_epochs(topic, now_ms)?;
+        let private = self.order(topic)?.is_private();
         let mut written = 0;
         let mut rest = payloads;
         while !rest.is_empty() {
@@ -251,7 +268,15 @@ impl Node {
             for payload in rest {
                 debug_assert!(payload.len() <= PAYLOAD_MAX);
                 let cites = if taken == 0 { &deps[..] } else { &[] };
-                match draft.add(now_ms, cites, payload) {
+                let sealing = match private {
+                    true => self.sealing(topic, payload)?,
+                    false => None,
+                };
+                let added = match sealing {
+                    None => draft.add(now_ms, cites, payload),
+                    Some(sealing) => add_sealed(&mut draft, now_ms, cites, payload, sealing)?,
+                };
+                match added {
                     Ok(_) => taken += 1,
                     Err(DraftError::RunFull) if taken > 0 => break,
                     Err(error) => return Err(error.into()),

@@ -3,8 +3,8 @@
 from . import ed25519
 from .encoding import H, Reader, Refused, lbytes, option, varint
 
-CERTIFY, REVOKE, ROTATE, TAKEOVER = range(4)
-ACTIONS = ("certify", "revoke", "rotate", "takeover")
+CERTIFY, REVOKE, ROTATE, TAKEOVER, ENCRYPTION = range(5)
+ACTIONS = ("certify", "revoke", "rotate", "takeover", "encryption")
 MAX_CERTIFICATE = 4096
 MAX_ROTATIONS = 8
 _cache = {}
@@ -14,7 +14,8 @@ class Statement:
     """A signed statement, decoded; `subject` is the device or the next root."""
 
     __slots__ = ("entity", "number", "prev", "issued_ms", "action", "subject", "acceptance",
-                 "name", "topic", "old", "last_seq", "head", "next", "hash", "signature")
+                 "name", "topic", "old", "last_seq", "head", "next", "generation", "suite",
+                 "key", "previous", "hash", "signature")
 
     @property
     def action_name(self):
@@ -39,6 +40,7 @@ def _parse(raw):
     st.issued_ms, st.action = r.varint(), r.varint()
     st.subject = st.acceptance = st.name = None
     st.topic = st.old = st.last_seq = st.head = st.next = None
+    st.generation = st.suite = st.key = st.previous = None
     if st.action == TAKEOVER:
         st.topic, st.old, st.last_seq = r.take(32), r.take(32), r.varint()
         st.head, st.next = r.take(32), r.take(32)
@@ -48,6 +50,12 @@ def _parse(raw):
             st.acceptance = r.take(64)
         if st.action == CERTIFY:
             st.name = r.text(64)
+    elif st.action == ENCRYPTION:
+        st.generation, st.suite = r.varint(), r.varint()
+        if st.generation >= 1 << 32:
+            raise Refused("too_large", "generation")
+        st.key = r.bytes(64)
+        st.previous = r.bytes(128) if r.flag() else None
     else:
         raise Refused("not_canonical", "action")
     st.hash = H("statement", raw[:r.pos])

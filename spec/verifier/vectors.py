@@ -3,7 +3,7 @@
 import json
 import os
 
-from . import cbor, ed25519
+from . import cbor, ed25519, hpke
 from .bundle import Verified
 from .encoding import Reader, Refused
 from .entry import decode_header, decode_part, decode_run, read_payload, skip_target
@@ -94,6 +94,15 @@ def _sealed(case):
             "erasable": None if erasable is None else cbor.as_json(erasable)}
 
 
+def _wraps(case):
+    secret, topic, epoch = unhex(case["secret"]), unhex(case["topic"]), case["epoch"]
+    key = hpke.unwrap_key(secret, topic, epoch, unhex(case["key_hash"]),
+                          unhex(case["recipient"]), unhex(case["wrap"]))
+    previous = hpke.previous_key(topic, epoch, key, unhex(case["previous"]))
+    return {"public": hpke.public_key(secret).hex(), "key": key.hex(),
+            "previous_key": previous.hex()}
+
+
 def _bundles(case):
     verified = Verified(unhex(case["bytes"]))
     topics = [{"topic": t.id.hex(), "digest": o.digest.hex(), "state": o.chain.state,
@@ -118,7 +127,8 @@ FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "payloads.json": _payloads, "runs.json": _runs, "statements.json": _statements,
          "certificates.json": _certificates, "proofs.json": _proofs,
          "attestations.json": _attestations,
-         "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "bundles.json": _bundles,
+         "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "wraps.json": _wraps,
+         "bundles.json": _bundles,
          "other_bundles.json": _bundles, "links.json": _links,
          "tickets.json": _tickets}
 

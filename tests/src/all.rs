@@ -22,6 +22,8 @@ mod net_links;
 mod net_targets;
 mod order_shuffles;
 mod peering;
+mod private_canary;
+mod private_order;
 mod targets;
 mod tidy;
 mod vectors;

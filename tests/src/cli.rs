@@ -169,6 +169,21 @@ impl Desk {
             .to_owned()
     }
 
+    /// Tells another the key with which things are sealed to this one.
+    pub(crate) fn introduce_to(&self, other: &Desk) {
+        let file = self.path("me.synlog");
+        self.ok(&["bundle", "write", &file, "--identity"]);
+        other.ok(&["bundle", "read", &file]);
+    }
+
+    /// Hands a topic to another.
+    pub(crate) fn carry_to(&self, other: &Desk, topic: &str) -> PathBuf {
+        let file = self.path("stick.synlog");
+        self.ok(&["bundle", "write", &file, topic]);
+        other.ok(&["bundle", "read", &file]);
+        PathBuf::from(file)
+    }
+
     /// The id of its device.
     pub(crate) fn device(&self) -> String {
         self.ok(&["whoami", "--json"]).json()["device"]

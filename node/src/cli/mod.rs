@@ -231,12 +231,12 @@ impl Command {
             Self::Init(_)
             | Self::Up(_)
             | Self::App(_)
-            | Self::Verify(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions(_)
             | Self::Man(_) => Place::Caller,
             Self::Device(_) => Place::Alone,
+            Self::Verify(args) if !args.unseals() => Place::Caller,
             Self::Audit(args) if args.is_of_bundle() => Place::Caller,
             Self::Entry(args) if args.is_of_file() => Place::Caller,
             Self::Whoami(_)
@@ -249,6 +249,7 @@ impl Command {
             | Self::View(_)
             | Self::Explain(_)
             | Self::Audit(_)
+            | Self::Verify(_)
             | Self::Bundle(_)
             | Self::Peers(_)
             | Self::Sync(_)

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use synlog_log::sealed::Secrets;
 use synlog_log::store::StoreError;
 
 use crate::cli::input;
@@ -75,6 +76,17 @@ impl Setting {
             Some(host) => Ok(host.home()),
             None => Home::resolve(self.home.as_deref()),
         }
+    }
+
+    /// With which private topics of a file are read: nothing, or what the node has.
+    pub(super) fn secrets(&self, unseal: bool) -> Result<Secrets, Failure> {
+        if !unseal {
+            return Ok(Secrets::default());
+        }
+        let node = self.open()?;
+        let secrets = node.secrets().clone();
+        node.close()?;
+        Ok(secrets)
     }
 
     /// Opens the node; waits a moment where another command is about to end.

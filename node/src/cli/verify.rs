@@ -39,6 +39,16 @@ pub(super) struct Args {
     /// Leave the rows out: look at signatures and order alone
     #[arg(long)]
     no_replay: bool,
+    /// Open what is sealed to you, with the keys of your data directory
+    #[arg(long)]
+    unseal: bool,
+}
+
+impl Args {
+    /// Whether it needs the keys of a data directory.
+    pub(super) fn unseals(&self) -> bool {
+        self.unseal
+    }
 }
 
 /// What is wanted of a replay: rows are only counted.
@@ -90,7 +100,7 @@ fn fold_all(opened: &replay::Opened) -> Result<Folds, Failure> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let opened = replay::open(&args.file)?;
+    let opened = replay::open(&setting.path(&args.file), setting.secrets(args.unseal)?)?;
     let report = &opened.report;
     let folds = if args.no_replay {
         Folds::new()
@@ -201,6 +211,7 @@ fn topic_json(topic: &TopicReport, fold: Option<&Fold>, with_order: bool) -> Jso
         "name": genesis.and_then(|genesis| genesis.name.clone()),
         "app": genesis.map(|genesis| genesis.app.clone()),
         "major": genesis.map(|genesis| genesis.major),
+        "visibility": if topic.order.is_private() { "private" } else { "public" },
         "digest": hex(&topic.order.digest()),
         "state": state,
         "sequencer": sequencer,
@@ -331,7 +342,10 @@ fn show_topic(
     let name = genesis
         .and_then(|genesis| genesis.name.as_deref())
         .unwrap_or("(no name)");
-    let app = genesis.map(|genesis| format!("{} {}", plain(&genesis.app), genesis.major));
+    let app = genesis.map(|genesis| match genesis.app.is_empty() {
+        true => "🔒 private: what is sealed was not read".to_owned(),
+        false => format!("{} {}", plain(&genesis.app), genesis.major),
+    });
     let title = screen.tone(Tone::Bold, plain(name));
     screen.line(format_args!(
         "topic {}  {title}  {}",

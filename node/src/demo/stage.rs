@@ -250,6 +250,33 @@ impl Stage {
         self.quietly(to, &["bundle", "read", "stick.synlog"])
     }
 
+    /// Tells one the key with which things are sealed to another.
+    pub(super) fn introduce(&mut self, who: &str, to: &str) -> Result<(), Failure> {
+        let file = format!("{who}-identity.synlog");
+        self.quietly(who, &["bundle", "write", &file, "--identity"])?;
+        self.quietly(to, &["bundle", "read", &file])
+    }
+
+    /// Runs a command without showing it and picks one field of the last line of its JSON.
+    pub(super) fn ask_line(
+        &self,
+        home: &str,
+        args: &[&str],
+        field: &str,
+    ) -> Result<String, Failure> {
+        let output = self.execute(home, args)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let last = text.lines().last().unwrap_or_default();
+        let json: serde_json::Value = serde_json::from_str(last).unwrap_or_default();
+        let found = json.get(field).and_then(serde_json::Value::as_str);
+        found.map(str::to_owned).ok_or_else(|| {
+            Failure::System(format!(
+                "`synlog {}` did not tell its {field:?}",
+                args.join(" ")
+            ))
+        })
+    }
+
     /// Runs a command without showing it and picks one field of its JSON.
     pub(super) fn ask(&self, home: &str, args: &[&str], field: &str) -> Result<String, Failure> {
         let output = self.execute(home, args)?;
