@@ -394,6 +394,7 @@ impl Node {
         let facts = facts_of(&run);
         self.store.commit(&[Record::run(bytes, &facts)])?;
         self.store.mark_own(run.feed, run.last().seq)?;
+        self.readers.remove(&run.feed.topic);
         self.order_run(bytes)?;
         Ok(())
     }
