@@ -42,10 +42,14 @@ pub enum Context {
     Receipt,
     /// Salt and entity of who may review.
     Holder,
+    /// What a new device asks for.
+    DeviceRequest,
+    /// What it gets for an answer.
+    DeviceAnswer,
 }
 
 /// Number of contexts.
-const COUNT: usize = 17;
+const COUNT: usize = 19;
 
 impl Context {
     /// The context string.
@@ -68,6 +72,8 @@ impl Context {
             Self::Grant => "synlog v1 grant",
             Self::Receipt => "synlog v1 receipt",
             Self::Holder => "synlog v1 holder",
+            Self::DeviceRequest => "synlog v1 device request",
+            Self::DeviceAnswer => "synlog v1 device answer",
         }
     }
 
@@ -89,6 +95,8 @@ impl Context {
         Self::Grant,
         Self::Receipt,
         Self::Holder,
+        Self::DeviceRequest,
+        Self::DeviceAnswer,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed
