@@ -42,14 +42,7 @@ pub enum Context {
     Receipt,
     /// Salt and entity of who may review.
     Holder,
-    /// What a new device asks for.
-    DeviceRequest,
-    /// What it gets for an answer.
-    DeviceAnswer,
-}
-
-/// Number of contexts.
-const COUNT: usize = 19;
+const COUNT: usize = 20;
 
 impl Context {
     /// The context string.
@@ -72,6 +65,7 @@ impl Context {
             Self::Grant => "synlog v1 grant",
             Self::Receipt => "synlog v1 receipt",
             Self::Holder => "synlog v1 holder",
+            Self::EncryptionKey => "synlog v1 encryption key",
             Self::DeviceRequest => "synlog v1 device request",
             Self::DeviceAnswer => "synlog v1 device answer",
         }
@@ -95,6 +89,7 @@ impl Context {
         Self::Grant,
         Self::Receipt,
         Self::Holder,
+        Self::EncryptionKey,
         Self::DeviceRequest,
         Self::DeviceAnswer,
     ];
