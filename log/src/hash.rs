@@ -42,6 +42,15 @@ pub enum Context {
     Receipt,
     /// Salt and entity of who may review.
     Holder,
+    /// The secret encryption key that follows from a root's seed.
+    EncryptionKey,
+    /// What a new device asks for.
+    DeviceRequest,
+    /// What it gets for an answer.
+    DeviceAnswer,
+}
+
+/// Number of contexts.
 const COUNT: usize = 20;
 
 impl Context {
