@@ -63,6 +63,7 @@ impl Node {
         node.entity = EntityId(root.public());
         let action = certify(&node.entity, &device, device_name);
         node.state_with(&root, action, now_ms)?;
+        node.hold_root(root);
         // the device key comes last: a directory with one is whole
         home.write_key(&home.device_key_path(), &device)?;
         Ok(node)

@@ -68,7 +68,7 @@ impl Home {
             .or_else(|| from_env("XDG_DATA_HOME").map(|data| data.join("synlog")))
             .or_else(|| from_env("HOME").map(|home| home.join(".local/share/synlog")));
         let missing = || Failure::Usage("no data directory: say where with --home DIR".into());
-        Ok(Self::at(&root.ok_or_else(missing)?))
+        Ok(Self::at(&root.ok_or_else(missing)?).with_passphrase(Passphrase::of_process()))
     }
 
     /// A directory, whatever the environment says.
@@ -213,6 +213,16 @@ impl Home {
             Some(path) => Failure::OtherRoot(path),
             None => Failure::NoRootKey(self.root_key_path()),
         })
+    }
+
+    /// A root key from a file anywhere, locked or not.
+    pub fn read_root_file(&self, path: &Path) -> Result<SecretKey, Failure> {
+        let bytes = fs::read(path).map_err(Failure::file(path))?;
+        if bytes.starts_with(b"-----BEGIN AGE") {
+            self.unlock_key(path)
+        } else {
+            self.read_key(path.to_path_buf())
+        }
     }
 
     fn unlock_key(&self, path: &Path) -> Result<SecretKey, Failure> {

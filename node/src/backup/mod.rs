@@ -10,6 +10,9 @@ mod restoring;
 mod session;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 pub use checking::{Checked, check};
 pub use error::BackupError;
 pub use manifest::Manifest;

@@ -3,6 +3,7 @@
 mod app;
 mod append;
 mod audit;
+mod backup;
 mod bench;
 mod bundle;
 mod completions;
@@ -17,7 +18,12 @@ mod import;
 mod init;
 mod input;
 mod man;
+mod passphrase;
 mod progress;
+mod qr;
+mod recover;
+mod restore;
+mod root;
 mod rows;
 mod screen;
 mod setting;
@@ -26,6 +32,7 @@ mod topic;
 mod verify;
 mod view;
 mod whoami;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -79,7 +86,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Recover(recover::Args),
     Whoami(whoami::Args),
+    Root(root::Args),
     Device(device::Args),
     Topic(topic::Args),
     Append(append::Args),
@@ -93,6 +102,8 @@ enum Command {
     Audit(audit::Args),
     Bundle(bundle::Args),
     Verify(verify::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
     Bench(bench::Args),
@@ -148,7 +159,9 @@ pub fn main() -> ExitCode {
 fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args, setting),
+        Command::Recover(args) => recover::run(&args, setting),
         Command::Whoami(args) => whoami::run(&args, setting),
+        Command::Root(args) => root::run(&args, setting),
         Command::Device(args) => device::run(&args, setting),
         Command::Topic(args) => topic::run(&args, setting),
         Command::Append(args) => append::run(&args, setting),
@@ -162,6 +175,8 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args, setting),
         Command::Bundle(args) => bundle::run(&args, setting),
         Command::Verify(args) => verify::run(&args, setting),
+        Command::Backup(args) => backup::run(&args, setting),
+        Command::Restore(args) => restore::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
         Command::Demo(args) => demo::run(&args, setting),
         Command::Bench(args) => bench::run(&args, setting),

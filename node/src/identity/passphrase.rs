@@ -1,5 +1,6 @@
 //! Where the passphrase of a locked root key comes from, and the key once it was opened.
 
+use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use age::secrecy::SecretString;
@@ -31,6 +32,40 @@ impl AskPassphrase for Given {
     }
 }
 
+/// Environment variable with the passphrase of the root key, for scripts.
+pub const VARIABLE: &str = "SYNLOG_PASSPHRASE";
+
+/// The passphrase that the environment names.
+pub fn of_environment() -> Option<SecretString> {
+    let value = std::env::var(VARIABLE).ok();
+    value
+        .filter(|value| !value.is_empty())
+        .map(SecretString::from)
+}
+
+/// The environment of this process, or else whoever sits at its terminal.
+struct Process;
+
+impl AskPassphrase for Process {
+    fn ask(&self, what: &str) -> Result<Option<SecretString>, Failure> {
+        match of_environment() {
+            Some(passphrase) => Ok(Some(passphrase)),
+            None => prompt(&format!("Passphrase of {what}: ")),
+        }
+    }
+}
+
+/// Asks at the terminal, without showing what is typed. `None` where there is none, or
+/// nothing was typed.
+pub fn prompt(question: &str) -> Result<Option<SecretString>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let typed = rpassword::prompt_password(question)
+        .map_err(|error| Failure::System(format!("the terminal can't be asked: {error}")))?;
+    Ok((!typed.is_empty()).then(|| SecretString::from(typed)))
+}
+
 /// A locked file, what opened it, and the key in it.
 struct Opened {
     locked: Vec<u8>,
@@ -57,6 +92,11 @@ impl Passphrase {
     /// One that is known.
     pub fn given(passphrase: SecretString) -> Self {
         Self::asked(Arc::new(Given(passphrase)))
+    }
+
+    /// From the environment, or asked for at the terminal of this process.
+    pub fn of_process() -> Self {
+        Self::asked(Arc::new(Process))
     }
 
     /// None: what is locked stays so.

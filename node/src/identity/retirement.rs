@@ -87,6 +87,39 @@ impl Node {
         self.settle_topics(&statements, &statements, Feeds::Cut, now_ms, progress)
     }
 
+    /// The one device of this entity that has a name, or whose id begins with some digits.
+    pub fn find_own_device(&self, name: &str) -> Result<DeviceId, Failure> {
+        let mut own = self.other_devices();
+        let log = self.identities.get(&self.entity);
+        for device in self.retired_devices().iter().filter_map(of) {
+            let certificate = log.and_then(|log| log.certificate(&device));
+            if let Some(Action::Certify { name, .. }) =
+                certificate.map(|certificate| certificate.certify.statement.action)
+            {
+                own.push((device, name));
+            }
+        }
+        own.push((self.device(), String::new()));
+        let front = name.to_lowercase();
+        let fits = |device: &DeviceId, called: &str| {
+            called == name || (!front.is_empty() && device.to_string().starts_with(&front))
+        };
+        own.retain(|(device, called)| fits(device, called));
+        match &own[..] {
+            [(device, _)] => Ok(*device),
+            [] => Err(Failure::BadName(format!(
+                "no device of yours is called {name:?} or begins with it"
+            ))),
+            several => {
+                let ids: Vec<String> = several.iter().map(|(id, _)| id.to_string()).collect();
+                Err(Failure::BadName(format!(
+                    "several fit {name:?}: {}",
+                    ids.join(", ")
+                )))
+            }
+        }
+    }
+
     fn retire(&mut self, device: &DeviceId, now_ms: u64) -> Result<SignedStatement, Failure> {
         if *device == self.device() {
             return Err(Failure::NoEffect(

@@ -1,37 +1,15 @@
-//! `synlog device …`.
+//! `synlog device renew`.
 
-use clap::Subcommand;
 use serde_json::json;
-use synlog_log::identity::{Action, IdentityLog};
-use synlog_log::ids::DeviceId;
 
 use crate::cli::input::device_name;
-use crate::cli::screen::{Tone, count, plain};
+use crate::cli::passphrase::PassphraseArgs;
+use crate::cli::progress::Progress;
+use crate::cli::screen::{count, plain};
 use crate::cli::setting::Setting;
 use crate::cli::whoami::own_name;
 use crate::clock::now_ms;
 use crate::failure::Failure;
-
-/// List your devices, or give this one a new key
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    List(ListArgs),
-    Renew(RenewArgs),
-}
-
-/// List the devices of your entity
-#[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
-EXAMPLES
-  synlog device list
-  synlog device list --json | jq '.devices[] | select(.revoked)'")]
-struct ListArgs {}
 
 /// Give this device a new key
 ///
@@ -46,74 +24,27 @@ struct ListArgs {}
 EXAMPLES
   synlog device renew
   synlog device renew --name laptop-2027")]
-struct RenewArgs {
+pub(super) struct Args {
     /// What others see the new device called [default: the old name with a number]
     #[arg(long, value_name = "NAME", value_parser = device_name)]
     name: Option<String>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
 }
 
 /// Runs the command.
-pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    match &args.command {
-        Command::List(_) => list(setting),
-        Command::Renew(args) => renew(args, setting),
-    }
-}
-
-fn list(setting: &Setting) -> Result<(), Failure> {
-    let node = setting.open()?;
-    let (this, log) = (node.device(), node.identities.get(&node.entity()).cloned());
-    node.close()?;
-    let screen = &setting.screen;
-    let certified = log
-        .iter()
-        .flat_map(IdentityLog::statements)
-        .filter_map(|signed| match &signed.statement.action {
-            Action::Certify { device, name, .. } => {
-                Some((*device, name.clone(), signed.statement.issued_ms))
-            }
-            _ => None,
-        });
-    let revoked = |device: &DeviceId| log.as_ref().is_some_and(|log| log.is_revoked(device));
-    let mut rows = Vec::new();
-    for (device, name, since_ms) in certified {
-        let (is_this, is_revoked) = (device == this, revoked(&device));
-        if !screen.is_json() {
-            let note = match (is_this, is_revoked) {
-                (true, false) => screen.tone(Tone::Good, "this device"),
-                (true, true) => screen.tone(Tone::Bad, "this device, revoked"),
-                (false, true) => screen.tone(Tone::Dim, "revoked"),
-                (false, false) => String::new(),
-            };
-            let since = crate::instant::to_text(since_ms);
-            screen.line(format_args!(
-                "{}  {since}  {}  {note}",
-                device.short(),
-                plain(&name)
-            ))?;
-        }
-        rows.push(json!({
-            "device": device.to_string(),
-            "name": name,
-            "certified_ms": since_ms,
-            "revoked": is_revoked,
-            "this": is_this,
-        }));
-    }
-    if screen.is_json() {
-        screen.json(&json!({ "devices": rows }))?;
-    }
-    Ok(())
-}
-
-fn renew(args: &RenewArgs, setting: &Setting) -> Result<(), Failure> {
+pub(super) fn renew(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let mut node = setting.open()?;
     let name = args
         .name
         .clone()
         .unwrap_or_else(|| next_name(&own_name(&node)));
-    let renewed = node.renew_device(&name, now_ms())?;
+    node.home = args.passphrase.arm(node.home.clone())?;
+    let mut progress = Progress::new(&setting.screen, "telling topics");
+    let mut step = |done, total| progress.update(done, total, "");
+    let renewed = node.renew_device(&name, now_ms(), &mut step)?;
     node.close()?;
+    drop(progress);
     let screen = &setting.screen;
     if screen.is_json() {
         let taken = renewed.taken_over.iter();
@@ -131,11 +62,13 @@ fn renew(args: &RenewArgs, setting: &Setting) -> Result<(), Failure> {
     }
     screen.line(format_args!("device  {}  {}", renewed.new, plain(&name)))?;
     screen.flush()?;
-    screen.note(format_args!(
-        "{} signs no more; its key is kept in {}",
-        renewed.old.short(),
-        renewed.kept.display()
-    ));
+    if let Some(kept) = &renewed.kept {
+        screen.note(format_args!(
+            "{} signs no more; its key is kept in {}",
+            renewed.old.short(),
+            kept.display()
+        ));
+    }
     for (topic, last_seq) in &renewed.taken_over {
         screen.note(format_args!(
             "took over topic {} after entry {last_seq} of the old device",
