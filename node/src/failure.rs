@@ -138,6 +138,15 @@ pub enum Failure {
     /// It would have no effect, coming from this node.
     #[error("{0}")]
     NoEffect(String),
+    /// What should be this user's alone is open to others.
+    #[error("{0} is open to others or belongs to somebody else")]
+    Exposed(PathBuf),
+    /// The running node is of another version.
+    #[error("the running node is of version {0}")]
+    OtherVersion(String),
+    /// The running node ended while a command used it.
+    #[error("the running node has stopped")]
+    NodeStopped,
     /// Whoever read the output has gone; nothing is wrong here.
     #[error("the output is closed")]
     OutputGone,
@@ -217,7 +226,8 @@ impl Failure {
             Self::Store(_) | Self::File { .. } | Self::KeyFile { .. } | Self::NoRootKey(_) => {
                 Exit::System
             }
-            Self::Bundle { .. } | Self::System(_) => Exit::System,
+            Self::Bundle { .. } | Self::System(_) | Self::NodeStopped => Exit::System,
+            Self::Exposed(_) | Self::OtherVersion(_) => Exit::System,
         }
     }
 
@@ -288,6 +298,11 @@ impl Failure {
             Self::NoTopic(_) => {
                 "`synlog topic list` shows the topics that are here; a bundle brings others"
             }
+            Self::Exposed(_) => {
+                "whoever can write there could speak for the node: `chown` it and `chmod 700` the directory run of the data directory, or remove it while no node runs"
+            }
+            Self::OtherVersion(_) => "stop `synlog up` and start it again with this version",
+            Self::NodeStopped => "run the command again, with or without `synlog up`",
             Self::NoEntry(_) => "`synlog tail` shows the entries that are here",
             Self::BadName(_) => "ids may be shortened as long as they fit only one",
             Self::File { .. }
@@ -339,6 +354,9 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::System(_) => "system",
             Self::NoEffect(_) => "no_effect",
+            Self::Exposed(_) => "exposed",
+            Self::OtherVersion(_) => "other_version",
+            Self::NodeStopped => "node_stopped",
             Self::OutputGone => "output_gone",
         }
     }

@@ -60,7 +60,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let body = match (&args.body, &args.body_file) {
         (Some(text), _) => input::object("body", text.as_bytes())?,
-        (None, Some(path)) => input::object("body", &input::read_up_to(path, input::JSON_MAX)?)?,
+        (None, Some(path)) => input::object("body", &setting.read_up_to(path, input::JSON_MAX)?)?,
         (None, None) => Value::Map(Vec::new()),
     };
     let erasable = args
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         evidence: args
             .evidence
             .iter()
-            .map(|path| proof(path))
+            .map(|path| proof(path, setting))
             .collect::<Result<_, _>>()?,
         erasable: erasable.transpose()?,
         expires_ms: args.expires.unwrap_or(0),
@@ -115,8 +115,8 @@ pub(super) fn told(written: &WrittenEvent, screen: &Screen) -> Result<(), Failur
 }
 
 /// Reads a proof and checks it, since readers will.
-fn proof(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = input::read_up_to(path, PROOF_MAX as u64)?;
+fn proof(path: &Path, setting: &Setting) -> Result<Vec<u8>, Failure> {
+    let bytes = setting.read_up_to(path, PROOF_MAX as u64)?;
     let checked = Proof::decode(&bytes).and_then(|proof| proof.verify());
     checked.map_err(Failure::refused(format!(
         "the evidence in {}",

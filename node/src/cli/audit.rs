@@ -38,6 +38,13 @@ pub(super) struct Args {
     html: Option<PathBuf>,
 }
 
+impl Args {
+    /// Whether no store is needed.
+    pub(super) fn is_of_bundle(&self) -> bool {
+        self.bundle.is_some()
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let screen = &setting.screen;
@@ -52,7 +59,8 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         }
     };
     if let Some(path) = &args.html {
-        std::fs::write(path, to_html(&audit)).map_err(Failure::file(path))?;
+        let file = setting.path(path);
+        std::fs::write(&file, to_html(&audit)).map_err(Failure::file(file))?;
         if !screen.is_json() {
             screen.line(path.display())?;
             return Ok(());

@@ -96,7 +96,7 @@ fn write(args: &WriteArgs, setting: &Setting) -> Result<(), Failure> {
         return Err(Failure::Findings("there is no topic here to write".into()));
     }
     let path = bundle_path(&args.file);
-    let written = node.write_bundle(&topics, &path)?;
+    let written = node.write_bundle(&topics, &setting.path(&path))?;
     node.close()?;
     let screen = &setting.screen;
     if screen.is_json() {
@@ -148,9 +148,10 @@ fn read(args: &ReadArgs, setting: &Setting) -> Result<(), Failure> {
     let mut node = setting.open()?;
     let before: BTreeSet<TopicId> = node.store.topics().into_iter().collect();
     let guarded_before = node.store.guard().is_some();
-    let total = std::fs::metadata(&args.file).map_or(0, |metadata| metadata.len());
+    let file = setting.path(&args.file);
+    let total = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
     let mut progress = Progress::new(&setting.screen, "reading");
-    let received = node.read_bundle(&args.file, now_ms(), &mut |done| {
+    let received = node.read_bundle(&file, now_ms(), &mut |done| {
         progress.update(done, total, "")
     })?;
     drop(progress);

@@ -125,12 +125,19 @@ fn secret(args: &SecretArgs, setting: &Setting) -> Result<(), Failure> {
     screen.line(hex(&secret))
 }
 
+impl Args {
+    /// Whether no store is needed.
+    pub(super) fn is_of_file(&self) -> bool {
+        matches!(self.command, Command::Check(_))
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     match &args.command {
         Command::Show(args) => show(args, setting),
         Command::Prove(args) => prove(args, setting),
-        Command::Check(args) => check(&args.file, &setting.screen),
+        Command::Check(args) => check(&args.file, setting),
         Command::Secret(args) => secret(args, setting),
     }
 }
@@ -247,7 +254,8 @@ fn prove(args: &ProveArgs, setting: &Setting) -> Result<(), Failure> {
     let checked = Proof::decode(&bytes).and_then(|proof| proof.verify());
     checked.map_err(Failure::refused("the proof of this entry"))?;
     if let Some(path) = &args.output {
-        std::fs::write(path, &bytes).map_err(Failure::file(path))?;
+        let path = setting.path(path);
+        std::fs::write(&path, &bytes).map_err(Failure::file(path))?;
     }
     let headers = proof.path.len() as u64;
     if screen.is_json() {
@@ -272,8 +280,9 @@ fn prove(args: &ProveArgs, setting: &Setting) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(path: &Path, screen: &Screen) -> Result<(), Failure> {
-    let bytes = input::read_up_to(path, 1 << 20)?;
+fn check(path: &Path, setting: &Setting) -> Result<(), Failure> {
+    let screen = &setting.screen;
+    let bytes = setting.read_up_to(path, 1 << 20)?;
     let checked = Proof::decode(&bytes).and_then(|proof| Ok((proof.verify()?, proof)));
     let (proven, proof) = match checked {
         Ok(checked) => checked,

@@ -1,7 +1,7 @@
 //! What people type and the files they name, read with care.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
@@ -21,16 +21,22 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Reads a whole file, or standard input for `-`, up to a limit.
+/// Reads a whole file, or standard input of this process for `-`, up to a limit.
 pub(super) fn read_up_to(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let mut read = |input: &mut dyn Read| input.take(max + 1).read_to_end(&mut bytes).map(drop);
     if is_stdin(path) {
-        read(&mut io::stdin().lock())
-    } else {
-        File::open(path).and_then(|mut file| read(&mut file))
+        return read_all(&mut std::io::stdin(), path, max);
     }
-    .map_err(Failure::file(path))?;
+    let mut file = File::open(path).map_err(Failure::file(path))?;
+    read_all(&mut file, path, max)
+}
+
+/// Reads what is there, up to a limit; the path is what failures name.
+pub(super) fn read_all(input: &mut dyn Read, path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    input
+        .take(max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Failure::file(path))?;
     if bytes.len() as u64 > max {
         let path = path.display();
         return Err(Failure::Usage(format!("{path} has more than {max} bytes")));

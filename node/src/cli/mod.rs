@@ -35,13 +35,17 @@ mod whoami;
 mod words;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::daemon::client;
 use crate::failure::{Exit, Failure};
+pub use screen::Looks;
 use screen::Screen;
+pub use setting::Host;
 use setting::Setting;
 
 /// Signed logs for trade and services between neighbours.
@@ -125,6 +129,15 @@ pub fn command() -> clap::Command {
     own.subcommands(daily::commands(&taken))
 }
 
+/// Where a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Always in the process of its caller: it needs no store, or one of its own.
+    Caller,
+    /// In the running node, if one runs.
+    Node,
+}
+
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -134,24 +147,101 @@ pub fn main() -> ExitCode {
     };
     let home = matches.get_one::<PathBuf>("home").cloned();
     let setting = Setting::new(home, Screen::new(matches.get_flag("json")));
+    let code = match called(&matches, &arguments, &setting) {
+        Ok(Some(code)) => code,
+        Ok(None) => execute(&matches, &setting),
+        Err(failure) => {
+            setting.screen.failure(&failure);
+            failure.exit() as u8
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Runs a command in the running node. `None` if it belongs here, or no node runs.
+fn called(
+    matches: &ArgMatches,
+    arguments: &[OsString],
+    setting: &Setting,
+) -> Result<Option<u8>, Failure> {
+    let own = Cli::from_arg_matches(matches).ok();
+    // the commands of apps all want the store
+    let place = own.map_or(Place::Node, |cli| cli.command.place());
+    match place {
+        Place::Caller => Ok(None),
+        Place::Node => client::call(&setting.home()?, arguments),
+    }
+}
+
+/// Runs a command in this process, which is a running node, on behalf of a caller.
+/// Gives the exit code.
+pub(crate) fn hosted(
+    arguments: &[OsString],
+    host: Box<dyn Host>,
+    looks: Looks,
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+) -> u8 {
+    match command().try_get_matches_from(arguments) {
+        Ok(matches) => {
+            let screen = Screen::on(matches.get_flag("json"), looks, out, err);
+            execute(&matches, &Setting::hosted(host, screen))
+        }
+        // the caller has parsed the same arguments before
+        Err(_) => Exit::Usage as u8,
+    }
+}
+
+/// Runs a command here. Gives the exit code.
+fn execute(matches: &ArgMatches, setting: &Setting) -> u8 {
     let daily = matches
         .subcommand()
-        .and_then(|(name, matches)| daily::run(name, matches, &setting));
+        .and_then(|(name, matches)| daily::run(name, matches, setting));
     let outcome = match daily {
         Some(outcome) => outcome,
-        None => match Cli::from_arg_matches(&matches) {
-            Ok(cli) => run(cli.command, &setting),
-            Err(error) => return usage(&error, &arguments),
+        None => match Cli::from_arg_matches(matches) {
+            Ok(cli) => run(cli.command, setting),
+            Err(error) => Err(Failure::Usage(error.to_string())),
         },
     };
     let outcome = outcome.and_then(|()| setting.screen.flush());
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => {
             // what was found before it failed is part of the answer
             let _ = setting.screen.flush();
             setting.screen.failure(&failure);
-            ExitCode::from(failure.exit() as u8)
+            failure.exit() as u8
+        }
+    }
+}
+
+impl Command {
+    /// Where it runs.
+    fn place(&self) -> Place {
+        match self {
+            Self::Init(_)
+            | Self::App(_)
+            | Self::Verify(_)
+            | Self::Demo(_)
+            | Self::Bench(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Place::Caller,
+            Self::Audit(args) if args.is_of_bundle() => Place::Caller,
+            Self::Entry(args) if args.is_of_file() => Place::Caller,
+            Self::Whoami(_)
+            | Self::Device(_)
+            | Self::Topic(_)
+            | Self::Append(_)
+            | Self::Erase(_)
+            | Self::Import(_)
+            | Self::Tail(_)
+            | Self::Entry(_)
+            | Self::View(_)
+            | Self::Explain(_)
+            | Self::Audit(_)
+            | Self::Bundle(_)
+            | Self::Doctor(_) => Place::Node,
         }
     }
 }

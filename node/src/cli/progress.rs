@@ -1,9 +1,8 @@
 //! A progress line: on a terminal only, and only for what takes a while.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, Status};
 
 /// What is done sooner than this needs no line.
 const QUIET: Duration = Duration::from_millis(250);
@@ -13,7 +12,7 @@ const STEP: Duration = Duration::from_millis(100);
 /// A line that says how far something is, and goes away at the end.
 pub(super) struct Progress {
     what: &'static str,
-    wanted: bool,
+    status: Option<Status>,
     begun: Instant,
     shown: Option<Instant>,
 }
@@ -23,7 +22,7 @@ impl Progress {
     pub(super) fn new(screen: &Screen, what: &'static str) -> Self {
         Self {
             what,
-            wanted: screen.shows_progress(),
+            status: screen.shows_progress().then(|| screen.status()),
             begun: Instant::now(),
             shown: None,
         }
@@ -31,7 +30,10 @@ impl Progress {
 
     /// Says how much is done, of how much if that is known (else 0).
     pub(super) fn update(&mut self, done: u64, total: u64, more: &str) {
-        if !self.wanted || self.begun.elapsed() < QUIET {
+        let Some(status) = &self.status else {
+            return;
+        };
+        if self.begun.elapsed() < QUIET {
             return;
         }
         if self.shown.is_some_and(|shown| shown.elapsed() < STEP) {
@@ -42,15 +44,22 @@ impl Progress {
             0 => String::new(),
             _ => format!(" {:3} %", (done.min(total) * 100) / total),
         };
-        let _ = write!(io::stderr(), "\r\x1b[K{}{part} {more}", self.what);
-        let _ = io::stderr().flush();
+        show(status, &format!("\r\x1b[K{}{part} {more}", self.what));
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.shown.is_some() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+        if let (Some(status), Some(_)) = (&self.status, self.shown) {
+            show(status, "\r\x1b[K");
         }
     }
+}
+
+/// A piece of the line; who can't read it is no reason to stop.
+fn show(status: &Status, text: &str) {
+    let mut status = status.borrow_mut();
+    let _ = status
+        .write_all(text.as_bytes())
+        .and_then(|()| status.flush());
 }

@@ -2,19 +2,48 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
 
 use crate::failure::Failure;
 pub(super) use crate::plain::plain;
 
+/// Where status lines go; a progress line keeps a share of it.
+pub(super) type Status = Rc<RefCell<Box<dyn Write>>>;
+
 /// Both outputs.
 pub(super) struct Screen {
     json: bool,
-    out: RefCell<BufWriter<Stdout>>,
-    out_colour: bool,
-    err_colour: bool,
+    looks: Looks,
+    out: RefCell<BufWriter<Box<dyn Write>>>,
+    err: Status,
+    /// The front of paths that were typed relative to the caller's directory.
+    typed_in: Option<String>,
+}
+
+/// What kind of outputs the caller has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// Standard output is a terminal.
+    pub out_terminal: bool,
+    /// Standard error is a terminal.
+    pub err_terminal: bool,
+    /// Colours are wanted where there is a terminal.
+    pub colour: bool,
+}
+
+impl Looks {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        Self {
+            out_terminal: io::stdout().is_terminal(),
+            err_terminal: io::stderr().is_terminal(),
+            colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
 }
 
 /// How a piece of text looks on a terminal.
@@ -47,14 +76,25 @@ impl Tone {
 impl Screen {
     /// The outputs of this process.
     pub(super) fn new(json: bool) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let looks = Looks::of_process();
+        Self::on(json, looks, Box::new(io::stdout()), Box::new(io::stderr()))
+    }
+
+    /// The outputs of somebody else.
+    pub(super) fn on(json: bool, looks: Looks, out: Box<dyn Write>, err: Box<dyn Write>) -> Self {
         Self {
             json,
-            out: RefCell::new(BufWriter::new(io::stdout())),
-            out_colour: wanted && io::stdout().is_terminal(),
-            err_colour: wanted && io::stderr().is_terminal(),
+            looks,
+            out: RefCell::new(BufWriter::new(out)),
+            err: Rc::new(RefCell::new(err)),
+            typed_in: None,
         }
+    }
+
+    /// Failures tell paths as they were typed, without this front.
+    pub(super) fn typed_in(mut self, front: String) -> Self {
+        self.typed_in = Some(front);
+        self
     }
 
     /// Whether the answer is to be JSON.
@@ -64,12 +104,33 @@ impl Screen {
 
     /// Whether standard output is a terminal.
     pub(super) fn is_terminal(&self) -> bool {
-        io::stdout().is_terminal()
+        self.looks.out_terminal
     }
 
     /// Whether a person sees progress: never for JSON, never in a file.
     pub(super) fn shows_progress(&self) -> bool {
-        !self.json && io::stderr().is_terminal()
+        !self.json && self.looks.err_terminal
+    }
+
+    /// Where a progress line goes.
+    pub(super) fn status(&self) -> Status {
+        Rc::clone(&self.err)
+    }
+
+    /// A whole line of status at once; who can't read it is no reason to stop.
+    fn tell(&self, text: &str) {
+        let mut err = self.err.borrow_mut();
+        let _ = err
+            .write_all(format!("{text}\n").as_bytes())
+            .and_then(|()| err.flush());
+    }
+
+    fn out_colour(&self) -> bool {
+        self.looks.colour && self.looks.out_terminal
+    }
+
+    fn err_colour(&self) -> bool {
+        self.looks.colour && self.looks.err_terminal
     }
 
     /// A line of the answer.
@@ -98,20 +159,17 @@ impl Screen {
     /// A status line for people; nothing with `--json`, where the answer says it all.
     pub(super) fn note(&self, text: impl Display) {
         if !self.json {
-            let _ = writeln!(io::stderr(), "{text}");
+            self.tell(&text.to_string());
         }
     }
 
     /// Something that deserves attention, on standard error.
     pub(super) fn warn(&self, text: impl Display) {
         if self.json {
-            let _ = writeln!(io::stderr(), "{}", json!({ "warning": text.to_string() }));
+            self.tell(&json!({ "warning": text.to_string() }).to_string());
         } else {
-            let _ = writeln!(
-                io::stderr(),
-                "{} {text}",
-                paint(self.err_colour, Tone::Warn, "warning:")
-            );
+            let warning = paint(self.err_colour(), Tone::Warn, "warning:");
+            self.tell(&format!("{warning} {text}"));
         }
     }
 
@@ -129,31 +187,28 @@ impl Screen {
             }
             source = cause.source();
         }
+        if let Some(front) = &self.typed_in {
+            message = message.replace(front, "");
+        }
         let message = plain(&message);
         if self.json {
             let error = json!({ "error": {
                 "code": failure.code(), "message": message, "hint": failure.hint(),
             }});
-            let _ = writeln!(io::stderr(), "{error}");
+            self.tell(&error.to_string());
             return;
         }
-        let _ = writeln!(
-            io::stderr(),
-            "{} {message}",
-            paint(self.err_colour, Tone::Bad, "error:")
-        );
+        let error = paint(self.err_colour(), Tone::Bad, "error:");
+        self.tell(&format!("{error} {message}"));
         if let Some(hint) = failure.hint() {
-            let _ = writeln!(
-                io::stderr(),
-                "{} {hint}",
-                paint(self.err_colour, Tone::Good, "hint:")
-            );
+            let word = paint(self.err_colour(), Tone::Good, "hint:");
+            self.tell(&format!("{word} {hint}"));
         }
     }
 
     /// Text of the answer in a tone, where standard output is a terminal.
     pub(super) fn tone(&self, tone: Tone, text: impl Display) -> String {
-        paint(self.out_colour, tone, text)
+        paint(self.out_colour(), tone, text)
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use clap::ValueEnum;
 use synlog_log::ids::{DeviceId, EntityId, TopicId};
 use synlog_log::order::Status;
-use synlog_log::store::StoreError;
 
 use crate::cli::input;
 use crate::cli::setting::Setting;
@@ -15,7 +14,6 @@ use crate::cli::view::{Content, entry_json, entry_line};
 use crate::clock::now_ms;
 use crate::entries::Entry;
 use crate::failure::Failure;
-use crate::home::Home;
 use crate::node::Node;
 
 /// How often `--follow` looks whether something changed.
@@ -101,12 +99,12 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     node.close()?;
     setting.screen.flush()?;
     while args.follow && !view.is_full() {
-        std::thread::sleep(LOOK);
+        setting.rest(LOOK)?;
         let now = Fingerprint::of(home.path());
         if now == seen && !now.is_fresh() {
             continue;
         }
-        if view.look_again(&home)? {
+        if view.look_again()? {
             seen = now;
         }
         setting.screen.flush()?;
@@ -202,13 +200,12 @@ impl<'a> View<'a> {
     }
 
     /// Opens the store for a moment; `false` if another process has it just now.
-    fn look_again(&mut self, home: &Home) -> Result<bool, Failure> {
-        let mut node = match Node::open(home.clone()) {
-            Ok(node) => node,
-            Err(Failure::Store(StoreError::Locked)) => return Ok(false),
-            Err(failure) => return Err(failure),
+    fn look_again(&mut self) -> Result<bool, Failure> {
+        let Some(mut node) = self.setting.open_now()? else {
+            return Ok(false);
         };
         self.look(&mut node)?;
+        node.close()?;
         Ok(true)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
@@ -85,9 +85,9 @@ struct Tally {
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let (input, total): (Box<dyn BufRead>, u64) = if input::is_stdin(&args.file) {
-        (Box::new(BufReader::new(io::stdin())), 0)
+        (Box::new(BufReader::new(setting.stdin())), 0)
     } else {
-        let file = File::open(&args.file).map_err(Failure::file(&args.file))?;
+        let file = File::open(setting.path(&args.file)).map_err(Failure::file(&args.file))?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         (Box::new(BufReader::with_capacity(1 << 16, file)), size)
     };

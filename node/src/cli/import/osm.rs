@@ -70,7 +70,7 @@ impl Kind {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let path = &args.file;
+    let path = &setting.path(&args.file);
     let total = size(path)?;
     let groups = match &args.only[..] {
         [] => Group::ALL.to_vec(),

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::cli::import::writer::Writer;
 use crate::cli::import::{Target, currency_code, zone, zone_or_utc};
-use crate::cli::input;
 use crate::cli::progress::Progress;
 use crate::cli::setting::Setting;
 use crate::failure::Failure;
@@ -40,7 +39,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let bytes = input::read_up_to(&args.file, FILE_MAX)?;
+    let bytes = setting.read_up_to(&args.file, FILE_MAX)?;
     let defaults = Defaults {
         zone: zone_or_utc(args.zone.as_deref(), &setting.screen),
         currency: args.currency.clone(),

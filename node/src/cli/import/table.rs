@@ -1,7 +1,7 @@
 //! `synlog import csv`.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use crate::cli::import::writer::Writer;
@@ -78,9 +78,9 @@ impl From<TableError> for Ended {
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let input: Box<dyn BufRead> = if input::is_stdin(&args.file) {
-        Box::new(BufReader::new(io::stdin()))
+        Box::new(BufReader::new(setting.stdin()))
     } else {
-        let file = File::open(&args.file).map_err(Failure::file(&args.file))?;
+        let file = File::open(setting.path(&args.file)).map_err(Failure::file(&args.file))?;
         Box::new(BufReader::with_capacity(1 << 16, file))
     };
     let defaults = Defaults {

@@ -17,7 +17,7 @@ use crate::import::held::{Held, Judgement};
 use crate::import::listing::{Found, Listing, PLACE_KIND, Put, Remark};
 use crate::import::report::{Reasons, Report, Tally};
 use crate::json::to_json;
-use crate::node::Node;
+use crate::lending::Lent;
 use crate::writing::Event;
 
 /// Bytes of payloads that are gathered before they are signed together.
@@ -28,7 +28,7 @@ const APP: &str = "space";
 /// An import under way.
 pub(super) struct Writer<'a> {
     screen: &'a Screen,
-    node: Node,
+    node: Lent,
     topic: TopicId,
     dry_run: bool,
     held: Held,

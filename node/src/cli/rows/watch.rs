@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             if args.once {
                 return Ok(());
             }
-            std::thread::sleep(LOOK);
+            setting.rest(LOOK)?;
         }
     }
 }

@@ -1,0 +1,10 @@
+//! The running node: holds the store open, and runs the commands of others on it.
+//!
+//! A command that is typed while a node runs is sent to it over a socket file and runs
+//! there, with the caller's outputs, input and directory (`cli/setting.rs`); what it says
+//! and how it ends is the same as if it had opened the store itself.
+
+pub mod client;
+pub mod frame;
+pub mod session;
+pub mod socket;

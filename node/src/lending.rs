@@ -1,0 +1,169 @@
+//! An open node changes hands: it belongs to one command at a time, and comes back to
+//! the process that keeps it open, however the command ends.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::failure::Failure;
+use crate::node::Node;
+
+/// Where a running node keeps the open store between uses.
+#[derive(Default)]
+pub struct Desk {
+    place: Mutex<Place>,
+    back: Condvar,
+}
+
+/// What is on the desk.
+#[derive(Default)]
+enum Place {
+    /// The node, free for whoever comes next.
+    Here(Box<Node>),
+    /// Somebody uses it.
+    Lent,
+    /// The node could not be opened again.
+    Lost(String),
+    /// The running node is ending.
+    #[default]
+    Closed,
+}
+
+impl Desk {
+    /// A desk with an open node on it.
+    pub fn new(node: Node) -> Arc<Self> {
+        Arc::new(Self {
+            place: Mutex::new(Place::Here(Box::new(node))),
+            back: Condvar::new(),
+        })
+    }
+
+    /// Takes the node, as soon as nobody else uses it.
+    pub fn lend(self: &Arc<Self>) -> Result<Lent, Failure> {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match std::mem::replace(&mut *place, Place::Lent) {
+                Place::Here(node) => {
+                    return Ok(Lent {
+                        node: Some(node),
+                        desk: Some(Arc::clone(self)),
+                    });
+                }
+                Place::Lent => {
+                    place = self
+                        .back
+                        .wait(place)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
+                gone @ (Place::Closed | Place::Lost(_)) => {
+                    *place = gone;
+                    return Err(Failure::NodeStopped);
+                }
+            }
+        }
+    }
+
+    /// Takes the node for good: whoever asks for it later is told that it has ended.
+    pub fn close(self: &Arc<Self>) -> Result<Node, Failure> {
+        let mut lent = self.lend()?;
+        lent.desk = None;
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Closed;
+        self.back.notify_all();
+        lent.node
+            .take()
+            .map(|node| *node)
+            .ok_or(Failure::NodeStopped)
+    }
+
+    /// Nothing comes back: whoever waits is told.
+    fn lose(&self, why: String) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Lost(why);
+        self.back.notify_all();
+    }
+
+    /// Why there is no node any more, if there is none.
+    pub fn lost(&self) -> Option<String> {
+        match &*self.place.lock().unwrap_or_else(PoisonError::into_inner) {
+            Place::Lost(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    fn give_back(&self, node: Box<Node>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Here(node);
+        self.back.notify_one();
+    }
+}
+
+/// A node in use: of one's own, or lent by a running node.
+pub struct Lent {
+    // both are there until it is closed or dropped
+    node: Option<Box<Node>>,
+    desk: Option<Arc<Desk>>,
+}
+
+impl Lent {
+    /// A node that belongs to nobody else.
+    pub fn own(node: Node) -> Self {
+        Self {
+            node: Some(Box::new(node)),
+            desk: None,
+        }
+    }
+
+    /// Ends the use: closes an own node, which makes the next opening fast, or gives it back.
+    pub fn close(mut self) -> Result<(), Failure> {
+        match (self.node.take(), self.desk.take()) {
+            (Some(node), Some(desk)) => {
+                desk.give_back(node);
+                Ok(())
+            }
+            (Some(node), None) => node.close(),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl Lent {
+    /// Puts another node in place of the lent one. Where there is none afterwards the
+    /// running node must end.
+    pub fn replaced(
+        mut self,
+        with: impl FnOnce(Node) -> Result<Node, Failure>,
+    ) -> Result<(), Failure> {
+        let (Some(node), Some(desk)) = (self.node.take(), self.desk.take()) else {
+            return Err(Failure::NodeStopped);
+        };
+        match with(*node) {
+            Ok(node) => {
+                desk.give_back(Box::new(node));
+                Ok(())
+            }
+            Err(failure) => {
+                desk.lose(failure.to_string());
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(node), Some(desk)) = (self.node.take(), self.desk.take()) {
+            desk.give_back(node);
+        }
+    }
+}
+
+impl Deref for Lent {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node.as_deref().expect("a node in use is there")
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Node {
+        self.node.as_deref_mut().expect("a node in use is there")
+    }
+}
