@@ -301,3 +301,30 @@ fn a_rotated_root_certifies_and_the_old_one_does_not() {
     let listed = laptop.ok(&["device", "list", "--json"]).json();
     assert_eq!(count(&listed, "devices"), 2, "{listed}");
 }
+
+#[test]
+fn a_profile_announces_public_topics() {
+    let (ana, _) = with_words("ana");
+    ana.fails(1, &["profile", "show"]);
+    ana.fails(2, &["profile", "set"]);
+    ana.ok(&["profile", "set", "--name", "Ana", "--about", "plumber"]);
+    let shop = ana.ok(&["topic", "new", "shop", "--app", "market"]).word();
+    ana.ok(&["profile", "announce", "shop", "--name", "Spare parts"]);
+    ana.ok(&["profile", "set", "--name", "Ana & Co"]);
+    let (bo, _) = with_words("bo");
+    carry(&ana, &bo);
+    let shown = bo.ok(&["profile", "show", &ana.entity(), "--json"]).json();
+    assert_eq!((&shown["name"], &shown["about"]), (&json!("Ana & Co"), &json!("plumber")));
+    let expected = json!([{ "topic": shop, "app": "market", "name": "Spare parts" }]);
+    assert_eq!(shown["topics"], expected);
+    // only she writes there, and only what is hers is announced
+    bo.fails(3, &["profile", "announce", "shop"]);
+    let topic = shown["topic"].as_str().unwrap();
+    bo.fails(3, &["append", topic, "profile.set", "--body", "{\"name\":\"x\",\"about\":\"\"}"]);
+    bo.ok(&["append", topic, "profile.set", "--force", "--body", "{\"name\":\"x\",\"about\":\"\"}"]);
+    let same = bo.ok(&["profile", "show", &ana.entity(), "--json"]).json();
+    assert_eq!(same["name"], shown["name"]);
+    ana.ok(&["profile", "withdraw", "shop"]);
+    ana.fails(3, &["profile", "withdraw", "shop"]);
+    assert_eq!(ana.ok(&["profile", "show", "--json"]).json()["topics"], json!([]));
+}

@@ -177,14 +177,18 @@ impl DeviceAnswer {
 
     /// Checks that it answers a request: the statements are the entity's identity log,
     /// whose root certifies the new device and the one that answers, and has revoked
-    /// neither. Gives the log.
+    /// neither. Gives the log; every fault is `bad_certificate`.
     pub fn check(&self, request: &DeviceRequest) -> Result<IdentityLog, Refusal> {
         if self.request != request.hash() {
             return Err(Refusal::BadCertificate);
         }
         let mut log = IdentityLog::new(request.entity);
-        for signed in &self.statements {
-            log.add(signed.clone())?;
+        for (number, signed) in self.statements.iter().enumerate() {
+            if signed.statement.number != number as u64 {
+                return Err(Refusal::BadCertificate);
+            }
+            log.add(signed.clone())
+                .map_err(|_| Refusal::BadCertificate)?;
         }
         for device in [&request.device, &self.issuer] {
             let certificate = log.certificate(device).ok_or(Refusal::BadCertificate)?;

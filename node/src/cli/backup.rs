@@ -50,6 +50,15 @@ pub(super) struct Args {
     passphrase: PassphraseArgs,
 }
 
+/// The name of a place as it is opened: a directory is one of the caller's.
+fn typed(place: &str, setting: &Setting) -> String {
+    if Place::is_bucket(place) {
+        return place.to_owned();
+    }
+    let path = setting.path(std::path::Path::new(place));
+    path.to_string_lossy().into_owned()
+}
+
 /// Checks a backup, for `synlog verify`.
 pub(super) fn verify(name: &str, setting: &Setting) -> Result<(), Failure> {
     let screen = &setting.screen;
@@ -126,7 +135,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     // others may use the store while it is copied
     node.close()?;
     let locked = if args.with_keys {
-        let passphrase = args.passphrase.needed("the keys in the backup")?;
+        let passphrase = args.passphrase.needed("the keys in the backup", setting)?;
         let home = args.passphrase.share(home.clone(), &passphrase);
         Some(collect(&home, &passphrase)?)
     } else {
@@ -149,7 +158,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         adopt: args.adopt,
         keep: usize::from(args.keep),
     };
-    let place = Place::open(&args.place, true).map_err(failed)?;
+    let place = Place::open(&typed(&args.place, setting), true).map_err(failed)?;
     let mut progress = Progress::new(screen, "backing up");
     let mut step = |done, total| progress.update(done, total, &size(done));
     let done = write(&place, &source, &terms, &mut step).map_err(failed)?;

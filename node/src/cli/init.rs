@@ -50,17 +50,16 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         return Err(Failure::HomeExists(home.path().to_path_buf()));
     }
     let words_file = args.words_file.as_deref();
-    if let Some(file) = words_file.filter(|file| file.exists()) {
-        let text = format!("{} is there already", file.display());
-        return Err(Failure::Usage(text));
+    if let Some(file) = words_file {
+        words::new_file(file, setting)?;
     }
-    let passphrase = args.passphrase.fresh("the root key")?;
+    let passphrase = args.passphrase.fresh("the root key", setting)?;
     let node = Node::init_locked(home, &args.name, passphrase.as_ref(), now_ms())?;
     let (entity, device, root) = (node.entity(), node.device(), node.root()?);
     let home = node.home.clone();
     node.close()?;
     if let Some(file) = words_file {
-        words::write(&root, file)?;
+        words::write(&root, file, setting)?;
     }
     let (form, root_path) = home.root_form();
     let screen = &setting.screen;

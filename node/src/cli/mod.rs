@@ -19,6 +19,7 @@ mod init;
 mod input;
 mod man;
 mod passphrase;
+mod profile;
 mod progress;
 mod qr;
 mod recover;
@@ -94,6 +95,7 @@ enum Command {
     Whoami(whoami::Args),
     Root(root::Args),
     Device(device::Args),
+    Profile(profile::Args),
     Topic(topic::Args),
     Append(append::Args),
     App(app::Args),
@@ -227,10 +229,15 @@ impl Command {
             | Self::Bench(_)
             | Self::Completions(_)
             | Self::Man(_) => Place::Caller,
+            Self::Recover(_) | Self::Restore(_) => Place::Caller,
+            Self::Device(args) if args.is_of_new_device() => Place::Caller,
             Self::Audit(args) if args.is_of_bundle() => Place::Caller,
             Self::Entry(args) if args.is_of_file() => Place::Caller,
             Self::Whoami(_)
+            | Self::Root(_)
+            | Self::Backup(_)
             | Self::Device(_)
+            | Self::Profile(_)
             | Self::Topic(_)
             | Self::Append(_)
             | Self::Erase(_)
@@ -253,6 +260,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Whoami(args) => whoami::run(&args, setting),
         Command::Root(args) => root::run(&args, setting),
         Command::Device(args) => device::run(&args, setting),
+        Command::Profile(args) => profile::run(&args, setting),
         Command::Topic(args) => topic::run(&args, setting),
         Command::Append(args) => append::run(&args, setting),
         Command::App(args) => app::run(&args, setting),

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use age::secrecy::{ExposeSecret, SecretString};
 
-use crate::cli::input::{is_stdin, read_up_to};
+use crate::cli::setting::Setting;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::identity::passphrase::{Passphrase, of_environment, prompt};
+use crate::node::Node;
 
 /// Bytes of a passphrase file: a long sentence.
 const FILE_MAX: u64 = 4096;
@@ -26,40 +27,75 @@ impl PassphraseArgs {
         Self { passphrase_file }
     }
 
-    fn read(&self) -> Result<Option<SecretString>, Failure> {
+    fn read(&self, setting: &Setting) -> Result<Option<SecretString>, Failure> {
         let Some(path) = &self.passphrase_file else {
             return Ok(None);
         };
-        let text = read_up_to(path, FILE_MAX)?;
+        let text = setting.read_up_to(path, FILE_MAX)?;
         let text = String::from_utf8(text)
             .map_err(|_| Failure::Usage(format!("{} is not text", path.display())))?;
         match text.lines().next().filter(|line| !line.is_empty()) {
             Some(line) => Ok(Some(SecretString::from(line.to_owned()))),
             None => Err(Failure::Usage(format!(
                 "the first line of {} is empty",
-                if is_stdin(path) {
-                    "standard input".into()
-                } else {
-                    path.display().to_string()
-                }
+                path.display()
             ))),
         }
     }
 
     /// A directory whose locked root key opens with what was given.
-    pub(super) fn arm(&self, home: Home) -> Result<Home, Failure> {
-        Ok(match self.read()? {
+    pub(super) fn arm(&self, home: Home, setting: &Setting) -> Result<Home, Failure> {
+        Ok(match self.read(setting)? {
             Some(passphrase) => home.with_passphrase(Passphrase::given(passphrase)),
+            // whoever started the running node is not who called
+            None if setting.is_hosted() => home.with_passphrase(Passphrase::none()),
             None => home,
         })
     }
 
-    /// One that is given, or asked for once: it must open something.
-    pub(super) fn known(&self, what: &str) -> Result<Option<SecretString>, Failure> {
-        if let Some(given) = self.read()?.or_else(of_environment) {
-            return Ok(Some(given));
+    /// Does something with the open node for which its root key may be needed; what was
+    /// given for it is forgotten afterwards, also by a running node.
+    pub(super) fn with_node<T>(
+        &self,
+        setting: &Setting,
+        run: impl FnOnce(&mut Node) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut node = setting.open()?;
+        let before = node.home.clone();
+        node.home = self.arm(before.clone(), setting)?;
+        let outcome = run(&mut node);
+        node.home = before;
+        let outcome = outcome?;
+        node.close()?;
+        Ok(outcome)
+    }
+
+    fn given(&self, setting: &Setting) -> Result<Option<SecretString>, Failure> {
+        Ok(match self.read(setting)? {
+            None if setting.is_hosted() => None,
+            None => of_environment(),
+            given => given,
+        })
+    }
+
+    fn asked(setting: &Setting, question: &str) -> Result<Option<SecretString>, Failure> {
+        if setting.has_terminal() {
+            prompt(question)
+        } else {
+            Ok(None)
         }
-        prompt(&format!("Passphrase of {what}: "))
+    }
+
+    /// One that is given, or asked for once: it must open something.
+    pub(super) fn known(
+        &self,
+        what: &str,
+        setting: &Setting,
+    ) -> Result<Option<SecretString>, Failure> {
+        match self.given(setting)? {
+            None => Self::asked(setting, &format!("Passphrase of {what}: ")),
+            given => Ok(given),
+        }
     }
 
     /// A directory whose root key opens with a passphrase that was given for all, by file or
@@ -73,11 +109,16 @@ impl PassphraseArgs {
     }
 
     /// A new one: given, or asked for twice. `None` where nobody wants one.
-    pub(super) fn fresh(&self, what: &str) -> Result<Option<SecretString>, Failure> {
-        if let Some(given) = self.read()?.or_else(of_environment) {
+    pub(super) fn fresh(
+        &self,
+        what: &str,
+        setting: &Setting,
+    ) -> Result<Option<SecretString>, Failure> {
+        if let Some(given) = self.given(setting)? {
             return Ok(Some(given));
         }
-        let Some(first) = prompt(&format!("New passphrase for {what} (empty: none): "))? else {
+        let question = format!("New passphrase for {what} (empty: none): ");
+        let Some(first) = Self::asked(setting, &question)? else {
             return Ok(None);
         };
         let again = prompt("The same again: ")?;
@@ -90,12 +131,12 @@ impl PassphraseArgs {
     }
 
     /// The same where there must be one.
-    pub(super) fn needed(&self, what: &str) -> Result<SecretString, Failure> {
+    pub(super) fn needed(&self, what: &str, setting: &Setting) -> Result<SecretString, Failure> {
         let missing = || {
             Failure::Usage(format!(
                 "a passphrase for {what} is needed: --passphrase-file FILE, SYNLOG_PASSPHRASE, or a terminal"
             ))
         };
-        self.fresh(what)?.ok_or_else(missing)
+        self.fresh(what, setting)?.ok_or_else(missing)
     }
 }

@@ -57,13 +57,13 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let home = args.passphrase.arm(setting.home()?)?;
+    let home = args.passphrase.arm(setting.home()?, setting)?;
     if home.exists() && home.restored_note()?.is_none() {
         return Err(Failure::HomeExists(home.path().to_path_buf()));
     }
     let root = match &args.root_file {
         Some(file) => home.read_root_file(file)?,
-        None => words::read(args.words_file.as_deref(), &setting.screen)?,
+        None => words::read(args.words_file.as_deref(), setting)?,
     };
     let before = if args.first {
         Before::Nothing
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         Before::Known
     };
     let lock = if args.keep_root {
-        args.passphrase.fresh("the root key")?
+        args.passphrase.fresh("the root key", setting)?
     } else {
         None
     };

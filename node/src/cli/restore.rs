@@ -55,11 +55,11 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     };
     let home = setting.home()?;
     let words = args.words_file.as_deref();
-    let root = words.map(|file| words::read(Some(file), screen)).transpose()?;
+    let root = words.map(|file| words::read(Some(file), setting)).transpose()?;
     let place = Place::open(&args.place, false).map_err(failed)?;
     let passphrase = match crate::backup::latest(&place).map_err(failed)? {
         Some(manifest) if manifest.keys.is_some() => {
-            args.passphrase.known("the keys in the backup")?
+            args.passphrase.known("the keys in the backup", setting)?
         }
         _ => None,
     };

@@ -1,8 +1,9 @@
 //! `synlog root …`.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::BufRead;
 use std::path::PathBuf;
 
+use age::secrecy::SecretString;
 use clap::Subcommand;
 use serde_json::json;
 use synlog_log::ids::hex;
@@ -171,14 +172,15 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     }
 }
 
-/// The root key of the node here, and its directory.
-fn opened(passphrase: &PassphraseArgs, setting: &Setting) -> Result<(SecretKey, Home), Failure> {
-    let mut node = setting.open()?;
-    node.home = passphrase.arm(node.home.clone())?;
-    let root = node.root()?;
-    let home = node.home.clone();
-    node.close()?;
-    Ok((root, home))
+/// The root key of the node here, its directory, and the passphrase that opened it.
+type Opened = (SecretKey, Home, Option<SecretString>);
+
+fn opened(passphrase: &PassphraseArgs, setting: &Setting) -> Result<Opened, Failure> {
+    passphrase.with_node(setting, |node| {
+        let root = node.root()?;
+        let opened_by = node.home.passphrase().that_opened();
+        Ok((root, node.home.clone(), opened_by))
+    })
 }
 
 fn say(setting: &Setting, home: &Home, done: &str) -> Result<(), Failure> {
@@ -231,10 +233,10 @@ fn show(setting: &Setting) -> Result<(), Failure> {
 }
 
 fn show_words(args: &WordsArgs, setting: &Setting) -> Result<(), Failure> {
-    let (root, home) = opened(&args.passphrase, setting)?;
+    let (root, home, _) = opened(&args.passphrase, setting)?;
     let screen = &setting.screen;
     if let Some(file) = &args.words_file {
-        words::write(&root, file)?;
+        words::write(&root, file, setting)?;
         return say(setting, &home, "The words are in the file.");
     }
     if screen.is_json() {
@@ -249,74 +251,75 @@ fn show_words(args: &WordsArgs, setting: &Setting) -> Result<(), Failure> {
 fn lock_it(args: &LockArgs, setting: &Setting) -> Result<(), Failure> {
     let locked = setting.home()?.root_form().0 == RootForm::Locked;
     let (root, home, fresh) = if locked {
-        let (root, home) = opened(&args.passphrase, setting)?;
+        let (root, home, _) = opened(&args.passphrase, setting)?;
         (root, home, PassphraseArgs::named(args.new_passphrase_file.clone()))
     } else {
         let none = PassphraseArgs::named(None);
-        let (root, home) = opened(&none, setting)?;
+        let (root, home, _) = opened(&none, setting)?;
         let named = args.new_passphrase_file.clone();
         let fresh = named.map_or(args.passphrase.clone(), |file| {
             PassphraseArgs::named(Some(file))
         });
         (root, home, fresh)
     };
-    let passphrase = fresh.needed("the root key")?;
+    let passphrase = fresh.needed("the root key", setting)?;
     home.write_root(RootSlot::Current, &root, Some(&passphrase))?;
     say(setting, &home, "The root key opens with the passphrase from now on.")
 }
 
 fn unlock_it(args: &UnlockArgs, setting: &Setting) -> Result<(), Failure> {
-    let (root, home) = opened(&args.passphrase, setting)?;
+    let (root, home, _) = opened(&args.passphrase, setting)?;
     home.write_root(RootSlot::Current, &root, None)?;
     say(setting, &home, "The root key lies open here from now on.")
 }
 
 fn export(args: &ExportArgs, setting: &Setting) -> Result<(), Failure> {
-    if args.file.exists() {
-        let text = format!("{} is there already", args.file.display());
-        return Err(Failure::Usage(text));
-    }
-    let (root, home) = opened(&args.passphrase, setting)?;
+    let file = words::new_file(&args.file, setting)?;
+    let (root, home, passphrase) = opened(&args.passphrase, setting)?;
     let text = root.to_file();
-    let bytes = match home.passphrase().that_opened() {
+    let bytes = match passphrase {
         Some(passphrase) => lock(text.as_bytes(), &passphrase)
             .map_err(|error| Failure::System(error.to_string()))?,
         None => text.into_bytes(),
     };
-    write_secret(&args.file, &bytes)?;
+    write_secret(&file, &bytes)?;
     say(setting, &home, "The root key was copied.")
 }
 
 fn import(args: &ImportArgs, setting: &Setting) -> Result<(), Failure> {
-    let mut node = setting.open()?;
-    node.home = args.passphrase.arm(node.home.clone())?;
-    let root = match &args.file {
-        Some(file) => node.home.read_root_file(file)?,
-        None => words::read(args.words_file.as_deref(), &setting.screen)?,
+    let words = match &args.file {
+        Some(_) => None,
+        None => Some(words::read(args.words_file.as_deref(), setting)?),
     };
-    let log = node.identities.get(&node.entity());
-    if log.is_some_and(|log| log.root() != root.public()) {
-        let from = args.file.clone().or(args.words_file.clone());
-        return Err(Failure::OtherRoot(from.unwrap_or_else(|| "this".into())));
-    }
-    let home = node.home.clone();
-    node.close()?;
-    let passphrase = match home.passphrase().that_opened() {
+    let (root, home, opened_by) = args.passphrase.with_node(setting, |node| {
+        let root = match (&args.file, words) {
+            (Some(file), _) => node.home.read_root_file(&setting.path(file))?,
+            (None, Some(root)) => root,
+            (None, None) => node.root()?,
+        };
+        let log = node.identities.get(&node.entity());
+        if log.is_some_and(|log| log.root() != root.public()) {
+            let from = args.file.clone().or(args.words_file.clone());
+            return Err(Failure::OtherRoot(from.unwrap_or_else(|| "this".into())));
+        }
+        let opened_by = node.home.passphrase().that_opened();
+        Ok((root, node.home.clone(), opened_by))
+    })?;
+    let passphrase = match opened_by {
         Some(passphrase) => Some(passphrase),
-        None => args.passphrase.fresh("the root key")?,
+        None => args.passphrase.fresh("the root key", setting)?,
     };
     home.write_root(RootSlot::Current, &root, passphrase.as_ref())?;
     say(setting, &home, "The root key is back.")
 }
 
 fn remove(args: &RemoveArgs, setting: &Setting) -> Result<(), Failure> {
-    let screen = &setting.screen;
     let home = setting.home()?;
     if !args.yes {
-        let (root, _) = opened(&args.passphrase, setting)?;
+        let (root, ..) = opened(&args.passphrase, setting)?;
         let safe = match &args.words_file {
-            Some(file) => words::read(Some(file), screen)?.public() == root.public(),
-            None => asked_for_two(&root)?,
+            Some(file) => words::read(Some(file), setting)?.public() == root.public(),
+            None => asked_for_two(&root, setting)?,
         };
         if !safe {
             return Err(Failure::Usage(
@@ -332,8 +335,8 @@ fn remove(args: &RemoveArgs, setting: &Setting) -> Result<(), Failure> {
 }
 
 /// Asks for two of the words.
-fn asked_for_two(root: &SecretKey) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
+fn asked_for_two(root: &SecretKey, setting: &Setting) -> Result<bool, Failure> {
+    if !setting.has_terminal() {
         return Err(Failure::Usage(
             "show that the recovery words are safe with --words-file FILE, or say --yes".into(),
         ));
@@ -358,22 +361,20 @@ fn asked_for_two(root: &SecretKey) -> Result<bool, Failure> {
 
 fn rotate(args: &RotateArgs, setting: &Setting) -> Result<(), Failure> {
     let screen = &setting.screen;
-    if let Some(file) = args.words_file.as_ref().filter(|file| file.exists()) {
-        let text = format!("{} is there already", file.display());
-        return Err(Failure::Usage(text));
+    if let Some(file) = &args.words_file {
+        words::new_file(file, setting)?;
     }
-    let mut node = setting.open()?;
-    node.home = args.passphrase.arm(node.home.clone())?;
-    node.root()?;
-    let passphrase = node.home.passphrase().that_opened();
     let mut progress = Progress::new(screen, "telling topics");
-    let mut step = |done, total| progress.update(done, total, "");
-    let rotated = node.rotate_root(passphrase.as_ref(), now_ms(), &mut step)?;
-    let home = node.home.clone();
-    node.close()?;
+    let (rotated, home) = args.passphrase.with_node(setting, |node| {
+        node.root()?;
+        let passphrase = node.home.passphrase().that_opened();
+        let mut step = |done, total| progress.update(done, total, "");
+        let rotated = node.rotate_root(passphrase.as_ref(), now_ms(), &mut step)?;
+        Ok((rotated, node.home.clone()))
+    })?;
     drop(progress);
     if let Some(file) = &args.words_file {
-        words::write(&rotated.root, file)?;
+        words::write(&rotated.root, file, setting)?;
     }
     let public = hex(&rotated.root.public());
     if screen.is_json() {

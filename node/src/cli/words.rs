@@ -1,12 +1,12 @@
 //! Recovery words as commands read and show them.
 
-use std::io::{BufRead, IsTerminal};
-use std::path::Path;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
 
 use synlog_log::keys::SecretKey;
 
-use crate::cli::input::{is_stdin, read_up_to};
 use crate::cli::screen::{Screen, Tone};
+use crate::cli::setting::Setting;
 use crate::failure::Failure;
 use crate::home::write_secret;
 use crate::identity::words::{WORDS, seed_of, words_of, written};
@@ -15,10 +15,12 @@ use crate::identity::words::{WORDS, seed_of, words_of, written};
 const FILE_MAX: u64 = 16 * 1024;
 
 /// The root key of words in a file, or typed at the terminal.
-pub(super) fn read(file: Option<&Path>, screen: &Screen) -> Result<SecretKey, Failure> {
+pub(super) fn read(file: Option<&Path>, setting: &Setting) -> Result<SecretKey, Failure> {
     let text = match file {
-        Some(path) => String::from_utf8_lossy(&read_up_to(path, FILE_MAX)?).into_owned(),
-        None if std::io::stdin().is_terminal() => typed(screen)?,
+        Some(path) => {
+            String::from_utf8_lossy(&setting.read_up_to(path, FILE_MAX)?).into_owned()
+        }
+        None if setting.has_terminal() => typed(&setting.screen)?,
         None => {
             return Err(Failure::Usage(
                 "the recovery words are needed: --words-file FILE, or - for standard input".into(),
@@ -46,13 +48,19 @@ fn typed(screen: &Screen) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Writes the words of a key to a file that must not be there yet.
-pub(super) fn write(root: &SecretKey, file: &Path) -> Result<(), Failure> {
-    if is_stdin(file) || file.exists() {
+/// Refuses to write secrets over a file that is there.
+pub(super) fn new_file(file: &Path, setting: &Setting) -> Result<PathBuf, Failure> {
+    let path = setting.path(file);
+    if file.as_os_str() == "-" || path.exists() {
         let text = format!("{} is there already", file.display());
         return Err(Failure::Usage(text));
     }
-    write_secret(file, text(root).as_bytes())
+    Ok(path)
+}
+
+/// Writes the words of a key to a new file.
+pub(super) fn write(root: &SecretKey, file: &Path, setting: &Setting) -> Result<(), Failure> {
+    write_secret(&new_file(file, setting)?, text(root).as_bytes())
 }
 
 /// The words of a key, as they are written down.

@@ -4,6 +4,7 @@
 pub mod enrolment;
 pub mod lock;
 pub mod passphrase;
+pub mod profile;
 pub mod recovery;
 pub mod retirement;
 pub mod root;

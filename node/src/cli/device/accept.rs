@@ -21,7 +21,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let (node, joined) = enrolment::accept(setting.home()?, &passed_on(&args.answer)?)?;
+    let (node, joined) = enrolment::accept(setting.home()?, &passed_on(&args.answer, setting)?)?;
     node.close()?;
     let screen = &setting.screen;
     if screen.is_json() {

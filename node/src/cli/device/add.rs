@@ -1,6 +1,6 @@
 //! `synlog device add`.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::device::passed_on;
 use crate::cli::passphrase::PassphraseArgs;
 use crate::cli::qr;
-use crate::cli::screen::{Screen, count, plain};
+use crate::cli::screen::{count, plain};
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::failure::Failure;
@@ -46,16 +46,15 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let screen = &setting.screen;
-    let (signed, check) = read_request(&passed_on(&args.request)?)?;
+    let (signed, check) = read_request(&passed_on(&args.request, setting)?)?;
     if !args.yes {
-        compared(&signed.request.name, &check, screen)?;
+        compared(&signed.request.name, &check, setting)?;
     }
-    let mut node = setting.open()?;
-    node.home = args.passphrase.arm(node.home.clone())?;
-    let answered = node.answer(&signed, now_ms())?;
-    node.close()?;
+    let answered = args
+        .passphrase
+        .with_node(setting, |node| node.answer(&signed, now_ms()))?;
     if let Some(file) = &args.out {
-        write_secret(file, format!("{}\n", answered.text).as_bytes())?;
+        write_secret(&setting.path(file), format!("{}\n", answered.text).as_bytes())?;
     }
     if screen.is_json() {
         return screen.json(&json!({
@@ -89,12 +88,13 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     Ok(())
 }
 
-fn compared(name: &str, check: &str, screen: &Screen) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
+fn compared(name: &str, check: &str, setting: &Setting) -> Result<(), Failure> {
+    if !setting.has_terminal() {
         return Err(Failure::Usage(format!(
             "compare the words of the request, {check:?}, with those on the new machine, then say --yes"
         )));
     }
+    let screen = &setting.screen;
     screen.note(format_args!("The device {} asks to act as you.", plain(name)));
     eprint!("Does the new machine show the words \"{check}\"? [y/N] ");
     let mut typed = String::new();

@@ -38,6 +38,13 @@ enum Command {
     Renew(renew::Args),
 }
 
+impl Args {
+    /// Whether it is for a machine that has no device yet.
+    pub(super) fn is_of_new_device(&self) -> bool {
+        matches!(self.command, Command::Request(_) | Command::Accept(_))
+    }
+}
+
 /// Bytes of a text that is passed on: the longest identity log with its topics.
 const TEXT_MAX: u64 = 8 << 20;
 
@@ -55,11 +62,11 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
 }
 
 /// A text that was passed on: typed, in a file, or on standard input.
-fn passed_on(typed: &str) -> Result<String, Failure> {
+fn passed_on(typed: &str, setting: &Setting) -> Result<String, Failure> {
     if synlog_log::identity::Ticket::is_one(typed) {
         return Ok(typed.to_owned());
     }
-    let bytes = crate::cli::input::read_up_to(std::path::Path::new(typed), TEXT_MAX)?;
+    let bytes = setting.read_up_to(std::path::Path::new(typed), TEXT_MAX)?;
     String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{typed} is not text")))
 }
 

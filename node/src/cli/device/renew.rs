@@ -34,16 +34,14 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn renew(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let mut node = setting.open()?;
-    let name = args
-        .name
-        .clone()
-        .unwrap_or_else(|| next_name(&own_name(&node)));
-    node.home = args.passphrase.arm(node.home.clone())?;
     let mut progress = Progress::new(&setting.screen, "telling topics");
-    let mut step = |done, total| progress.update(done, total, "");
-    let renewed = node.renew_device(&name, now_ms(), &mut step)?;
-    node.close()?;
+    let (name, renewed) = args.passphrase.with_node(setting, |node| {
+        let named = args.name.clone();
+        let name = named.unwrap_or_else(|| next_name(&own_name(node)));
+        let mut step = |done, total| progress.update(done, total, "");
+        let renewed = node.renew_device(&name, now_ms(), &mut step)?;
+        Ok((name, renewed))
+    })?;
     drop(progress);
     let screen = &setting.screen;
     if screen.is_json() {

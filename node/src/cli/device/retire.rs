@@ -64,17 +64,17 @@ fn retire(
     setting: &Setting,
 ) -> Result<(), Failure> {
     let screen = &setting.screen;
-    let mut node = setting.open()?;
-    node.home = passphrase.arm(node.home.clone())?;
-    let device: DeviceId = node.find_own_device(name)?;
     let mut progress = Progress::new(screen, "telling topics");
-    let mut step = |done, total| progress.update(done, total, "");
-    let told: Told = if lost {
-        node.lose_device(&device, now_ms(), &mut step)?
-    } else {
-        node.revoke_device(&device, now_ms(), &mut step)?
-    };
-    node.close()?;
+    let (device, told) = passphrase.with_node(setting, |node| {
+        let device: DeviceId = node.find_own_device(name)?;
+        let mut step = |done, total| progress.update(done, total, "");
+        let told: Told = if lost {
+            node.lose_device(&device, now_ms(), &mut step)?
+        } else {
+            node.revoke_device(&device, now_ms(), &mut step)?
+        };
+        Ok((device, told))
+    })?;
     drop(progress);
     if screen.is_json() {
         let mut answer = told_json(&told);
