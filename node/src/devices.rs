@@ -96,7 +96,9 @@ impl Node {
             old,
             new,
             kept: Some(kept),
-            taken_over: taken_over.map(|taken| (taken.topic, taken.last_seq)).collect(),
+            taken_over: taken_over
+                .map(|taken| (taken.topic, taken.last_seq))
+                .collect(),
             revoked_in: revoked
                 .filter(|told| told.device == Some(old))
                 .map(|told| told.topic)

@@ -479,7 +479,9 @@ fn remove_secret(path: &Path) -> Result<(), Failure> {
 }
 
 fn sync_parent(path: &Path) -> Result<(), Failure> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let directory = parent.unwrap_or(Path::new("."));
     let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(Failure::file(directory))

@@ -28,7 +28,8 @@ impl Node {
         if let Some(reason) = self.store.guard() {
             return Err(Failure::Guarded(reason));
         }
-        self.clock_off.map_or(Ok(()), |off_ms| Err(Failure::ClockOff { off_ms }))
+        self.clock_off
+            .map_or(Ok(()), |off_ms| Err(Failure::ClockOff { off_ms }))
     }
 
     /// The tip of this device's feed in a topic.

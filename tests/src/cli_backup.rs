@@ -39,9 +39,16 @@ fn only_what_is_new_travels_and_no_key_does() {
     desk.ok(&["append", "orders", "order.request", "--body", "{\"n\":2}"]);
     let more = desk.ok(&["backup", &backup, "--json"]).json();
     assert_eq!((&more["number"], &more["keys"]), (&json!(3), &json!(null)));
-    assert_eq!(files(&Path::new(&backup).join("manifests")).len(), 1, "one is kept");
+    assert_eq!(
+        files(&Path::new(&backup).join("manifests")).len(),
+        1,
+        "one is kept"
+    );
     let checked = desk.ok(&["verify", &backup, "--json"]).json();
-    assert_eq!((&checked["ok"], &checked["positions"]), (&json!(true), &more["positions"]));
+    assert_eq!(
+        (&checked["ok"], &checked["positions"]),
+        (&json!(true), &more["positions"])
+    );
     assert_eq!(checked["entity"], json!(desk.entity()));
     let secrets = ["keys/root.key", "keys/device.key"].map(|name| {
         let text = std::fs::read_to_string(desk.home.join(name)).unwrap();
@@ -51,7 +58,10 @@ fn only_what_is_new_travels_and_no_key_does() {
     for path in files(Path::new(&backup)) {
         let bytes = std::fs::read(&path).unwrap();
         for secret in &secrets {
-            assert!(!bytes.windows(32).any(|window| window == secret), "{path:?}");
+            assert!(
+                !bytes.windows(32).any(|window| window == secret),
+                "{path:?}"
+            );
             let text = synlog_log::ids::hex(secret);
             assert!(!bytes.windows(64).any(|window| window == text.as_bytes()));
         }
@@ -63,7 +73,9 @@ fn a_restored_device_is_another_one() {
     let (desk, words, backup) = backed_up();
     let old = desk.device();
     let restored = Desk::empty();
-    let device = restored.ok(&["restore", &backup, "--words-file", &words, "--json"]).json();
+    let device = restored
+        .ok(&["restore", &backup, "--words-file", &words, "--json"])
+        .json();
     assert_eq!(device["entity"], json!(desk.entity()));
     assert_eq!(device["replaced"]["device"], json!(old));
     assert_ne!(device["device"], json!(old));
@@ -90,27 +102,43 @@ fn without_the_root_it_can_be_read_and_nothing_more() {
     let restored = Desk::empty();
     restored.ok(&["restore", &backup]);
     let who = restored.ok(&["whoami", "--json"]).json();
-    assert_eq!((&who["entity"], &who["device"]), (&json!(desk.entity()), &json!(null)));
+    assert_eq!(
+        (&who["entity"], &who["device"]),
+        (&json!(desk.entity()), &json!(null))
+    );
     assert_eq!(restored.ok(&["tail", "--json"]).json_lines().len(), 2);
     let refused = restored.fails(5, &["append", "orders", "order.request"]);
     assert!(refused.err.contains("synlog recover"), "{refused:?}");
     restored.fails(5, &["topic", "new", "more", "--app", "a"]);
     restored.fails(2, &["init"]);
-    let recovered = restored.ok(&["recover", "--words-file", &words, "--json"]).json();
+    let recovered = restored
+        .ok(&["recover", "--words-file", &words, "--json"])
+        .json();
     assert_eq!(recovered["replaced"]["device"], json!(desk.device()));
-    assert_eq!(recovered["replaced"]["taken_over"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        recovered["replaced"]["taken_over"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     restored.ok(&["append", "orders", "order.request"]);
     // or as a device that another one certifies
     let other = Desk::empty();
     other.ok(&["restore", &backup]);
-    let asked = other.ok(&["device", "request", "--for", &desk.entity(), "--json"]).json();
+    let asked = other
+        .ok(&["device", "request", "--for", &desk.entity(), "--json"])
+        .json();
     let answer = other.path("answer");
     let request = asked["request"].as_str().unwrap();
     desk.ok(&["device", "add", request, "--yes", "--out", &answer]);
     other.ok(&["device", "accept", &answer]);
     other.ok(&["append", "orders", "order.request"]);
     let who = other.ok(&["whoami", "--json"]).json();
-    assert_eq!((&who["device"], &who["guard"]), (&asked["device"], &json!(null)));
+    assert_eq!(
+        (&who["device"], &who["guard"]),
+        (&asked["device"], &json!(null))
+    );
 }
 
 #[test]
@@ -138,7 +166,11 @@ fn damage_is_found_and_mended() {
         restored.ok(&["restore", &backup, "--words-file", &words]);
     }
     std::fs::remove_file(segment).unwrap();
-    assert!(desk.fails(1, &["verify", &backup]).out.contains("is missing"));
+    assert!(
+        desk.fails(1, &["verify", &backup])
+            .out
+            .contains("is missing")
+    );
     // what is missing is sent again without being asked for
     desk.ok(&["backup", &backup]);
     desk.ok(&["verify", &backup]);
@@ -172,7 +204,10 @@ fn wrong_places_are_left_alone() {
     assert!(refused.err.contains("other files"), "{refused:?}");
     assert_eq!(files(Path::new(&wrong)).len(), 1);
     desk.fails(2, &["restore", &wrong, "--home", &desk.path("a")]);
-    desk.fails(2, &["restore", &desk.path("nowhere"), "--home", &desk.path("a")]);
+    desk.fails(
+        2,
+        &["restore", &desk.path("nowhere"), "--home", &desk.path("a")],
+    );
     desk.fails(2, &["verify", &wrong]);
     assert!(!Path::new(&desk.path("a")).exists());
     let other = Desk::new("other");
@@ -186,17 +221,33 @@ fn keys_come_back_with_their_passphrase_alone() {
     let (pass, other, backup) = (desk.path("pass"), desk.path("other"), desk.path("backup"));
     std::fs::write(&pass, "correct horse\n").unwrap();
     std::fs::write(&other, "battery staple\n").unwrap();
-    desk.ok(&["init", "--name", "laptop", "--no-words", "--passphrase-file", &pass]);
+    desk.ok(&[
+        "init",
+        "--name",
+        "laptop",
+        "--no-words",
+        "--passphrase-file",
+        &pass,
+    ]);
     desk.ok(&["topic", "new", "orders", "--app", "market"]);
     desk.fails(2, &["backup", &backup, "--with-keys"]);
-    let done = desk.ok(&["backup", &backup, "--with-keys", "--passphrase-file", &pass, "--json"]);
+    let done = desk.ok(&[
+        "backup",
+        &backup,
+        "--with-keys",
+        "--passphrase-file",
+        &pass,
+        "--json",
+    ]);
     assert_eq!(done.json()["keys"][0], json!("root"));
     // a later one without keys does not lose them
     desk.ok(&["backup", &backup]);
     let restored = Desk::empty();
     let refused = restored.fails(2, &["restore", &backup, "--passphrase-file", &other]);
     assert!(refused.err.contains("passphrase"), "{refused:?}");
-    let again = restored.ok(&["restore", &backup, "--passphrase-file", &pass, "--json"]).json();
+    let again = restored
+        .ok(&["restore", &backup, "--passphrase-file", &pass, "--json"])
+        .json();
     assert_eq!(again["entity"], json!(desk.entity()));
     restored.ok(&["append", "orders", "order.request"]);
     assert_eq!(again["root_form"], json!("absent"));

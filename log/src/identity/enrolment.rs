@@ -242,7 +242,10 @@ mod tests {
     fn a_request_comes_back_and_any_flipped_bit_shows() {
         let scene = scene();
         let bytes = scene.request.clone().sign(&scene.new).encode();
-        assert_eq!(SignedRequest::decode(&bytes).unwrap().request, scene.request);
+        assert_eq!(
+            SignedRequest::decode(&bytes).unwrap().request,
+            scene.request
+        );
         for bit in 0..bytes.len() * 8 {
             let mut other = bytes.clone();
             other[bit / 8] ^= 1 << (bit % 8);

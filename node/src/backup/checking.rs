@@ -51,7 +51,10 @@ pub fn check(
     }
     let last = manifest.segments.last().map_or(0, |segment| segment.end);
     if last != manifest.end {
-        let what = format!("the segments end at {last}, the manifest at {}", manifest.end);
+        let what = format!(
+            "the segments end at {last}, the manifest at {}",
+            manifest.end
+        );
         checked.findings.push(("manifest".to_owned(), what));
     }
     for part in manifest.other_parts() {

@@ -344,7 +344,10 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(Manifest::decode(7, &damaged).is_err(), "bit {bit}");
         }
-        let lengths: Vec<u64> = manifest.segments[0].parts().map(|part| part.bytes).collect();
+        let lengths: Vec<u64> = manifest.segments[0]
+            .parts()
+            .map(|part| part.bytes)
+            .collect();
         assert_eq!(lengths, [PART_BYTES, 5]);
     }
 
@@ -369,7 +372,11 @@ mod tests {
         assert_eq!(read_marker(marker(&origin).as_bytes()), Some(origin));
         assert_eq!(read_marker(b"hello"), None);
         assert_eq!(number_of(&name_of(12)), Some(12));
-        for name in ["manifests/12.cbor", "manifests/0000000000.cbor", "objects/00"] {
+        for name in [
+            "manifests/12.cbor",
+            "manifests/0000000000.cbor",
+            "objects/00",
+        ] {
             assert_eq!(number_of(name), None);
         }
     }

@@ -13,7 +13,9 @@ pub(super) fn fetch(place: &dyn Objects, part: &Part) -> Result<Vec<u8>, BackupE
         part: part.name(),
         what: what.to_owned(),
     };
-    let bytes = place.get(&part.name())?.ok_or_else(|| damaged("is missing"))?;
+    let bytes = place
+        .get(&part.name())?
+        .ok_or_else(|| damaged("is missing"))?;
     if Part::of(&bytes) == *part {
         Ok(bytes)
     } else {

@@ -35,7 +35,9 @@ fn open(disk: &MemoryDisk) -> Store<MemoryDisk> {
         segment_bytes: 16 << 10,
         ..Options::new([7; 16])
     };
-    Store::open(disk.clone(), Arc::new(Plain), options).unwrap().0
+    Store::open(disk.clone(), Arc::new(Plain), options)
+        .unwrap()
+        .0
 }
 
 fn fill(store: &mut Store<MemoryDisk>, from: u64, count: u64) {
@@ -98,7 +100,8 @@ impl Failing {
 
     fn change(&self) -> Result<(), BackupError> {
         let left = self.left.get().checked_sub(1);
-        self.left.set(left.ok_or_else(|| BackupError::Place("the line is cut".into()))?);
+        self.left
+            .set(left.ok_or_else(|| BackupError::Place("the line is cut".into()))?);
         Ok(())
     }
 }
@@ -107,9 +110,14 @@ impl Objects for Failing {
     fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, BackupError> {
         let objects = self.objects.borrow();
         let inside = objects.iter().filter(|(name, _)| {
-            folder.is_empty() || name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+            folder.is_empty()
+                || name
+                    .strip_prefix(folder)
+                    .is_some_and(|rest| rest.starts_with('/'))
         });
-        Ok(inside.map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect())
+        Ok(inside
+            .map(|(name, bytes)| (name.clone(), bytes.len() as u64))
+            .collect())
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, BackupError> {
@@ -189,7 +197,10 @@ fn closed_segments_are_neither_read_nor_sent_again() {
     let more = back_up(&place, &disk, &store.snapshot().unwrap(), &terms()).unwrap();
     assert!(more.read <= more.segments - done.segments + 1, "{more:?}");
     assert!(more.sent_bytes < more.bytes / 2, "{more:?}");
-    let full = Terms { full: true, ..terms() };
+    let full = Terms {
+        full: true,
+        ..terms()
+    };
     let all = back_up(&place, &disk, &store.snapshot().unwrap(), &full).unwrap();
     assert_eq!((all.read, all.sent), (all.segments, 0));
     whole(&place);
@@ -229,7 +240,10 @@ fn a_restored_store_is_the_same_and_guarded() {
     let copy = MemoryDisk::new();
     // an interrupted run left half a segment, and one that is longer than it should be
     copy.create_dir("segments").unwrap();
-    for (path, bytes) in [("segments/00000001.seg", 5_000), ("segments/00000002.seg", 40_000)] {
+    for (path, bytes) in [
+        ("segments/00000001.seg", 5_000),
+        ("segments/00000002.seg", 40_000),
+    ] {
         let file = copy.create(path).unwrap();
         file.write_at(0, &vec![3; bytes]).unwrap();
     }
@@ -243,11 +257,20 @@ fn a_restored_store_is_the_same_and_guarded() {
     fill(&mut again, 150, 10);
     back_up(&place, &copy, &again.snapshot().unwrap(), &terms()).unwrap();
     let refused = back_up(&place, &disk, &store.snapshot().unwrap(), &terms());
-    assert!(matches!(refused, Err(BackupError::Diverged { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(BackupError::Diverged { .. })),
+        "{refused:?}"
+    );
     fill(&mut store, 500, 90);
     let refused = back_up(&place, &disk, &store.snapshot().unwrap(), &terms());
-    assert!(matches!(refused, Err(BackupError::Diverged { .. })), "{refused:?}");
-    let adopt = Terms { adopt: true, ..terms() };
+    assert!(
+        matches!(refused, Err(BackupError::Diverged { .. })),
+        "{refused:?}"
+    );
+    let adopt = Terms {
+        adopt: true,
+        ..terms()
+    };
     let done = back_up(&place, &disk, &store.snapshot().unwrap(), &adopt).unwrap();
     assert_eq!(done.removed, 0);
     whole(&place);
@@ -271,5 +294,8 @@ fn a_place_is_for_one_store() {
     let refused = back_up(&place, &disk, &other, &terms());
     assert_eq!(refused, Err(BackupError::OtherStore));
     place.put(MARKER, b"hello".to_vec()).unwrap();
-    assert_eq!(back_up(&place, &disk, &other, &terms()), Err(BackupError::NotABackup));
+    assert_eq!(
+        back_up(&place, &disk, &other, &terms()),
+        Err(BackupError::NotABackup)
+    );
 }

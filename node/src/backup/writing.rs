@@ -9,8 +9,7 @@ use synlog_log::ids::{DeviceId, EntityId};
 use synlog_log::store::{Decoder, SegmentSnapshot, Snapshot, check_segment};
 
 use crate::backup::manifest::{
-    MARKER, Manifest, PART_BYTES, Part, Segment, marker, name_of, number_of, origin_of,
-    read_marker,
+    MARKER, Manifest, PART_BYTES, Part, Segment, marker, name_of, number_of, origin_of, read_marker,
 };
 use crate::backup::{BackupError, Objects, Progress};
 
@@ -77,7 +76,10 @@ pub fn latest(place: &dyn Objects) -> Result<Option<Manifest>, BackupError> {
 /// Numbers of the manifests, ascending.
 fn numbers(place: &dyn Objects) -> Result<Vec<u64>, BackupError> {
     let names = place.list("manifests")?;
-    let mut numbers: Vec<u64> = names.iter().filter_map(|(name, _)| number_of(name)).collect();
+    let mut numbers: Vec<u64> = names
+        .iter()
+        .filter_map(|(name, _)| number_of(name))
+        .collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -176,7 +178,12 @@ pub fn write<D: Disk>(
         },
         done: Done::default(),
     };
-    let total: u64 = source.snapshot.segments.iter().map(|segment| segment.bytes).sum();
+    let total: u64 = source
+        .snapshot
+        .segments
+        .iter()
+        .map(|segment| segment.bytes)
+        .sum();
     let (mut segments, mut at) = (Vec::new(), 0);
     for segment in &source.snapshot.segments {
         let known = before.as_ref().filter(|_| !terms.full);

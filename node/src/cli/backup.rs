@@ -100,7 +100,10 @@ pub(super) fn verify(name: &str, setting: &Setting) -> Result<(), Failure> {
         screen.line(format_args!("entity  {}", manifest.entity))?;
         let segments = count(manifest.segments.len() as u64, "segment", "segments");
         let records = count(checked.records, "record", "records");
-        screen.line(format_args!("holds   {records} in {segments}, {}", size(checked.bytes)))?;
+        screen.line(format_args!(
+            "holds   {records} in {segments}, {}",
+            size(checked.bytes)
+        ))?;
         for (part, what) in checked.findings.iter().take(FINDINGS_SHOWN) {
             screen.line(format_args!("wrong   {part} {what}"))?;
         }

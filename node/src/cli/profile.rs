@@ -9,9 +9,7 @@ use crate::cli::screen::plain;
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::failure::Failure;
-use crate::identity::profile::{
-    ABOUT_MAX, Announced, NAME_MAX, Profile, announce, set, withdraw,
-};
+use crate::identity::profile::{ABOUT_MAX, Announced, NAME_MAX, Profile, announce, set, withdraw};
 use crate::node::Node;
 use crate::writing::Event;
 
@@ -107,10 +105,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     }
 }
 
-fn write(
-    node: &mut Node,
-    event: &Event,
-) -> Result<(TopicId, EntryId), Failure> {
+fn write(node: &mut Node, event: &Event) -> Result<(TopicId, EntryId), Failure> {
     node.write_profile(event, now_ms())
 }
 
@@ -161,9 +156,9 @@ fn show(args: &ShowArgs, setting: &Setting) -> Result<(), Failure> {
         let topics = profile.topics.iter().map(|(topic, announced)| {
             json!({ "topic": topic.to_string(), "app": announced.app, "name": announced.name })
         });
-        let addresses = profile.addresses.iter().map(|(node, at)| {
-            json!({ "node": hex(node), "relay": at.relay, "until_ms": at.until_ms })
-        });
+        let addresses = profile.addresses.iter().map(
+            |(node, at)| json!({ "node": hex(node), "relay": at.relay, "until_ms": at.until_ms }),
+        );
         return screen.json(&json!({
             "entity": entity.to_string(),
             "topic": topic.to_string(),
@@ -225,7 +220,9 @@ fn withdraw_it(args: &WithdrawArgs, setting: &Setting) -> Result<(), Failure> {
     let entity = node.entity();
     let known = node.profile(&entity)?;
     if known.is_none_or(|(_, profile)| !profile.topics.contains_key(&topic)) {
-        return Err(Failure::NoEffect("your profile does not announce it".into()));
+        return Err(Failure::NoEffect(
+            "your profile does not announce it".into(),
+        ));
     }
     let written = write(&mut node, &withdraw(&topic))?;
     node.close()?;

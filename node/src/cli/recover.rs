@@ -112,7 +112,11 @@ pub(super) fn device_again(
         return screen.json(&answer(&recovered, name, topics, &home));
     }
     screen.line(format_args!("entity  {}", recovered.entity))?;
-    screen.line(format_args!("device  {}  {}", recovered.device, plain(name)))?;
+    screen.line(format_args!(
+        "device  {}  {}",
+        recovered.device,
+        plain(name)
+    ))?;
     screen.flush()?;
     match recovered.known {
         Some((number, at_ms)) => screen.note(format_args!(

@@ -55,7 +55,9 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     };
     let home = setting.home()?;
     let words = args.words_file.as_deref();
-    let root = words.map(|file| words::read(Some(file), setting)).transpose()?;
+    let root = words
+        .map(|file| words::read(Some(file), setting))
+        .transpose()?;
     let place = Place::open(&args.place, false).map_err(failed)?;
     let passphrase = match crate::backup::latest(&place).map_err(failed)? {
         Some(manifest) if manifest.keys.is_some() => {
@@ -114,6 +116,8 @@ fn without_device(args: &Args, restored: &Restored, setting: &Setting) -> Result
     screen.line("device  none yet")?;
     screen.flush()?;
     screen.note("You can look at all of it. To write, make it a device of yours: `synlog recover`");
-    screen.note("with your recovery words, or `synlog device request` for a device that has the root key.");
+    screen.note(
+        "with your recovery words, or `synlog device request` for a device that has the root key.",
+    );
     Ok(())
 }

@@ -252,7 +252,11 @@ fn lock_it(args: &LockArgs, setting: &Setting) -> Result<(), Failure> {
     let locked = setting.home()?.root_form().0 == RootForm::Locked;
     let (root, home, fresh) = if locked {
         let (root, home, _) = opened(&args.passphrase, setting)?;
-        (root, home, PassphraseArgs::named(args.new_passphrase_file.clone()))
+        (
+            root,
+            home,
+            PassphraseArgs::named(args.new_passphrase_file.clone()),
+        )
     } else {
         let none = PassphraseArgs::named(None);
         let (root, home, _) = opened(&none, setting)?;
@@ -264,7 +268,11 @@ fn lock_it(args: &LockArgs, setting: &Setting) -> Result<(), Failure> {
     };
     let passphrase = fresh.needed("the root key", setting)?;
     home.write_root(RootSlot::Current, &root, Some(&passphrase))?;
-    say(setting, &home, "The root key opens with the passphrase from now on.")
+    say(
+        setting,
+        &home,
+        "The root key opens with the passphrase from now on.",
+    )
 }
 
 fn unlock_it(args: &UnlockArgs, setting: &Setting) -> Result<(), Failure> {
@@ -331,7 +339,11 @@ fn remove(args: &RemoveArgs, setting: &Setting) -> Result<(), Failure> {
         setting.open()?.close()?;
     }
     home.remove_root()?;
-    say(setting, &home, "The root key is not on this machine any more. Storage may keep what was deleted for a while: lock a key before you remove it.")
+    say(
+        setting,
+        &home,
+        "The root key is not on this machine any more. Storage may keep what was deleted for a while: lock a key before you remove it.",
+    )
 }
 
 /// Asks for two of the words.

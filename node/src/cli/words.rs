@@ -17,9 +17,7 @@ const FILE_MAX: u64 = 16 * 1024;
 /// The root key of words in a file, or typed at the terminal.
 pub(super) fn read(file: Option<&Path>, setting: &Setting) -> Result<SecretKey, Failure> {
     let text = match file {
-        Some(path) => {
-            String::from_utf8_lossy(&setting.read_up_to(path, FILE_MAX)?).into_owned()
-        }
+        Some(path) => String::from_utf8_lossy(&setting.read_up_to(path, FILE_MAX)?).into_owned(),
         None if setting.has_terminal() => typed(&setting.screen)?,
         None => {
             return Err(Failure::Usage(

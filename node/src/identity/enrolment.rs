@@ -85,12 +85,7 @@ struct Pending {
 
 impl Pending {
     fn request(&self) -> DeviceRequest {
-        DeviceRequest::new(
-            self.entity,
-            &self.device,
-            self.sealing.public(),
-            &self.name,
-        )
+        DeviceRequest::new(self.entity, &self.device, self.sealing.public(), &self.name)
     }
 
     fn to_file(&self) -> String {

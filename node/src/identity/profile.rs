@@ -249,8 +249,14 @@ mod tests {
         // what does not fit changes nothing
         let before = profile.clone();
         assert!(!take(&mut profile, &set(&"x".repeat(NAME_MAX + 1), "")));
-        assert!(!take(&mut profile, &Event::new("profile.set", Value::map([("name", Value::Int(1))]))));
-        assert!(!take(&mut profile, &Event::new("profile.other", Value::Map(Vec::new()))));
+        assert!(!take(
+            &mut profile,
+            &Event::new("profile.set", Value::map([("name", Value::Int(1))]))
+        ));
+        assert!(!take(
+            &mut profile,
+            &Event::new("profile.other", Value::Map(Vec::new()))
+        ));
         assert_eq!(profile, before);
     }
 
@@ -271,7 +277,10 @@ mod tests {
             };
             assert!(take(&mut profile, &address(&id, &at)));
         }
-        assert_eq!((profile.topics.len(), profile.addresses.len()), (TOPICS_MAX, ADDRESSES_MAX));
+        assert_eq!(
+            (profile.topics.len(), profile.addresses.len()),
+            (TOPICS_MAX, ADDRESSES_MAX)
+        );
         // the newest addresses are those that stay
         let oldest = profile.addresses.values().map(|at| at.until_ms).min();
         assert_eq!(oldest, Some((2 * TOPICS_MAX - ADDRESSES_MAX) as u64));

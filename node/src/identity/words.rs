@@ -18,7 +18,9 @@ pub enum WordsError {
     #[error("word {0}, {1:?}, is none of the recovery words")]
     Unknown(usize, String),
     /// The last word holds a check of the others.
-    #[error("the words are all known, but not these in this order: one is wrong, or two are swapped")]
+    #[error(
+        "the words are all known, but not these in this order: one is wrong, or two are swapped"
+    )]
     Checksum,
 }
 

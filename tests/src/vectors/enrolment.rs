@@ -1,7 +1,9 @@
 //! `device_requests.json` and `device_answers.json`.
 
 use serde_json::{Value as Json, json};
-use synlog_log::identity::{Action, DeviceAnswer, DeviceRequest, IdentityLog, SignedRequest, Ticket};
+use synlog_log::identity::{
+    Action, DeviceAnswer, DeviceRequest, IdentityLog, SignedRequest, Ticket,
+};
 use synlog_log::ids::{DeviceId, EntityId, hex};
 use synlog_log::keys::SecretKey;
 use synlog_log::refusal::Refusal;
@@ -62,21 +64,54 @@ fn requests() {
     let small_order = small_order.sign(&cast.phone).encode();
     let cases = [
         ("good", good.clone(), Ok(())),
-        ("no name", request(&cast, "").sign(&cast.phone).encode(), Ok(())),
+        (
+            "no name",
+            request(&cast, "").sign(&cast.phone).encode(),
+            Ok(()),
+        ),
         ("another version", changed(0), Err(Refusal::NotCanonical)),
         ("another entity", changed(1), Err(Refusal::BadSignature)),
-        ("another sealing key", changed(70), Err(Refusal::BadSignature)),
-        ("another acceptance", changed(100), Err(Refusal::BadSignature)),
-        ("signed by another device", other_signer, Err(Refusal::BadSignature)),
-        ("a device key that is not admitted", small_order, Err(Refusal::BadKey)),
+        (
+            "another sealing key",
+            changed(70),
+            Err(Refusal::BadSignature),
+        ),
+        (
+            "another acceptance",
+            changed(100),
+            Err(Refusal::BadSignature),
+        ),
+        (
+            "signed by another device",
+            other_signer,
+            Err(Refusal::BadSignature),
+        ),
+        (
+            "a device key that is not admitted",
+            small_order,
+            Err(Refusal::BadKey),
+        ),
         ("a name of 65 bytes", long_name, Err(Refusal::TooLarge)),
-        ("cut", good[..good.len() - 1].to_vec(), Err(Refusal::Truncated)),
+        (
+            "cut",
+            good[..good.len() - 1].to_vec(),
+            Err(Refusal::Truncated),
+        ),
         ("a byte too many", longer, Err(Refusal::NotCanonical)),
     ];
     let cases = cases.into_iter().map(|(name, bytes, expected)| {
-        case(name, json!({ "bytes": hex(&bytes) }), read(&bytes), expected)
+        case(
+            name,
+            json!({ "bytes": hex(&bytes) }),
+            read(&bytes),
+            expected,
+        )
     });
-    hold("device_requests.json", "Requests of new devices (page 2.5)", cases.collect());
+    hold(
+        "device_requests.json",
+        "Requests of new devices (page 2.5)",
+        cases.collect(),
+    );
 }
 
 #[test]
@@ -117,7 +152,9 @@ fn answers() {
     };
     let device = DeviceId(cast.laptop.public());
     let mut revoked = cast.log.clone();
-    revoked.issue(Action::Revoke { device }, 3_000, &cast.root).unwrap();
+    revoked
+        .issue(Action::Revoke { device }, 3_000, &cast.root)
+        .unwrap();
     let revoked = DeviceAnswer {
         statements: revoked.statements().cloned().collect(),
         ..good.clone()
@@ -140,12 +177,20 @@ fn answers() {
         ("for another request", by(&other), wrong),
         ("by a key that is no device", stranger, wrong),
         ("by a device that is revoked", by(&revoked), wrong),
-        ("signed by another device", good.encode(&cast.phone), Err(Refusal::BadSignature)),
+        (
+            "signed by another device",
+            good.encode(&cast.phone),
+            Err(Refusal::BadSignature),
+        ),
         ("changed", damaged, Err(Refusal::BadSignature)),
     ];
     let cases = cases.into_iter().map(|(name, bytes, expected)| {
         let input = json!({ "bytes": hex(&bytes), "request": hex(&signed) });
         case(name, input, read(&bytes), expected)
     });
-    hold("device_answers.json", "Answers to them (page 2.5)", cases.collect());
+    hold(
+        "device_answers.json",
+        "Answers to them (page 2.5)",
+        cases.collect(),
+    );
 }

@@ -37,7 +37,11 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         }));
     }
     screen.line(format_args!("entity  {}", joined.entity))?;
-    screen.line(format_args!("device  {}  {}", joined.device, plain(&joined.name)))?;
+    screen.line(format_args!(
+        "device  {}  {}",
+        joined.device,
+        plain(&joined.name)
+    ))?;
     for named in &joined.topics {
         let name = named.name.as_deref().unwrap_or_default();
         screen.line(format_args!("topic   {}  {}", named.topic, plain(name)))?;

@@ -54,7 +54,10 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         .passphrase
         .with_node(setting, |node| node.answer(&signed, now_ms()))?;
     if let Some(file) = &args.out {
-        write_secret(&setting.path(file), format!("{}\n", answered.text).as_bytes())?;
+        write_secret(
+            &setting.path(file),
+            format!("{}\n", answered.text).as_bytes(),
+        )?;
     }
     if screen.is_json() {
         return screen.json(&json!({
@@ -84,7 +87,9 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         plain(&answered.name),
         count(answered.topics, "topic", "topics")
     ));
-    screen.note("On the new machine: synlog device accept TEXT. Then bring it a bundle of your topics.");
+    screen.note(
+        "On the new machine: synlog device accept TEXT. Then bring it a bundle of your topics.",
+    );
     Ok(())
 }
 
@@ -95,7 +100,10 @@ fn compared(name: &str, check: &str, setting: &Setting) -> Result<(), Failure> {
         )));
     }
     let screen = &setting.screen;
-    screen.note(format_args!("The device {} asks to act as you.", plain(name)));
+    screen.note(format_args!(
+        "The device {} asks to act as you.",
+        plain(name)
+    ));
     eprint!("Does the new machine show the words \"{check}\"? [y/N] ");
     let mut typed = String::new();
     std::io::stdin()

@@ -67,7 +67,9 @@ pub(super) fn list(setting: &Setting) -> Result<(), Failure> {
     }
     let conflicts = log.as_ref().map_or(&[][..], IdentityLog::conflicts);
     if screen.is_json() {
-        let conflicts = conflicts.iter().map(|conflict| conflict.kept.statement.number);
+        let conflicts = conflicts
+            .iter()
+            .map(|conflict| conflict.kept.statement.number);
         let conflicts: Vec<u64> = conflicts.collect();
         screen.json(&json!({ "devices": rows, "conflicts": conflicts }))?;
     } else if !conflicts.is_empty() {

@@ -132,6 +132,9 @@ pub(super) fn tell(told: &Told, screen: &Screen) {
         ));
     }
     for (topic, why) in &told.refused {
-        screen.warn(format_args!("in topic {} it could not be written: {why}", topic.short()));
+        screen.warn(format_args!(
+            "in topic {} it could not be written: {why}",
+            topic.short()
+        ));
     }
 }

@@ -51,7 +51,12 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     screen.line(&asked.text)?;
     screen.flush()?;
     qr::show(&asked.text, args.qr, screen);
-    screen.note(format_args!("Words to compare on the other machine: {}", asked.check));
-    screen.note("There: synlog device add TEXT. Then, with its answer, here: synlog device accept TEXT");
+    screen.note(format_args!(
+        "Words to compare on the other machine: {}",
+        asked.check
+    ));
+    screen.note(
+        "There: synlog device add TEXT. Then, with its answer, here: synlog device accept TEXT",
+    );
     Ok(())
 }
