@@ -52,7 +52,7 @@ pub enum Failure {
     #[error("the passphrase does not open {0}")]
     WrongPassphrase(PathBuf),
     /// The clock of this machine is not right.
-    #[error("this machine's clock is {} {}: nothing is signed", off_text(*off_ms), if *off_ms > 0 { "behind" } else { "ahead" })]
+    #[error("this machine's clock is {} {}: nothing is signed", off_text(*.off_ms), if *.off_ms > 0 { "behind" } else { "ahead" })]
     ClockOff {
         /// How far those of others are ahead of it.
         off_ms: i64,
