@@ -323,11 +323,16 @@ fn import(args: &ImportArgs, setting: &Setting) -> Result<(), Failure> {
 
 fn remove(args: &RemoveArgs, setting: &Setting) -> Result<(), Failure> {
     let home = setting.home()?;
+    if !args.yes && args.words_file.is_none() && !setting.has_terminal() {
+        return Err(Failure::Usage(
+            "show that the recovery words are safe with --words-file FILE, or say --yes".into(),
+        ));
+    }
     if !args.yes {
         let (root, ..) = opened(&args.passphrase, setting)?;
         let safe = match &args.words_file {
             Some(file) => words::read(Some(file), setting)?.public() == root.public(),
-            None => asked_for_two(&root, setting)?,
+            None => asked_for_two(&root)?,
         };
         if !safe {
             return Err(Failure::Usage(
@@ -347,12 +352,7 @@ fn remove(args: &RemoveArgs, setting: &Setting) -> Result<(), Failure> {
 }
 
 /// Asks for two of the words.
-fn asked_for_two(root: &SecretKey, setting: &Setting) -> Result<bool, Failure> {
-    if !setting.has_terminal() {
-        return Err(Failure::Usage(
-            "show that the recovery words are safe with --words-file FILE, or say --yes".into(),
-        ));
-    }
+fn asked_for_two(root: &SecretKey) -> Result<bool, Failure> {
     let words = words::list(root);
     // which ones follows from the key, so that they are not the first two each time
     let public = root.public();
