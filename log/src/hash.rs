@@ -56,10 +56,14 @@ pub enum Context {
     BlobKey,
     /// A letter of first contact.
     Letter,
+    /// What a new device asks for.
+    DeviceRequest,
+    /// What it gets for an answer.
+    DeviceAnswer,
 }
 
 /// Number of contexts.
-const COUNT: usize = 24;
+const COUNT: usize = 26;
 
 impl Context {
     /// The context string.
@@ -89,6 +93,8 @@ impl Context {
             Self::PreviousEpoch => "synlog v1 previous epoch",
             Self::BlobKey => "synlog v1 blob key",
             Self::Letter => "synlog v1 letter",
+            Self::DeviceRequest => "synlog v1 device request",
+            Self::DeviceAnswer => "synlog v1 device answer",
         }
     }
 
@@ -117,6 +123,8 @@ impl Context {
         Self::PreviousEpoch,
         Self::BlobKey,
         Self::Letter,
+        Self::DeviceRequest,
+        Self::DeviceAnswer,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed

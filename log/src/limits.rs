@@ -56,3 +56,7 @@ pub const BUNDLE_RECORD_MAX: usize = 2 * 1024 * 1024;
 pub const WAITING_ENTRIES_MAX: usize = 65_536;
 /// Bytes of entries that wait, for one source.
 pub const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Statements of one identity log that a device's answer carries: decades of devices.
+pub const ANSWER_STATEMENTS_MAX: usize = 4096;
+/// Bytes of the sealed part of a device's answer: keys, and the names of some hundred topics.
+pub const ANSWER_SEALED_MAX: usize = 256 * 1024;

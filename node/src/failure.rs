@@ -47,6 +47,29 @@ pub enum Failure {
     /// The root key is not on this machine.
     #[error("the root key is not here: {0} is missing")]
     NoRootKey(PathBuf),
+    /// The root key here is not the one in use.
+    #[error("{0} is not this entity's current root key")]
+    OtherRoot(PathBuf),
+    /// The root key is under a passphrase that nobody gave.
+    #[error("the root key in {0} is locked")]
+    RootLocked(PathBuf),
+    /// A passphrase that does not open it.
+    #[error("the passphrase does not open {0}")]
+    WrongPassphrase(PathBuf),
+    /// The clock of this machine is not right.
+    #[error("this machine's clock is {} {}: nothing is signed", off_text(*.off_ms), if *.off_ms > 0 { "behind" } else { "ahead" })]
+    ClockOff {
+        /// How far those of others are ahead of it.
+        off_ms: i64,
+    },
+    /// A backup can't be written or read.
+    #[error("the backup in {place}: {source}")]
+    Backup {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        source: crate::backup::BackupError,
+    },
     /// The restore guard.
     #[error("this device must not sign any more: {0}")]
     Guarded(GuardReason),
@@ -235,6 +258,10 @@ impl Failure {
             Self::Draft(_) | Self::Refused { .. } | Self::Rejected(_) | Self::NoEffect(_) => {
                 Exit::Refused
             }
+            Self::ClockOff { .. } => Exit::Refused,
+            Self::WrongPassphrase(_) => Exit::Usage,
+            Self::OtherRoot(_) | Self::RootLocked(_) => Exit::System,
+            Self::Backup { source, .. } => source.exit(),
             Self::AgainstRules { .. } | Self::BadReducer { .. } | Self::Halted(_) => Exit::Refused,
             Self::NoReducer(_) | Self::RowsTooLarge(_) | Self::NoEncryptionKey(_) => Exit::Findings,
             Self::EpochMissing { .. } => Exit::Refused,
@@ -283,8 +310,21 @@ impl Failure {
             Self::EpochMissing { .. } => {
                 "read a bundle of the topic from its sequencer; if you were removed, there is no key for you"
             }
+            Self::OtherRoot(_) => {
+                "it may be of another entity, or older than the last rotation: bring the newest one back with `synlog root import`"
+            }
+            Self::RootLocked(_) => {
+                "run the command on a terminal to be asked, or give --passphrase-file FILE or SYNLOG_PASSPHRASE"
+            }
+            Self::WrongPassphrase(_) => {
+                "try again; without the passphrase the recovery words make the key again: `synlog root import --words-file FILE`"
+            }
+            Self::ClockOff { .. } => {
+                "set the clock right; the node notices by itself when its peers agree with it"
+            }
+            Self::Backup { source, .. } => return source.hint(),
             Self::Guarded(_) => {
-                "first read bundles from those you traded with, then run `synlog device renew`: it makes a new device key"
+                "first read bundles from those you traded with, then run `synlog device renew`, or `synlog recover` where no root key is here: it makes a new device key"
             }
             Self::Draft(DraftError::AheadOfClock { .. }) => {
                 "set the clock right; if the feed itself ran ahead, run `synlog device renew`"
@@ -366,6 +406,11 @@ impl Failure {
             Self::File { .. } => "file",
             Self::KeyFile { .. } => "key_file",
             Self::NoRootKey(_) => "no_root_key",
+            Self::OtherRoot(_) => "other_root",
+            Self::RootLocked(_) => "root_locked",
+            Self::WrongPassphrase(_) => "wrong_passphrase",
+            Self::ClockOff { .. } => "clock_off",
+            Self::Backup { source, .. } => source.code(),
             Self::Guarded(_) => "guarded",
             Self::NoEncryptionKey(_) => "no_encryption_key",
             Self::EpochMissing { .. } => "epoch_missing",
@@ -397,5 +442,16 @@ impl Failure {
             Self::NodeStopped => "node_stopped",
             Self::OutputGone => "output_gone",
         }
+    }
+}
+
+/// How long something is, in words.
+fn off_text(off_ms: i64) -> String {
+    let seconds = off_ms.unsigned_abs() / 1000;
+    match seconds {
+        0..=599 => format!("{seconds} seconds"),
+        600..=35_999 => format!("{} minutes", seconds / 60),
+        36_000..=863_999 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }

@@ -23,11 +23,14 @@ use crate::privacy::add_sealed;
 const RESERVE_BYTES: u64 = 8 * 1024;
 
 impl Node {
-    /// Refuses to write where the guard says that own entries may be lost.
+    /// Refuses to write where the guard says that own entries may be lost, or this machine's
+    /// clock is not right.
     pub fn check_guard(&self) -> Result<(), Failure> {
-        self.store
-            .guard()
-            .map_or(Ok(()), |reason| Err(Failure::Guarded(reason)))
+        if let Some(reason) = self.store.guard() {
+            return Err(Failure::Guarded(reason));
+        }
+        self.clock_off
+            .map_or(Ok(()), |off_ms| Err(Failure::ClockOff { off_ms }))
     }
 
     /// The tip of this device's feed in a topic.
@@ -174,15 +177,8 @@ impl Node {
 
     /// Signs and stores a statement of this node's entity. Needs the root key.
     pub fn state(&mut self, action: Action, now_ms: u64) -> Result<SignedStatement, Failure> {
-        let root = self.home.root_key()?;
-        let entity = self.entity;
-        let log = self.identities.get(&entity).cloned();
-        let mut log = log.unwrap_or_else(|| synlog_log::identity::IdentityLog::new(entity));
-        let signed = log
-            .issue(action, now_ms, &root)
-            .map_err(Failure::refused("the statement"))?;
-        self.take_in_statement(&signed)?;
-        Ok(signed)
+        let root = self.root()?;
+        self.state_with(&root, action, now_ms)
     }
 
     /// The body that carries a statement of this node's entity in a topic.

@@ -3,9 +3,11 @@
 
 mod cli;
 mod cli_app;
+mod cli_backup;
 mod cli_exits;
 mod cli_follow;
 mod cli_forks;
+mod cli_identity;
 mod cli_import;
 mod cli_import_formats;
 mod cli_kill;

@@ -78,7 +78,12 @@ impl Ended {
 /// The program, without what the environment of the test says.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(binary());
-    for name in ["SYNLOG_HOME", "SYNLOG_NOW_MS", "XDG_DATA_HOME"] {
+    for name in [
+        "SYNLOG_HOME",
+        "SYNLOG_NOW_MS",
+        "SYNLOG_PASSPHRASE",
+        "XDG_DATA_HOME",
+    ] {
         command.env_remove(name);
     }
     command.env("COLUMNS", "100").stdin(Stdio::null());

@@ -5,10 +5,14 @@ use synlog_log::bundle;
 use synlog_log::cbor::Value;
 use synlog_log::fold::{FoldEvent, Manifest};
 use synlog_log::fork::ForkProof;
+use synlog_log::hash::Context;
 use synlog_log::header::Header;
 use synlog_log::identity::{Certificate, SignedStatement};
 use synlog_log::ids::{DeviceId, EntityId};
 use synlog_log::keys::{EncryptionSecret, SecretKey};
+use synlog_log::identity::{Certificate, DeviceAnswer, SignedRequest, SignedStatement, Ticket};
+use synlog_log::ids::DeviceId;
+use synlog_log::keys::SecretKey;
 use synlog_log::order::Content;
 use synlog_log::payload::{Payload, payload_hash};
 use synlog_log::proof::Proof;
@@ -17,6 +21,8 @@ use synlog_log::sealed::blob::{self, BlobKey};
 use synlog_log::sealed::disclosure::{self, Disclosure};
 use synlog_log::sealed::inbox::{Invitation, Letter};
 use synlog_log::sealed::{self, Secrets};
+use synlog_log::sealed;
+use synlog_log::store::{Decoder as SegmentDecoder, RunFacts, check_segment};
 use synlog_log::wire::Reader;
 
 /// One decoder: its name and what it does with bytes.
@@ -135,6 +141,43 @@ fn manifest(bytes: &[u8]) {
     let _ = Manifest::decode(bytes);
 }
 
+fn device_request(bytes: &[u8]) {
+    if let Ok(signed) = SignedRequest::decode(bytes) {
+        assert_eq!(signed.encode(), bytes, "one encoding");
+    }
+}
+
+fn device_answer(bytes: &[u8]) {
+    let _ = DeviceAnswer::decode(bytes);
+}
+
+fn ticket(bytes: &[u8]) {
+    let _ = Ticket::DeviceRequest.decode(&String::from_utf8_lossy(bytes));
+}
+
+struct Runs;
+
+impl SegmentDecoder for Runs {
+    fn run_facts(&self, record: &[u8]) -> Result<RunFacts, String> {
+        let run = RunView::decode(record).map_err(|refusal| refusal.to_string())?;
+        Ok(RunFacts {
+            feed: run.feed,
+            first_seq: run.first().seq,
+            backlink: run.first().backlink,
+            ids: run.entries.iter().map(|entry| entry.id).collect(),
+            last_hlc: run.last().hlc,
+        })
+    }
+
+    fn record_id(&self, _: u8, record: &[u8]) -> Result<[u8; 32], String> {
+        Ok(Context::Body.hash(record))
+    }
+}
+
+fn segment(bytes: &[u8]) {
+    let _ = check_segment(bytes, &Runs, true);
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("varint", varints),
     ("cbor", cbor),
@@ -155,4 +198,8 @@ pub const DECODERS: &[Decoder] = &[
     ("evidence", evidence),
     ("event of a fold", fold_event),
     ("manifest", manifest),
+    ("device request", device_request),
+    ("device answer", device_answer),
+    ("ticket", ticket),
+    ("segment", segment),
 ];

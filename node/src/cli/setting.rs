@@ -3,7 +3,7 @@
 //! A command runs in the process of its caller, or in a running node on behalf of one.
 //! It does not see which: it opens the node, files and standard input through here.
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -122,6 +122,16 @@ impl Setting {
             Some(host) => typed(host.directory(), path),
             None => path.to_path_buf(),
         }
+    }
+
+    /// Whether a person can be asked here.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.host.is_none() && io::stdin().is_terminal()
+    }
+
+    /// Whether the command runs in a running node.
+    pub(super) fn is_hosted(&self) -> bool {
+        self.host.is_some()
     }
 
     /// Standard input of the caller.

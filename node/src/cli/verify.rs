@@ -8,6 +8,8 @@ use synlog_log::bundle::{FeedReport, Problem, Report, TopicReport};
 use synlog_log::ids::{TopicId, hex};
 use synlog_log::order::ChainState;
 
+use crate::backup::Place;
+use crate::cli::backup;
 use crate::cli::screen::{Screen, Tone, count, plain};
 use crate::cli::setting::Setting;
 use crate::cli::topic::{state_json, state_text};
@@ -18,7 +20,11 @@ use crate::replay::{self, Noted, Replayed, SCRATCH_BYTES_MAX, Wanted};
 /// Problems that people see one by one.
 const PROBLEMS_SHOWN: usize = 200;
 
-/// Check a bundle file, with nothing but the file
+/// Check a bundle file or a backup, with nothing but itself
+///
+/// For a directory or an s3:// name it checks the newest backup there: every
+/// part, frame, hash and signature, and that nothing in between is missing.
+/// For a bundle file:
 ///
 /// Checks every signature, link and rule, finds forks, orders every topic, and
 /// replays it by the reducer that it names. It needs no data directory and no network. What it can't show is said at the
@@ -29,9 +35,10 @@ const PROBLEMS_SHOWN: usize = 200;
 EXAMPLES
   synlog verify orders.synlog
   synlog verify orders.synlog --order
-  synlog verify orders.synlog --json | jq '.topics[].digest'")]
+  synlog verify orders.synlog --json | jq '.topics[].digest'
+  synlog verify /media/disk/synlog")]
 pub(super) struct Args {
-    /// The file, or - for standard input
+    /// The file, - for standard input, or the place of a backup
     file: PathBuf,
     /// List every entry in the order in which it counts
     #[arg(long)]
@@ -100,6 +107,10 @@ fn fold_all(opened: &replay::Opened) -> Result<Folds, Failure> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
+    let name = args.file.to_string_lossy();
+    if Place::is_bucket(&name) || args.file.is_dir() {
+        return backup::verify(&name, setting);
+    }
     let opened = replay::open(&setting.path(&args.file), setting.secrets(args.unseal)?)?;
     let report = &opened.report;
     let folds = if args.no_replay {
