@@ -7,6 +7,7 @@ use crate::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use crate::keys::SecretKey;
 use crate::limits::{AHEAD_MAX_MS, DEPS_MAX, PAYLOAD_MAX};
 use crate::payload::payload_hash;
+use crate::refusal::Refusal;
 use crate::run::{PayloadForm, RunWriter};
 
 /// Why an entry can't be written.
@@ -26,6 +27,9 @@ pub enum DraftError {
     /// The payload is too large.
     #[error("a payload has at most {PAYLOAD_MAX} bytes; larger things are blobs")]
     PayloadTooLarge,
+    /// The payload can't be sealed.
+    #[error("the event can't be sealed: {0}")]
+    Unsealed(Refusal),
     /// The run is full: sign it and begin the next.
     #[error("the run is full")]
     RunFull,
@@ -52,7 +56,14 @@ pub struct Draft {
     certificate: Vec<u8>,
     tip: Option<Tip>,
     writer: RunWriter,
-    header: Vec<u8>,
+}
+
+/// Where the next entry stands, before its payload is there.
+struct Place {
+    seq: u64,
+    skiplink: Option<EntryId>,
+    hlc: u64,
+    deps: Vec<u8>,
 }
 
 impl Draft {
@@ -67,7 +78,6 @@ impl Draft {
             certificate,
             tip: None,
             writer,
-            header: Vec::new(),
         }
     }
 
@@ -82,7 +92,6 @@ impl Draft {
             certificate: Vec::new(),
             tip: Some(tip),
             writer,
-            header: Vec::new(),
         }
     }
 
@@ -108,14 +117,28 @@ impl Draft {
         deps: &[(EntryId, u64)],
         payload: &[u8],
     ) -> Result<EntryId, DraftError> {
+        let place = self.place(now_ms, deps)?;
+        self.put(place, payload)
+    }
+
+    /// As [`Draft::add`], with a payload that is sealed for the place where it will stand:
+    /// `seal` gets the front of the header, the author and the seq.
+    pub fn add_sealed(
+        &mut self,
+        now_ms: u64,
+        deps: &[(EntryId, u64)],
+        seal: impl FnOnce(&[u8], &DeviceId, u64) -> Result<Vec<u8>, Refusal>,
+    ) -> Result<EntryId, DraftError> {
+        let place = self.place(now_ms, deps)?;
+        let fields = self.fields(&place, &[0; 32], 0);
+        let header = Header::decode(&fields).map_err(DraftError::Unsealed)?;
+        let payload = seal(&header.encode_front(), &self.author, place.seq);
+        self.put(place, &payload.map_err(DraftError::Unsealed)?)
+    }
+
+    fn place(&self, now_ms: u64, deps: &[(EntryId, u64)]) -> Result<Place, DraftError> {
         if deps.len() > DEPS_MAX {
             return Err(DraftError::TooManyDeps);
-        }
-        if payload.len() > PAYLOAD_MAX {
-            return Err(DraftError::PayloadTooLarge);
-        }
-        if !self.writer.has_room(payload.len()) {
-            return Err(DraftError::RunFull);
         }
         let above = deps
             .iter()
@@ -125,27 +148,49 @@ impl Draft {
         let mut ids: Vec<EntryId> = deps.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let deps: Vec<u8> = ids.iter().flat_map(|id| id.0).collect();
-        let seq = self.tip.as_ref().map_or(0, |tip| tip.seq + 1);
-        let skiplink = self.tip.as_ref().and_then(Tip::next_skiplink);
-        self.header.clear();
+        Ok(Place {
+            seq: self.tip.as_ref().map_or(0, |tip| tip.seq + 1),
+            skiplink: self.tip.as_ref().and_then(Tip::next_skiplink),
+            hlc,
+            deps: ids.iter().flat_map(|id| id.0).collect(),
+        })
+    }
+
+    fn fields(&self, place: &Place, payload_hash: &[u8; 32], payload_len: u32) -> Vec<u8> {
+        let mut header = Vec::with_capacity(256);
         let fields = Fields {
             author: &self.author,
             topic: &self.topic,
-            seq,
+            seq: place.seq,
             backlink: self.tip.as_ref().map(|tip| &tip.id),
-            skiplink: skiplink.as_ref(),
-            hlc,
-            deps: &deps,
-            payload_hash: &payload_hash(payload),
-            payload_len: payload.len() as u32,
-            certificate: (seq == 0).then_some(&self.certificate),
+            skiplink: place.skiplink.as_ref(),
+            hlc: place.hlc,
+            deps: &place.deps,
+            payload_hash,
+            payload_len,
+            certificate: (place.seq == 0).then_some(&self.certificate),
         };
-        fields.encode(&mut self.header);
-        debug_assert!(Header::decode(&self.header).is_ok());
-        let id = EntryId(Context::Entry.hash(&self.header));
-        self.writer
-            .push(skiplink.as_ref(), hlc, &deps, &PayloadForm::Whole(payload));
+        fields.encode(&mut header);
+        header
+    }
+
+    fn put(&mut self, place: Place, payload: &[u8]) -> Result<EntryId, DraftError> {
+        if payload.len() > PAYLOAD_MAX {
+            return Err(DraftError::PayloadTooLarge);
+        }
+        if !self.writer.has_room(payload.len()) {
+            return Err(DraftError::RunFull);
+        }
+        let header = self.fields(&place, &payload_hash(payload), payload.len() as u32);
+        debug_assert!(Header::decode(&header).is_ok());
+        let id = EntryId(Context::Entry.hash(&header));
+        let hlc = place.hlc;
+        self.writer.push(
+            place.skiplink.as_ref(),
+            hlc,
+            &place.deps,
+            &PayloadForm::Whole(payload),
+        );
         match &mut self.tip {
             Some(tip) => tip.push(id, hlc),
             None => {

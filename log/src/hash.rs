@@ -48,10 +48,22 @@ pub enum Context {
     Rows,
     /// The key of one meeting of two nodes.
     Meeting,
+    /// The secret encryption key that follows from a root's seed.
+    EncryptionKey,
+    /// Key that seals the key of the epoch before.
+    PreviousEpoch,
+    /// Key that seals one chunk of a blob.
+    BlobKey,
+    /// A letter of first contact.
+    Letter,
+    /// What a new device asks for.
+    DeviceRequest,
+    /// What it gets for an answer.
+    DeviceAnswer,
 }
 
 /// Number of contexts.
-const COUNT: usize = 20;
+const COUNT: usize = 26;
 
 impl Context {
     /// The context string.
@@ -77,6 +89,12 @@ impl Context {
             Self::Row => "synlog v1 row",
             Self::Rows => "synlog v1 rows",
             Self::Meeting => "synlog v1 meeting",
+            Self::EncryptionKey => "synlog v1 encryption key",
+            Self::PreviousEpoch => "synlog v1 previous epoch",
+            Self::BlobKey => "synlog v1 blob key",
+            Self::Letter => "synlog v1 letter",
+            Self::DeviceRequest => "synlog v1 device request",
+            Self::DeviceAnswer => "synlog v1 device answer",
         }
     }
 
@@ -101,6 +119,12 @@ impl Context {
         Self::Row,
         Self::Rows,
         Self::Meeting,
+        Self::EncryptionKey,
+        Self::PreviousEpoch,
+        Self::BlobKey,
+        Self::Letter,
+        Self::DeviceRequest,
+        Self::DeviceAnswer,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed

@@ -4,6 +4,9 @@
 pub const PAYLOAD_MAX: usize = 64 * 1024;
 /// Bytes of an event body: a reducer sees many at once.
 pub const BODY_MAX: usize = 8 * 1024;
+/// Bytes of a sealed body: kind, body and evidence of the largest event, and the frame around
+/// the ciphertext.
+pub const SEALED_BODY_MAX: usize = 25 * 1024;
 /// Bytes of all evidence of one payload: four proofs with paths of about 20 headers.
 pub const EVIDENCE_MAX: usize = 16 * 1024;
 /// Pieces of evidence in one payload.
@@ -53,3 +56,7 @@ pub const BUNDLE_RECORD_MAX: usize = 2 * 1024 * 1024;
 pub const WAITING_ENTRIES_MAX: usize = 65_536;
 /// Bytes of entries that wait, for one source.
 pub const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Statements of one identity log that a device's answer carries: decades of devices.
+pub const ANSWER_STATEMENTS_MAX: usize = 4096;
+/// Bytes of the sealed part of a device's answer: keys, and the names of some hundred topics.
+pub const ANSWER_SEALED_MAX: usize = 256 * 1024;

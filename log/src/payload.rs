@@ -2,8 +2,11 @@
 
 use crate::cbor::Value;
 use crate::hash::Context;
-use crate::limits::{BODY_MAX, EVIDENCE_COUNT_MAX, EVIDENCE_MAX, KIND_MAX, PAYLOAD_MAX, SALT_LEN};
+use crate::limits::{
+    BODY_MAX, EVIDENCE_COUNT_MAX, EVIDENCE_MAX, KIND_MAX, PAYLOAD_MAX, SALT_LEN, SEALED_BODY_MAX,
+};
 use crate::refusal::Refusal;
+use crate::sealed::SEALED_KIND;
 use crate::wire::{Reader, Writer};
 
 /// A payload split into its fields. What is in them is looked at by [`Payload::check`].
@@ -41,13 +44,22 @@ impl Erasable<'_> {
     }
 }
 
+/// What a body may have: a sealed one holds kind, body and evidence of another.
+fn body_max(kind: &str) -> usize {
+    if kind == SEALED_KIND {
+        SEALED_BODY_MAX
+    } else {
+        BODY_MAX
+    }
+}
+
 fn split_part<'a>(reader: &mut Reader<'a>) -> Result<Payload<'a>, Refusal> {
     let start = reader.position();
     let kind = reader.text(KIND_MAX)?;
     if kind.is_empty() {
         return Err(Refusal::NotCanonical);
     }
-    let body = reader.bytes(BODY_MAX)?;
+    let body = reader.bytes(body_max(kind))?;
     let count = reader.length(EVIDENCE_COUNT_MAX)?;
     let (mut evidence, mut room) = (Vec::new(), EVIDENCE_MAX);
     for _ in 0..count {

@@ -10,6 +10,7 @@ use crate::identity::Certified;
 use crate::ids::{FeedKey, TopicId};
 use crate::order::{Content, OrderEntry, OrderError, TopicOrder};
 use crate::run::{EntryView, RunView};
+use crate::sealed::Secrets;
 use crate::topic::Genesis;
 
 /// Entries in memory with their order.
@@ -20,6 +21,7 @@ pub struct Replica {
     /// The order of each topic.
     pub orders: BTreeMap<TopicId, TopicOrder>,
     admission: Admission,
+    secrets: Secrets,
 }
 
 /// What order needs of an entry of a run. `certified` is for a feed's first entry.
@@ -28,6 +30,15 @@ pub fn order_entry(
     entry: &EntryView<'_>,
     certified: Option<Certified>,
 ) -> OrderEntry {
+    let mut content = Content::of(
+        &entry.payload,
+        &run.feed.author,
+        run.genesis && entry.seq == 0,
+    );
+    if matches!(content, Content::Sealed { .. }) {
+        let header = run.header((entry.seq - run.first().seq) as usize);
+        content = Content::of_entry(&header, &entry.payload);
+    }
     OrderEntry {
         id: entry.id,
         author: run.feed.author,
@@ -36,11 +47,7 @@ pub fn order_entry(
         deps: entry.deps().collect(),
         hlc: entry.hlc,
         certified,
-        content: Content::of(
-            &entry.payload,
-            &run.feed.author,
-            run.genesis && entry.seq == 0,
-        ),
+        content,
     }
 }
 
@@ -52,15 +59,25 @@ pub fn genesis_of(run: &RunView<'_>) -> Option<Genesis> {
 }
 
 impl Replica {
+    /// An empty one of a reader who may have keys of private topics.
+    pub fn with_secrets(secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            ..Self::default()
+        }
+    }
+
     /// Takes in a run that is known to be authentic. What waits is for the caller to keep.
     pub fn offer(&mut self, run: &RunView<'_>) -> Admit {
         let Ok(outcome) = self.admission.admit(run, &self.ledger, None);
         if let Admit::Fresh(fresh) = &outcome {
             self.ledger.add(run);
             if let Some(genesis) = genesis_of(run) {
+                let topic = run.feed.topic;
+                let secrets = self.secrets.clone();
                 self.orders
-                    .entry(run.feed.topic)
-                    .or_insert_with(|| TopicOrder::new(run.feed.topic, genesis));
+                    .entry(topic)
+                    .or_insert_with(|| TopicOrder::with_secrets(topic, genesis, secrets));
             }
             let mut certified = fresh.certified.clone();
             if let Some(order) = self.orders.get_mut(&run.feed.topic) {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::admission::{Admit, Facts, Ledger, Parked, Refused, Tip, Waiting, WaitingLimits};
 use crate::cbor::Value;
-use crate::draft::Draft;
+use crate::draft::{Draft, DraftError};
 use crate::fork::ForkProof;
 use crate::identity::{Action, IdentityLog, SignedStatement, Statement};
 use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
@@ -17,6 +17,10 @@ use crate::payload::PayloadBuilder;
 use crate::replica::Replica;
 use crate::run::RunView;
 use crate::topic::{GENESIS_KIND, Genesis, Mode, Visibility};
+
+mod private;
+
+pub use private::{epoch_key, key_body};
 
 /// First millisecond of the made-up clock: 2026-01-01.
 pub const START_MS: u64 = 1_767_225_600_000;
@@ -185,6 +189,19 @@ impl World {
         deps: &[EntryId],
         payload: &[u8],
     ) -> EntryId {
+        self.add(person, device, after, deps, |draft, now_ms, deps| {
+            draft.add(now_ms, deps, payload)
+        })
+    }
+
+    fn add(
+        &mut self,
+        person: &Person,
+        device: usize,
+        after: Option<EntryId>,
+        deps: &[EntryId],
+        write: impl FnOnce(&mut Draft, u64, &[(EntryId, u64)]) -> Result<EntryId, DraftError>,
+    ) -> EntryId {
         self.clock_ms += 1_000;
         let key = &person.devices[device];
         let mut draft = match after.and_then(|after| self.tips.get(&after)) {
@@ -200,7 +217,7 @@ impl World {
         };
         let deps: Vec<(EntryId, u64)> = deps.iter().map(|dep| (*dep, self.hlcs[dep])).collect();
         // two branches may be written at one moment with one content; the clock keeps them apart
-        let id = match draft.add(START_MS + self.clock_ms, &deps, payload) {
+        let id = match write(&mut draft, START_MS + self.clock_ms, &deps) {
             Ok(id) => id,
             Err(error) => panic!("the scenario's entry: {error}"),
         };

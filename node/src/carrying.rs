@@ -123,7 +123,8 @@ impl Node {
                 .record(RecordKind::Reducer, module)
                 .map_err(bundle(path))?;
         }
-        let mut entities = BTreeSet::new();
+        // with them others can seal things to this entity
+        let mut entities = BTreeSet::from([self.entity()]);
         for topic in topics {
             let erased = self.order(topic)?.erased();
             for run in self.joined_runs(topic, &erased)? {
@@ -169,6 +170,10 @@ impl Node {
     ) -> Result<(Vec<Vec<u8>>, Vec<Value>), Failure> {
         let (mut modules, mut views) = (BTreeMap::new(), Vec::new());
         for topic in topics {
+            if self.order(topic)?.is_private() {
+                // which rules apply, and what the rows come to, is the members' business
+                continue;
+            }
             let chosen = self.chosen_reducer(topic)?.filter(|chosen| chosen.by_topic);
             let Some(chosen) = chosen else {
                 continue;

@@ -1,21 +1,21 @@
 //! The entity's devices: making a node, and a new device key when the old one
 //! must not sign any more.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use age::secrecy::SecretString;
 use synlog_log::cbor::Value;
 use synlog_log::draft::Draft;
-use synlog_log::identity::{Action, IdentityLog, SignedStatement, Statement};
+use synlog_log::identity::{Action, Statement};
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::SecretKey;
-use synlog_log::order::ChainState;
 use synlog_log::run::RunView;
 use synlog_log::topic::Mode;
 
 use crate::entropy::random;
 use crate::failure::Failure;
-use crate::home::Home;
+use crate::home::{Home, RootSlot};
+use crate::identity::retirement::{Feeds, Progress};
 use crate::ledger::read;
 use crate::node::Node;
 use crate::writing::Event;
@@ -27,8 +27,8 @@ pub struct Renewed {
     pub old: DeviceId,
     /// The new one.
     pub new: DeviceId,
-    /// Where the old key file was put.
-    pub kept: PathBuf,
+    /// Where the old key file was put; `None` where it was lost.
+    pub kept: Option<PathBuf>,
     /// Topics that the new device sequences now, with the last seq of the old one that counts.
     pub taken_over: Vec<(TopicId, u64)>,
     /// Topics in which the old device was revoked.
@@ -38,99 +38,77 @@ pub struct Renewed {
 impl Node {
     /// Makes a data directory: root key, device key, and the first statement.
     pub fn init(home: Home, device_name: &str, now_ms: u64) -> Result<Self, Failure> {
-        if home.exists() {
+        Self::init_locked(home, device_name, None, now_ms)
+    }
+
+    /// The same, with the root key under a passphrase where one is given.
+    pub fn init_locked(
+        home: Home,
+        device_name: &str,
+        passphrase: Option<&SecretString>,
+        now_ms: u64,
+    ) -> Result<Self, Failure> {
+        if home.exists() || home.restored()?.is_some() {
             return Err(Failure::HomeExists(home.path().to_path_buf()));
         }
         home.create()?;
-        let root_path = home.root_key_path();
         // an interrupted init may have left a root key: it is as good as a new one
-        let root = if root_path.exists() {
-            home.read_key(root_path)?
-        } else {
-            fresh_key()?
+        let root = match home.root_key() {
+            Err(Failure::NoRootKey(_)) => fresh_key()?,
+            root => root?,
         };
-        if !home.root_key_path().exists() {
-            home.write_key(&home.root_key_path(), &root)?;
-        }
+        home.write_root(RootSlot::Current, &root, passphrase)?;
         let device = fresh_key()?;
         let mut node = Self::open_with(home.clone(), device.clone())?;
         node.entity = EntityId(root.public());
-        node.state(certify(&node.entity, &device, device_name), now_ms)?;
+        let action = certify(&node.entity, &device, device_name);
+        node.state_with(&root, action, now_ms)?;
+        node.hold_root(root);
+        node.ensure_encryption_key(now_ms)?;
         // the device key comes last: a directory with one is whole
         home.write_key(&home.device_key_path(), &device)?;
         Ok(node)
     }
 
     /// Replaces the device key: certifies a new device, takes over the topics that the
-    /// old one sequenced, revokes the old one wherever it wrote, and lifts the guard.
-    pub fn renew_device(&mut self, name: &str, now_ms: u64) -> Result<Renewed, Failure> {
-        let root = self.home.root_key()?;
-        let expected = self.identities.get(&self.entity).map(IdentityLog::root);
-        if expected.is_some_and(|expected| expected != root.public()) {
-            return Err(Failure::System(
-                "the root key file is not this entity's current root key".into(),
-            ));
-        }
+    /// old one sequenced, revokes the old one in all topics of the entity, and lifts the
+    /// guard.
+    pub fn renew_device(
+        &mut self,
+        name: &str,
+        now_ms: u64,
+        progress: Progress<'_>,
+    ) -> Result<Renewed, Failure> {
+        self.root()?;
         let old = self.device();
         let fresh = fresh_key()?;
         let new = DeviceId(fresh.public());
         self.state(certify(&self.entity, &fresh, name), now_ms)?;
-        self.state(Action::Revoke { device: old }, now_ms)?;
+        self.revocation(&old, now_ms)?;
         let kept = self.home.replace_device_key(&fresh)?;
         self.key = fresh;
         self.store.clear_guard(new)?;
-        let (mut taken_over, mut revoked_in) = (Vec::new(), Vec::new());
         // with those of renewals that were interrupted
         let retired = self.retired_devices();
-        for topic in self.store.topics() {
-            let state = match self.order(&topic) {
-                Ok(order) => order.state(),
-                Err(Failure::NoTopic(_)) => continue,
-                Err(failure) => return Err(failure),
-            };
-            let (ChainState::Open { sequencer } | ChainState::Forked { sequencer, .. }) = state;
-            if retired.contains_key(&sequencer)
-                && let Some(last_seq) = self.take_over(&topic, &sequencer, &new, now_ms)?
-            {
-                taken_over.push((topic, last_seq));
-            }
-            for (device, revoke) in &retired {
-                let author = *device;
-                let wrote = self.store.feed(&FeedKey { author, topic }).is_some();
-                let known = self.order(&topic)?.policy();
-                if !wrote || known.revoked.contains(&(self.entity, author)) {
-                    continue;
-                }
-                let body = self.statement_body(revoke);
-                let payload = self.payload(&Event::new("topic.identity", body))?;
-                self.append(&topic, &payload, now_ms, true)?;
-                if author == old {
-                    revoked_in.push(topic);
-                }
-            }
-        }
+        let told = self.settle_topics(&retired, &retired, Feeds::Keep, now_ms, progress)?;
+        let taken_over = told.taken_over.iter();
+        let revoked = told.told.iter().chain(&told.waiting);
         Ok(Renewed {
             old,
             new,
-            kept,
-            taken_over,
-            revoked_in,
+            kept: Some(kept),
+            taken_over: taken_over
+                .map(|taken| (taken.topic, taken.last_seq))
+                .collect(),
+            revoked_in: revoked
+                .filter(|told| told.device == Some(old))
+                .map(|told| told.topic)
+                .collect(),
         })
     }
 
-    /// Devices of this entity that are revoked, each with the statement that says so.
-    fn retired_devices(&self) -> BTreeMap<DeviceId, SignedStatement> {
-        let log = self.identities.get(&self.entity);
-        let statements = log.into_iter().flat_map(IdentityLog::statements);
-        let revoked = statements.filter_map(|signed| match &signed.statement.action {
-            Action::Revoke { device } => Some((*device, signed.clone())),
-            _ => None,
-        });
-        revoked.collect()
-    }
-
     /// Takes a topic over from a device of the same entity, from its last entry that is here.
-    fn take_over(
+    pub(crate) fn take_over(
         &mut self,
         topic: &TopicId,
         old: &DeviceId,
@@ -225,11 +203,13 @@ impl Node {
     }
 }
 
-fn fresh_key() -> Result<SecretKey, Failure> {
+/// A key that nobody else has.
+pub(crate) fn fresh_key() -> Result<SecretKey, Failure> {
     Ok(SecretKey::from_seed(random()?))
 }
 
-fn certify(entity: &EntityId, device: &SecretKey, name: &str) -> Action {
+/// The statement that a device whose key is at hand belongs to an entity.
+pub(crate) fn certify(entity: &EntityId, device: &SecretKey, name: &str) -> Action {
     Action::Certify {
         device: DeviceId(device.public()),
         acceptance: Statement::acceptance(entity, device),

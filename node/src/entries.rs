@@ -15,6 +15,7 @@ use synlog_log::store::StoreError;
 use crate::failure::Failure;
 use crate::ledger::read;
 use crate::node::Node;
+use crate::privacy::opened;
 
 /// An entry with all that is known of it here.
 #[derive(Debug, Clone)]
@@ -33,10 +34,33 @@ pub struct Entry {
     pub device_name: Option<String>,
     /// Where it stands in its topic.
     pub status: Option<Status>,
-    /// The payload.
+    /// The payload; of a sealed entry that opens here what is inside.
     pub payload: OwnedPayload,
+    /// Whether it is sealed.
+    pub lock: Lock,
     /// Whether a tombstone for its erasable part counts, or it was dropped already.
     pub erased: bool,
+}
+
+/// How an entry of a private topic stands to this reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lock {
+    /// It is not sealed.
+    None,
+    /// It is sealed and open here; as it is stored.
+    Open(OwnedPayload),
+    /// It is sealed, and closed to this reader.
+    Closed,
+}
+
+impl Entry {
+    /// The payload as it was signed.
+    pub fn stored_payload(&self) -> &OwnedPayload {
+        match &self.lock {
+            Lock::Open(stored) => stored,
+            Lock::None | Lock::Closed => &self.payload,
+        }
+    }
 }
 
 /// A payload as it is held.
@@ -156,6 +180,14 @@ impl Node {
             .as_ref()
             .and_then(|order| order.device_name(&entry.id))
             .map(str::to_owned);
+        let mut payload = OwnedPayload::of(&entry.payload);
+        let mut lock = Lock::None;
+        if let Some(order) = order.as_ref().filter(|order| order.is_sealed(&entry.id)) {
+            lock = match opened(order, &entry.id, || run.header(index), &entry.payload) {
+                Some(inside) => Lock::Open(std::mem::replace(&mut payload, inside)),
+                None => Lock::Closed,
+            };
+        }
         let erased =
             entry.payload.is_erased() || order.is_some_and(|order| order.is_erased(&entry.id));
         Ok(Entry {
@@ -166,7 +198,8 @@ impl Node {
             entity,
             device_name,
             status,
-            payload: OwnedPayload::of(&entry.payload),
+            payload,
+            lock,
             erased,
         })
     }
@@ -303,7 +336,7 @@ impl Node {
             .map(|seq| run.header((seq - lowest) as usize))
             .collect();
         let certificate = self.feed_certificate(&feed)?;
-        let payload = match entry.payload {
+        let payload = match entry.stored_payload().clone() {
             OwnedPayload::Whole(bytes) if entry.erased => {
                 match synlog_log::run::erase(&PayloadForm::Whole(&bytes)) {
                     Some(PayloadForm::Erased {

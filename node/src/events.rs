@@ -8,27 +8,44 @@ use synlog_log::disk::RealDisk;
 use synlog_log::fold::FoldEvent;
 use synlog_log::ids::{EntityId, EntryId, TopicId};
 use synlog_log::order::TopicOrder;
+use synlog_log::payload::Payload;
 use synlog_log::run::{EntryView, PayloadForm, RunView};
 use synlog_log::store::Store;
 use synlog_log::wire::Writer;
 use synlog_views::{EventSource, FoldLine, SourceError};
 
 use crate::ledger::read;
+use crate::privacy::opening::opened_part;
 
-/// The event of an entry; `None` where its payload does not decode, which order has
-/// rejected already.
-pub fn event_of(
-    run: &RunView<'_>,
-    entry: &EntryView<'_>,
-    entity: EntityId,
-    sequenced: bool,
-    role: &str,
-) -> Option<FoldEvent> {
+/// What stands in a payload for a reducer: the fields, from inside where it is sealed
+/// (`opened`), and the hash of the erasable part as it was signed.
+fn fields<'a>(
+    entry: &EntryView<'a>,
+    opened: Option<&'a [u8]>,
+) -> Option<(Payload<'a>, Option<[u8; 32]>)> {
     let payload = entry.payload.split().ok()?;
     let erasable_hash = match &entry.payload {
         PayloadForm::Whole(_) => payload.erasable.map(|part| part.hash()),
         PayloadForm::Erased { erasable_hash, .. } => Some(*erasable_hash),
     };
+    let payload = match opened {
+        Some(part) => Payload::split_erased(part).ok()?,
+        None => payload,
+    };
+    Some((payload, erasable_hash))
+}
+
+/// The event of an entry; `None` where its payload does not decode, which order has
+/// rejected already. `opened` is the part inside of a sealed payload.
+pub fn event_of(
+    run: &RunView<'_>,
+    entry: &EntryView<'_>,
+    opened: Option<&[u8]>,
+    entity: EntityId,
+    sequenced: bool,
+    role: &str,
+) -> Option<FoldEvent> {
+    let (payload, erasable_hash) = fields(entry, opened)?;
     Some(FoldEvent {
         id: entry.id,
         author: run.feed.author,
@@ -63,12 +80,13 @@ const ERASABLE: u8 = 2;
 
 impl Prepared {
     /// The event of an entry, written without steps in between: a rebuild does it for each.
-    fn of(run: &RunView<'_>, entry: &EntryView<'_>, entity: EntityId) -> Option<Self> {
-        let payload = entry.payload.split().ok()?;
-        let erasable_hash = match &entry.payload {
-            PayloadForm::Whole(_) => payload.erasable.map(|part| part.hash()),
-            PayloadForm::Erased { erasable_hash, .. } => Some(*erasable_hash),
-        };
+    fn of(
+        run: &RunView<'_>,
+        entry: &EntryView<'_>,
+        opened: Option<&[u8]>,
+        entity: EntityId,
+    ) -> Option<Self> {
+        let (payload, erasable_hash) = fields(entry, opened)?;
         let facts = checked_facts(&payload).ok()?;
         let mut bytes = Vec::with_capacity(160 + payload.body.len());
         bytes.extend_from_slice(&entry.id.0);
@@ -78,7 +96,7 @@ impl Prepared {
         bytes.put_varint(entry.hlc);
         let flags_at = bytes.len();
         if !facts.is_empty() {
-            let event = event_of(run, entry, entity, false, "")?;
+            let event = event_of(run, entry, opened, entity, false, "")?;
             return Some(Self {
                 id: entry.id,
                 bytes: event.encode(),
@@ -156,6 +174,11 @@ impl StoreSource<'_> {
         let known = before
             .filter(|(first, events)| position - **first < events.len() as u64)
             .map(|(first, _)| *first);
+        // a key that came later opens what was closed when its run was decoded
+        let known = known.filter(|first| {
+            let events = &self.decoded.runs[first];
+            events[(position - first) as usize].is_some() || self.order.opened_with(id).is_none()
+        });
         let first = match known {
             Some(first) => first,
             None => match self.decode(position).map_err(wrong)? {
@@ -194,7 +217,13 @@ fn events_of(run: &RunView<'_>, order: &TopicOrder) -> Vec<Option<Prepared>> {
         .entries
         .first()
         .and_then(|first| order.entity_of(&first.id));
-    let event = |entry| Prepared::of(run, entry, entity?);
+    let event = |entry: &EntryView<'_>| {
+        if !order.is_sealed(&entry.id) {
+            return Prepared::of(run, entry, None, entity?);
+        }
+        let part = opened_part(order, run, entry)?;
+        Prepared::of(run, entry, Some(&part), entity?)
+    };
     run.entries.iter().map(event).collect()
 }
 
@@ -262,14 +291,14 @@ mod tests {
         for written in &world.written {
             let run = RunView::decode(&written.run).unwrap();
             for entry in &run.entries {
-                let prepared = Prepared::of(&run, entry, entity).unwrap();
+                let prepared = Prepared::of(&run, entry, None, entity).unwrap();
                 for (sequenced, role) in [(false, ""), (true, "member"), (false, "owner")] {
                     let line = FoldLine {
                         id: entry.id,
                         sequenced,
                         role: role.to_owned(),
                     };
-                    let event = event_of(&run, entry, entity, sequenced, role).unwrap();
+                    let event = event_of(&run, entry, None, entity, sequenced, role).unwrap();
                     assert_eq!(prepared.at(&line), event.encode());
                 }
             }

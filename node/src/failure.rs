@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use synlog_log::bundle::BundleError;
 use synlog_log::draft::DraftError;
-use synlog_log::ids::{DeviceId, EntryId, TopicId, hex};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, TopicId, hex};
 use synlog_log::keys::KeyFileError;
 use synlog_log::order::Verdict;
 use synlog_log::refusal::Refusal;
@@ -47,9 +47,43 @@ pub enum Failure {
     /// The root key is not on this machine.
     #[error("the root key is not here: {0} is missing")]
     NoRootKey(PathBuf),
+    /// The root key here is not the one in use.
+    #[error("{0} is not this entity's current root key")]
+    OtherRoot(PathBuf),
+    /// The root key is under a passphrase that nobody gave.
+    #[error("the root key in {0} is locked")]
+    RootLocked(PathBuf),
+    /// A passphrase that does not open it.
+    #[error("the passphrase does not open {0}")]
+    WrongPassphrase(PathBuf),
+    /// The clock of this machine is not right.
+    #[error("this machine's clock is {} {}: nothing is signed", off_text(*.off_ms), if *.off_ms > 0 { "behind" } else { "ahead" })]
+    ClockOff {
+        /// How far those of others are ahead of it.
+        off_ms: i64,
+    },
+    /// A backup can't be written or read.
+    #[error("the backup in {place}: {source}")]
+    Backup {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        source: crate::backup::BackupError,
+    },
     /// The restore guard.
     #[error("this device must not sign any more: {0}")]
     Guarded(GuardReason),
+    /// An entity has not announced an encryption key, as far as is known here.
+    #[error("nothing can be sealed to {}: its encryption key is not known here", .0.short())]
+    NoEncryptionKey(EntityId),
+    /// A private topic can't be read to its end, so nothing is written to it.
+    #[error("the key of epoch {epoch} of the private topic {} is not here", .topic.short())]
+    EpochMissing {
+        /// The topic.
+        topic: TopicId,
+        /// The epoch.
+        epoch: i64,
+    },
     /// An entry can't be written.
     #[error(transparent)]
     Draft(#[from] DraftError),
@@ -88,6 +122,9 @@ pub enum Failure {
     /// A reducer can't go on.
     #[error("{0}")]
     Halted(String),
+    /// The rows of a file's topic would take more bytes than they may.
+    #[error("the rows of the topic would take more than {0} bytes")]
+    RowsTooLarge(u64),
     /// No such topic here.
     #[error("the topic {0} is not here")]
     NoTopic(TopicId),
@@ -208,6 +245,7 @@ impl Failure {
         match verdict {
             Verdict::Accepted => Ok(()),
             Verdict::Rejected(code) => Err(Self::Rejected(code.text())),
+            Verdict::Sealed => Err(Self::Rejected("sealed")),
         }
     }
 
@@ -220,8 +258,13 @@ impl Failure {
             Self::Draft(_) | Self::Refused { .. } | Self::Rejected(_) | Self::NoEffect(_) => {
                 Exit::Refused
             }
+            Self::ClockOff { .. } => Exit::Refused,
+            Self::WrongPassphrase(_) => Exit::Usage,
+            Self::OtherRoot(_) | Self::RootLocked(_) => Exit::System,
+            Self::Backup { source, .. } => source.exit(),
             Self::AgainstRules { .. } | Self::BadReducer { .. } | Self::Halted(_) => Exit::Refused,
-            Self::NoReducer(_) => Exit::Findings,
+            Self::NoReducer(_) | Self::RowsTooLarge(_) | Self::NoEncryptionKey(_) => Exit::Findings,
+            Self::EpochMissing { .. } => Exit::Refused,
             Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
                 Exit::Findings
             }
@@ -261,8 +304,27 @@ impl Failure {
             Self::NoRootKey(_) => {
                 "put the root key file back for this command; it may live on a stick the rest of the time"
             }
+            Self::NoEncryptionKey(_) => {
+                "have it run `synlog bundle write FILE --identity` and read that file here with `synlog bundle read`"
+            }
+            Self::EpochMissing { .. } => {
+                "read a bundle of the topic from its sequencer; if you were removed, there is no key for you"
+            }
+            Self::OtherRoot(_) => {
+                "it may be of another entity, or older than the last rotation: bring the newest one back with `synlog root import`"
+            }
+            Self::RootLocked(_) => {
+                "run the command on a terminal to be asked, or give --passphrase-file FILE or SYNLOG_PASSPHRASE"
+            }
+            Self::WrongPassphrase(_) => {
+                "try again; without the passphrase the recovery words make the key again: `synlog root import --words-file FILE`"
+            }
+            Self::ClockOff { .. } => {
+                "set the clock right; the node notices by itself when its peers agree with it"
+            }
+            Self::Backup { source, .. } => return source.hint(),
             Self::Guarded(_) => {
-                "first read bundles from those you traded with, then run `synlog device renew`: it makes a new device key"
+                "first read bundles from those you traded with, then run `synlog device renew`, or `synlog recover` where no root key is here: it makes a new device key"
             }
             Self::Draft(DraftError::AheadOfClock { .. }) => {
                 "set the clock right; if the feed itself ran ahead, run `synlog device renew`"
@@ -292,10 +354,15 @@ impl Failure {
             Self::Halted(_) => {
                 "its rows are not shown; the entries are untouched: ask the app's author, and tell which event it names"
             }
+            Self::RowsTooLarge(_) => {
+                "`synlog verify FILE --no-replay` looks at signatures and order alone"
+            }
             Self::NoTopic(_) => {
                 "`synlog topic list` shows the topics that are here; a bundle brings others"
             }
-            Self::NodeRuns => "`synlog peers` tells what it is doing; stop it before you start another",
+            Self::NodeRuns => {
+                "`synlog peers` tells what it is doing; stop it before you start another"
+            }
             Self::NodeStarted => "run the command again: it goes on in the running node",
             Self::Ticket(_) => "copy all of it, from synlog1 to its last letter, or scan it",
             Self::Net(NetError::Bind(..)) => {
@@ -339,7 +406,14 @@ impl Failure {
             Self::File { .. } => "file",
             Self::KeyFile { .. } => "key_file",
             Self::NoRootKey(_) => "no_root_key",
+            Self::OtherRoot(_) => "other_root",
+            Self::RootLocked(_) => "root_locked",
+            Self::WrongPassphrase(_) => "wrong_passphrase",
+            Self::ClockOff { .. } => "clock_off",
+            Self::Backup { source, .. } => source.code(),
             Self::Guarded(_) => "guarded",
+            Self::NoEncryptionKey(_) => "no_encryption_key",
+            Self::EpochMissing { .. } => "epoch_missing",
             Self::Draft(_) => "cannot_write",
             Self::Refused { refusal, .. } => refusal.code(),
             Self::Rejected(code) => code,
@@ -347,6 +421,7 @@ impl Failure {
             Self::NoReducer(_) => "no_reducer",
             Self::BadReducer { code, .. } => code,
             Self::Halted(_) => "halted",
+            Self::RowsTooLarge(_) => "rows_too_large",
             Self::NoTopic(_) => "no_topic",
             Self::NoEntry(_) => "no_entry",
             Self::BadName(_) => "bad_name",
@@ -367,5 +442,16 @@ impl Failure {
             Self::NodeStopped => "node_stopped",
             Self::OutputGone => "output_gone",
         }
+    }
+}
+
+/// How long something is, in words.
+fn off_text(off_ms: i64) -> String {
+    let seconds = off_ms.unsigned_abs() / 1000;
+    match seconds {
+        0..=599 => format!("{seconds} seconds"),
+        600..=35_999 => format!("{} minutes", seconds / 60),
+        36_000..=863_999 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }

@@ -86,6 +86,7 @@ pub(crate) fn views_failure(error: ViewsError) -> Failure {
     match error {
         ViewsError::Query(what) => Failure::Usage(what),
         ViewsError::Halted(halt) => halted(&halt),
+        ViewsError::OverBudget(bytes) => Failure::RowsTooLarge(bytes),
         other => Failure::System(other.to_string()),
     }
 }

@@ -7,16 +7,51 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use age::secrecy::SecretString;
 use synlog_log::disk::RealDisk;
-use synlog_log::ids::hex;
-use synlog_log::keys::SecretKey;
+use synlog_log::ids::{DeviceId, EntityId, hex};
+use synlog_log::keys::{EncryptionSecret, SecretKey};
 
 use crate::failure::Failure;
+use crate::identity::lock::{LockError, lock, unlock};
+use crate::identity::passphrase::Passphrase;
 
 /// A data directory.
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    passphrase: Passphrase,
+}
+
+/// Which root key a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootSlot {
+    /// The one in use.
+    Current,
+    /// The one that a rotation is about to put in its place.
+    Next,
+}
+
+/// How the root key is kept here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootForm {
+    /// As it is: whoever reads the file has it.
+    Plain,
+    /// Under a passphrase.
+    Locked,
+    /// Not on this machine.
+    Absent,
+}
+
+impl RootForm {
+    /// The word for it in answers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Locked => "locked",
+            Self::Absent => "absent",
+        }
+    }
 }
 
 impl Home {
@@ -33,16 +68,26 @@ impl Home {
             .or_else(|| from_env("XDG_DATA_HOME").map(|data| data.join("synlog")))
             .or_else(|| from_env("HOME").map(|home| home.join(".local/share/synlog")));
         let missing = || Failure::Usage("no data directory: say where with --home DIR".into());
-        Ok(Self {
-            root: root.ok_or_else(missing)?,
-        })
+        Ok(Self::at(&root.ok_or_else(missing)?).with_passphrase(Passphrase::of_process()))
     }
 
     /// A directory, whatever the environment says.
     pub fn at(path: &Path) -> Self {
         Self {
             root: path.to_path_buf(),
+            passphrase: Passphrase::none(),
         }
+    }
+
+    /// The same directory, with a passphrase for a locked root key at hand.
+    pub fn with_passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.passphrase = passphrase;
+        self
+    }
+
+    /// Where the passphrase of a locked root key comes from.
+    pub fn passphrase(&self) -> &Passphrase {
+        &self.passphrase
     }
 
     /// The directory itself.
@@ -50,9 +95,33 @@ impl Home {
         &self.root
     }
 
-    /// File of the root key.
+    /// File of the root key, where it is not locked.
     pub fn root_key_path(&self) -> PathBuf {
-        self.root.join("keys/root.key")
+        self.root_path(RootSlot::Current, false)
+    }
+
+    fn root_path(&self, slot: RootSlot, locked: bool) -> PathBuf {
+        self.root.join(match (slot, locked) {
+            (RootSlot::Current, false) => "keys/root.key",
+            (RootSlot::Current, true) => "keys/root.key.age",
+            (RootSlot::Next, false) => "keys/next-root.key",
+            (RootSlot::Next, true) => "keys/next-root.key.age",
+        })
+    }
+
+    /// How the root key is kept, and in which file.
+    pub fn root_form(&self) -> (RootForm, PathBuf) {
+        let (plain, locked) = (
+            self.root_key_path(),
+            self.root_path(RootSlot::Current, true),
+        );
+        if plain.exists() {
+            (RootForm::Plain, plain)
+        } else if locked.exists() {
+            (RootForm::Locked, locked)
+        } else {
+            (RootForm::Absent, plain)
+        }
     }
 
     /// File of the device key.
@@ -76,6 +145,32 @@ impl Home {
         Ok(())
     }
 
+    /// Where a store is put together that is restored.
+    pub fn restoring_disk(&self) -> Result<RealDisk, Failure> {
+        let path = self.root.join("store.restoring");
+        RealDisk::new(&path).map_err(Failure::file(path))
+    }
+
+    /// Puts the store that was restored in its place, which must be empty.
+    pub fn adopt_restored(&self) -> Result<(), Failure> {
+        let path = self.root.join("store");
+        // fails where anything is in it
+        match fs::remove_dir(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::HomeExists(self.root.clone()));
+            }
+            _ => {}
+        }
+        let from = self.root.join("store.restoring");
+        fs::rename(&from, &path).map_err(Failure::file(&path))?;
+        sync_parent(&path)
+    }
+
+    /// Whether there is anything in the store.
+    pub fn has_store(&self) -> bool {
+        self.root.join("store/HEAD").exists()
+    }
+
     /// The disk of the store.
     pub fn disk(&self) -> Result<RealDisk, Failure> {
         let path = self.root.join("store");
@@ -90,35 +185,178 @@ impl Home {
 
     /// The root key, if it is here.
     pub fn root_key(&self) -> Result<SecretKey, Failure> {
-        let path = self.root_key_path();
-        if path.exists() {
-            self.read_key(path)
-        } else {
-            Err(Failure::NoRootKey(path))
+        self.find_root(|_| true)
+    }
+
+    /// The first root key here that is the one looked for. After an interrupted
+    /// rotation there are two.
+    pub fn find_root(&self, wanted: impl Fn(&SecretKey) -> bool) -> Result<SecretKey, Failure> {
+        let mut found = None;
+        for slot in [RootSlot::Current, RootSlot::Next] {
+            for locked in [false, true] {
+                let path = self.root_path(slot, locked);
+                if !path.exists() {
+                    continue;
+                }
+                let key = if locked {
+                    self.unlock_key(&path)?
+                } else {
+                    self.read_key(path.clone())?
+                };
+                if wanted(&key) {
+                    return Ok(key);
+                }
+                found = Some(path);
+            }
         }
+        Err(match found {
+            Some(path) => Failure::OtherRoot(path),
+            None => Failure::NoRootKey(self.root_key_path()),
+        })
+    }
+
+    /// A root key from a file anywhere, locked or not.
+    pub fn read_root_file(&self, path: &Path) -> Result<SecretKey, Failure> {
+        let bytes = fs::read(path).map_err(Failure::file(path))?;
+        if bytes.starts_with(b"-----BEGIN AGE") {
+            self.unlock_key(path)
+        } else {
+            self.read_key(path.to_path_buf())
+        }
+    }
+
+    fn unlock_key(&self, path: &Path) -> Result<SecretKey, Failure> {
+        let locked = fs::read(path).map_err(Failure::file(path))?;
+        if let Some(key) = self.passphrase.opened(&locked) {
+            return Ok(key);
+        }
+        let asked = self.passphrase.get("the root key")?;
+        let passphrase = asked.ok_or_else(|| Failure::RootLocked(path.to_path_buf()))?;
+        let text = unlock(&locked, &passphrase).map_err(|error| match error {
+            LockError::WrongPassphrase => Failure::WrongPassphrase(path.to_path_buf()),
+            damaged => Failure::System(format!("{}: {damaged}", path.display())),
+        })?;
+        let key = SecretKey::from_file(&String::from_utf8_lossy(&text)).map_err(|source| {
+            Failure::KeyFile {
+                path: path.to_path_buf(),
+                source,
+            }
+        })?;
+        self.passphrase.remember(locked, passphrase, key.clone());
+        Ok(key)
+    }
+
+    /// Keeps a root key, locked where a passphrase is given, in place of what is there.
+    pub fn write_root(
+        &self,
+        slot: RootSlot,
+        key: &SecretKey,
+        passphrase: Option<&SecretString>,
+    ) -> Result<PathBuf, Failure> {
+        let path = self.root_path(slot, passphrase.is_some());
+        match passphrase {
+            None => write_secret(&path, key.to_file().as_bytes())?,
+            Some(passphrase) => {
+                let locked = lock(key.to_file().as_bytes(), passphrase)
+                    .map_err(|error| Failure::System(format!("{}: {error}", path.display())))?;
+                write_secret(&path, &locked)?;
+            }
+        }
+        // the other form goes only when this one is safe
+        remove_secret(&self.root_path(slot, passphrase.is_none()))?;
+        Ok(path)
+    }
+
+    /// Ends a rotation: the next root key takes the place of the one before.
+    pub fn promote_next_root(&self) -> Result<(), Failure> {
+        for locked in [false, true] {
+            let next = self.root_path(RootSlot::Next, locked);
+            if !next.exists() {
+                continue;
+            }
+            let path = self.root_path(RootSlot::Current, locked);
+            fs::rename(&next, &path).map_err(Failure::file(&path))?;
+            sync_parent(&path)?;
+            remove_secret(&self.root_path(RootSlot::Current, !locked))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a next root key that no statement names.
+    pub fn drop_next_root(&self) -> Result<(), Failure> {
+        remove_secret(&self.root_path(RootSlot::Next, false))?;
+        remove_secret(&self.root_path(RootSlot::Next, true))
+    }
+
+    /// Takes the root key off this machine.
+    pub fn remove_root(&self) -> Result<(), Failure> {
+        self.drop_next_root()?;
+        remove_secret(&self.root_path(RootSlot::Current, false))?;
+        remove_secret(&self.root_path(RootSlot::Current, true))
     }
 
     /// Writes a key file that did not exist, readable by the owner alone, durably
     /// and in one step: whoever looks sees all of it or nothing.
     pub fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), Failure> {
-        let text = key.to_file();
-        let part = path.with_extension("part");
-        let write = || -> std::io::Result<()> {
-            if path.exists() {
-                return Err(std::io::ErrorKind::AlreadyExists.into());
-            }
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = options.open(&part)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&part, path)?;
-            match path.parent() {
-                Some(directory) => fs::File::open(directory)?.sync_all(),
-                None => Ok(()),
-            }
+        if path.exists() {
+            let exists = std::io::ErrorKind::AlreadyExists.into();
+            return Err(Failure::file(path)(exists));
+        }
+        write_secret(path, key.to_file().as_bytes())
+    }
+
+    /// File that says of which entity and device this is a restored copy, until it has a
+    /// device key of its own.
+    pub fn restored_path(&self) -> PathBuf {
+        self.root.join("keys/restored")
+    }
+
+    /// Whose data was restored here: entity and the device that it was written by. `None`
+    /// once there is a device key again.
+    pub fn restored(&self) -> Result<Option<(EntityId, DeviceId)>, Failure> {
+        if self.exists() {
+            return Ok(None);
+        }
+        self.restored_note()
+    }
+
+    /// The same, as long as the device before is not replaced.
+    pub fn restored_note(&self) -> Result<Option<(EntityId, DeviceId)>, Failure> {
+        let path = self.restored_path();
+        let Some(text) = self.read_secret(&path)? else {
+            return Ok(None);
         };
-        write().map_err(Failure::file(path))
+        let mut words = text.split_whitespace();
+        let parsed = (|| {
+            let entity = words.next()?.parse().ok()?;
+            Some((entity, words.next()?.parse().ok()?))
+        })();
+        let wrong = || Failure::System(format!("{} is damaged", path.display()));
+        parsed.map(Some).ok_or_else(wrong)
+    }
+
+    /// File of a device's request that has no answer yet.
+    pub fn request_path(&self) -> PathBuf {
+        self.root.join("keys/request.key")
+    }
+
+    /// Text of a secret file, if it is there.
+    pub fn read_secret(&self, path: &Path) -> Result<Option<String>, Failure> {
+        match fs::read_to_string(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::file(path)(error)),
+        }
+    }
+
+    /// Puts a secret file in place of what is there, durably and in one step.
+    pub fn write_secret(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        write_secret(path, bytes)
+    }
+
+    /// Removes a secret file.
+    pub fn remove_secret(&self, path: &Path) -> Result<(), Failure> {
+        remove_secret(path)
     }
 
     /// Puts a new device key in place of the old one, which is kept under its number.
@@ -142,6 +380,27 @@ impl Home {
     /// Path of the key from which the secrets of apps are derived: it outlives device keys.
     pub fn secrets_key_path(&self) -> PathBuf {
         self.root.join("keys/secrets.key")
+    }
+
+    /// Path of the entity's encryption key.
+    pub fn encryption_key_path(&self) -> PathBuf {
+        self.root.join("keys/encryption.key")
+    }
+
+    /// The entity's encryption key, if it is here.
+    pub fn encryption_key(&self) -> Result<Option<EncryptionSecret>, Failure> {
+        let path = self.encryption_key_path();
+        let Some(text) = self.read_secret(&path)? else {
+            return Ok(None);
+        };
+        let key = EncryptionSecret::from_file(&text);
+        key.map(Some)
+            .map_err(|source| Failure::KeyFile { path, source })
+    }
+
+    /// Puts an encryption key in the place of the one before, from which it leads back to it.
+    pub fn write_encryption_key(&self, key: &EncryptionSecret) -> Result<(), Failure> {
+        write_secret(&self.encryption_key_path(), key.to_file().as_bytes())
     }
 
     /// Where the rows are.
@@ -208,4 +467,38 @@ impl Home {
         names.sort();
         Ok(names)
     }
+}
+
+/// Writes a file that only its owner reads, durably and in one step.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    let write = || -> std::io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().map_err(Failure::file(path))?;
+    sync_parent(path)
+}
+
+fn remove_secret(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_parent(path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Failure::file(path)(error)),
+    }
+}
+
+fn sync_parent(path: &Path) -> Result<(), Failure> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or(Path::new("."));
+    let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(Failure::file(directory))
 }

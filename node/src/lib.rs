@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod audit;
+pub mod backup;
 pub mod bench;
 pub mod carrying;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod events;
 pub mod failure;
 pub mod folding;
 pub mod home;
+pub mod identity;
 pub mod import;
 pub mod instant;
 pub mod json;
@@ -28,6 +30,7 @@ pub mod paths;
 pub mod peering;
 pub mod pipeline;
 pub mod plain;
+pub mod privacy;
 pub mod receipts;
 pub mod rehearsal;
 pub mod replay;

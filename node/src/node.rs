@@ -8,19 +8,22 @@ use synlog_log::bundle::RecordKind;
 use synlog_log::disk::RealDisk;
 use synlog_log::fork::ForkProof;
 use synlog_log::identity::{Certificate, Certified, IdentityLog, SignedStatement};
-use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::order::TopicOrder;
 use synlog_log::replica::genesis_of;
 use synlog_log::run::RunView;
+use synlog_log::sealed::Secrets;
 use synlog_log::store::{OpenReport, Options, Record, Store};
 
 use crate::arrivals::Arrivals;
 use crate::decoder::EntryDecoder;
+use crate::devices::fresh_key;
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::folding::Folding;
 use crate::home::Home;
+use crate::identity::skew::ClockWatch;
 use crate::ledger::{Remembered, read};
 use crate::peering::Readers;
 use crate::receipts::Receipt;
@@ -37,6 +40,8 @@ pub struct Node {
     pub identities: BTreeMap<EntityId, IdentityLog>,
     pub(crate) key: SecretKey,
     pub(crate) entity: EntityId,
+    /// With which private topics are read.
+    pub(crate) secrets: Secrets,
     pub(crate) admission: Admission,
     pub(crate) waiting: Waiting<Vec<u8>>,
     /// Runs of the intake that is under way whose signature did not check.
@@ -53,13 +58,25 @@ pub struct Node {
     pub(crate) arrivals: Arrivals,
     /// Who may have a topic, as looked up lately.
     pub(crate) readers: HashMap<TopicId, Readers>,
+    /// The root key, where it is at hand without being kept in the directory.
+    pub(crate) held_root: Option<SecretKey>,
+    /// What clocks of pinned peers said.
+    pub(crate) clock_watch: ClockWatch,
+    /// How far off this machine's clock is, where that is too far to sign.
+    pub(crate) clock_off: Option<i64>,
 }
 
 impl Node {
     /// Opens the node of a data directory.
     pub fn open(home: Home) -> Result<Self, Failure> {
         if !home.exists() {
-            return Err(Failure::NoHome(home.path().to_path_buf()));
+            let Some((entity, _)) = home.restored()? else {
+                return Err(Failure::NoHome(home.path().to_path_buf()));
+            };
+            // it can be read; nothing certifies this key, and the guard is set
+            let mut node = Self::open_with(home, fresh_key()?)?;
+            node.entity = entity;
+            return Ok(node);
         }
         let key = home.read_key(home.device_key_path())?;
         let node = Self::open_with(home, key)?;
@@ -83,6 +100,7 @@ impl Node {
             opened,
             identities: BTreeMap::new(),
             entity: EntityId::ZERO,
+            secrets: Secrets::default(),
             key,
             admission: Admission::default(),
             waiting: Waiting::new(WaitingLimits::default()),
@@ -94,6 +112,9 @@ impl Node {
             folding: None,
             arrivals: Arrivals::default(),
             readers: HashMap::new(),
+            held_root: None,
+            clock_watch: ClockWatch::default(),
+            clock_off: None,
         };
         node.load_others()?;
         let device = node.device();
@@ -102,6 +123,7 @@ impl Node {
             .values()
             .find(|log| log.certificate(&device).is_some());
         node.entity = own.map_or(EntityId::ZERO, IdentityLog::entity);
+        node.load_secrets()?;
         Ok(node)
     }
 
@@ -152,6 +174,20 @@ impl Node {
         self.entity
     }
 
+    /// Takes in that the clock of a pinned peer was `offset_ms` ahead of this machine's, at
+    /// a time of a clock that never jumps. Gives how far off ours is, where it is so far
+    /// that nothing is signed until it is right.
+    pub fn note_clock(&mut self, peer: DeviceId, offset_ms: i64, at_ms: u64) -> Option<i64> {
+        self.clock_watch.note(peer, offset_ms, at_ms);
+        self.look_at_clock(at_ms)
+    }
+
+    /// Asks again, with what was heard lately.
+    pub fn look_at_clock(&mut self, at_ms: u64) -> Option<i64> {
+        self.clock_off = self.clock_watch.too_far_ms(at_ms);
+        self.clock_off
+    }
+
     /// The certificate of this device.
     pub fn certificate(&self) -> Option<Certificate> {
         self.identities
@@ -198,7 +234,10 @@ impl Node {
         if !self.orders.contains_key(&topic) {
             let loaded = match self.load_order(&topic)? {
                 Some(order) => Some(order),
-                None => genesis_of(run).map(|genesis| TopicOrder::new(topic, genesis)),
+                None => {
+                    let secrets = self.secrets.clone();
+                    genesis_of(run).map(|genesis| TopicOrder::with_secrets(topic, genesis, secrets))
+                }
             };
             if let Some(order) = loaded {
                 self.orders.insert(topic, order);
@@ -221,7 +260,9 @@ impl Node {
                     continue;
                 };
                 if order.is_none() {
-                    order = genesis_of(&run).map(|genesis| TopicOrder::new(*topic, genesis));
+                    let secrets = self.secrets.clone();
+                    order = genesis_of(&run)
+                        .map(|genesis| TopicOrder::with_secrets(*topic, genesis, secrets));
                 }
                 let whole = order.as_mut().is_some_and(|order| insert_run(order, &run));
                 if !whole {

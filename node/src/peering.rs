@@ -1,7 +1,7 @@
 //! The node's store as replication sees it.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::identity::SignedStatement;
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
@@ -9,7 +9,7 @@ use synlog_log::refusal::Refusal;
 use synlog_log::run::RunView;
 use synlog_log::store::FeedState;
 use synlog_log::topic::{Genesis, Visibility};
-use synlog_replication::peer::{NodeId, Peer};
+use synlog_replication::peer::{NodeId, Peer, Proven};
 use synlog_replication::repo::{Access, Epoch, Repo, Taken};
 use synlog_replication::row::Row;
 
@@ -18,13 +18,13 @@ use crate::ledger::read;
 use crate::node::Node;
 use crate::pipeline::{Intake, erase_in, is_run};
 
-/// Who may have a topic.
+/// Who may have a topic, as far as somebody asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Readers {
     /// Everybody.
     All,
-    /// These entities.
-    Members(BTreeSet<EntityId>),
+    /// Members and keepers; the answers that were given.
+    Some(BTreeMap<Proven, Access>),
     /// Nobody: its genesis is not here.
     Nobody,
 }
@@ -170,24 +170,56 @@ impl Node {
         Ok(runs)
     }
 
-    /// Who may have a topic, looked up once until it goes on.
-    fn readers_of(&mut self, topic: &TopicId) -> Readers {
-        if let Some(readers) = self.readers.get(topic) {
-            return readers.clone();
+    /// What a peer may have of a topic, looked up once until the topic goes on.
+    fn access_of(&mut self, topic: &TopicId, peer: &Peer) -> Access {
+        if !self.readers.contains_key(topic) {
+            let readers = match self.genesis(topic) {
+                Some(genesis) if genesis.visibility == Visibility::Public => Readers::All,
+                Some(_) => Readers::Some(BTreeMap::new()),
+                None => Readers::Nobody,
+            };
+            if self.readers.len() >= READERS_MAX {
+                self.readers.clear();
+            }
+            self.readers.insert(*topic, readers);
         }
-        let readers = match self.genesis(topic) {
-            Some(genesis) if genesis.visibility == Visibility::Public => Readers::All,
-            Some(_) => match self.order(topic) {
-                Ok(order) => Readers::Members(order.policy().members.keys().copied().collect()),
-                Err(_) => Readers::Nobody,
-            },
-            None => Readers::Nobody,
+        let known = match (self.readers.get(topic), &peer.proven) {
+            (Some(Readers::All), _) => return Access::Public,
+            (Some(Readers::Some(known)), Some(proven)) => known.get(proven).copied(),
+            _ => return Access::Nothing,
         };
-        if self.readers.len() >= READERS_MAX {
-            self.readers.clear();
+        let Some(proven) = peer.proven else {
+            return Access::Nothing;
+        };
+        // statements come beside the topics that they concern
+        if self.is_revoked(&proven.entity, &proven.device) {
+            return Access::Nothing;
         }
-        self.readers.insert(*topic, readers.clone());
-        readers
+        if let Some(access) = known {
+            return access;
+        }
+        let access = match self.order(topic) {
+            Ok(order) => match order.access(&proven.entity, &proven.device) {
+                synlog_log::sealed::access::Access::Nothing => Access::Nothing,
+                synlog_log::sealed::access::Access::Ciphertext => Access::Keeper,
+                synlog_log::sealed::access::Access::Member => Access::Member,
+                synlog_log::sealed::access::Access::Public => Access::Public,
+            },
+            Err(_) => return Access::Nothing,
+        };
+        if let Some(Readers::Some(known)) = self.readers.get_mut(topic)
+            && known.len() < READERS_MAX
+        {
+            known.insert(proven, access);
+        }
+        access
+    }
+
+    /// Whether a device was revoked by its entity, as far as is known here: its
+    /// certificate still checks, and says nothing of that.
+    fn is_revoked(&self, entity: &EntityId, device: &DeviceId) -> bool {
+        let log = self.identities.get(entity);
+        log.is_some_and(|log| log.is_revoked(device))
     }
 
     /// What the genesis of a topic says, if it is here.
@@ -214,10 +246,12 @@ impl Node {
                 entities.extend(self.certified_of(&run).map(|certified| certified.entity));
             }
         }
-        if let Some(Readers::Members(members)) = self.readers.get(topic) {
-            entities.extend(members);
+        if let Some(order) = self.orders.get(topic) {
+            entities.extend(order.policy().members.keys());
         }
-        let logs = entities.iter().filter_map(|entity| self.identities.get(entity));
+        let logs = entities
+            .iter()
+            .filter_map(|entity| self.identities.get(entity));
         Ok(logs
             .flat_map(|log| {
                 let others = log.conflicts().iter().map(|conflict| &conflict.other);
@@ -369,14 +403,7 @@ impl Repo for Peering<'_> {
     }
 
     fn access(&self, topic: &TopicId, peer: &Peer) -> Access {
-        match self.node.borrow_mut().readers_of(topic) {
-            Readers::All => Access::Public,
-            Readers::Members(members) => match peer.proven {
-                Some(proven) if members.contains(&proven.entity) => Access::Member,
-                _ => Access::Nothing,
-            },
-            Readers::Nobody => Access::Nothing,
-        }
+        self.node.borrow_mut().access_of(topic, peer)
     }
 
     fn fork_proof(&self, feed: &FeedKey) -> Result<Option<Vec<u8>>, Failure> {

@@ -207,9 +207,7 @@ impl Node {
                 Admit::Waits { missing } => {
                     let room = MISSING_MAX.saturating_sub(intake.missing.len());
                     let asked = missing.iter().take(room);
-                    intake
-                        .missing
-                        .extend(asked.map(|id| (run.feed.topic, *id)));
+                    intake.missing.extend(asked.map(|id| (run.feed.topic, *id)));
                     self.waiting.park(
                         source,
                         Parked {
@@ -396,6 +394,7 @@ impl Node {
         let facts = facts_of(&run);
         self.store.commit(&[Record::run(bytes, &facts)])?;
         self.store.mark_own(run.feed, run.last().seq)?;
+        self.readers.remove(&run.feed.topic);
         self.order_run(bytes)?;
         Ok(())
     }
@@ -415,9 +414,10 @@ const MISSING_MAX: usize = 1024;
 /// Whether an entry may be erased by one that is here, or may erase one.
 fn concerns_erasing(entry: &EntryView<'_>) -> bool {
     entry.payload.is_erased()
-        || entry.payload.split().is_ok_and(|payload| {
-            payload.erasable.is_some() || payload.kind == TOMBSTONE_KIND
-        })
+        || entry
+            .payload
+            .split()
+            .is_ok_and(|payload| payload.erasable.is_some() || payload.kind == TOMBSTONE_KIND)
 }
 
 /// Kind of a tombstone (`spec/05-topic.md` 5.2).

@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use synlog_log::bundle::{BundleReader, RecordKind, Report, verify};
+use synlog_log::bundle::{BundleReader, RecordKind, Report, verify_with};
 use synlog_log::cbor::Value;
 use synlog_log::fold::{Manifest, Reducer};
 use synlog_log::ids::{EntryId, TopicId, hex};
 use synlog_log::order::TopicOrder;
 use synlog_log::run::RunView;
+use synlog_log::sealed::Secrets;
 use synlog_views::{Digest, Filter, Options, Query, Rejection, RowView, Shown, Views};
 
 use crate::apps;
@@ -30,8 +31,9 @@ pub struct Opened {
     pub modules: HashMap<[u8; 32], Vec<u8>>,
 }
 
-/// Verifies a bundle (`-`: from standard input) and keeps what a replay needs.
-pub fn open(path: &Path) -> Result<Opened, Failure> {
+/// Verifies a bundle (`-`: from standard input) and keeps what a replay needs. With a
+/// reader's secrets, private topics are opened.
+pub fn open(path: &Path, secrets: Secrets) -> Result<Opened, Failure> {
     let wrong = |source| Failure::Bundle {
         path: path.to_path_buf(),
         source,
@@ -43,7 +45,7 @@ pub fn open(path: &Path) -> Result<Opened, Failure> {
         File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
     };
     read.map_err(Failure::file(path))?;
-    let report = verify(&bytes[..]).map_err(wrong)?;
+    let report = verify_with(&bytes[..], secrets).map_err(wrong)?;
     let (mut runs, mut modules) = (Vec::new(), HashMap::new());
     if let Ok(mut reader) = BundleReader::new(BufReader::new(&bytes[..])) {
         // where the frame is damaged the report has told so
@@ -74,10 +76,14 @@ pub struct Replayed {
     pub digest: Digest,
     /// Events that were folded.
     pub folded: u64,
-    /// What the reducer rejected; the flag: it is tentative.
+    /// What the reducer rejected, if that was asked for; the flag: it is tentative.
     pub rejections: Vec<(Rejection, bool)>,
-    /// All rows.
+    /// How much it rejected.
+    pub rejected: u64,
+    /// All rows, if those were asked for.
     pub rows: Vec<RowView>,
+    /// How many rows there are.
+    pub shown: u64,
     /// The entry whose payload is not there, before which the rows stop.
     pub waits_for: Option<EntryId>,
 }
@@ -123,13 +129,30 @@ impl Drop for Scratch {
 /// Pages of rows and rejections that are read at a time.
 const PAGE: usize = 1_000;
 
+/// Bytes that the rows and states of one topic of a file may take. A million aggregates
+/// of half a KiB are well below; a module in the file could ask for any number.
+pub const SCRATCH_BYTES_MAX: u64 = 2 << 30;
+
+/// What a replay gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Digest and numbers.
+    Numbers,
+    /// All rows and rejections too.
+    Rows,
+}
+
 /// Folds a topic of a bundle anew. `None` where neither the file nor synlog has its reducer.
+///
+/// # Errors
+/// [`Failure::RowsTooLarge`] where its rows and states would take more than `bytes_max`.
 pub fn replay(
     order: &TopicOrder,
-    runs: &[Vec<u8>],
-    modules: &HashMap<[u8; 32], Vec<u8>>,
+    opened: &Opened,
     reducers: &mut Reducers,
+    (wanted, bytes_max): (Wanted, u64),
 ) -> Result<Option<Replayed>, Failure> {
+    let (runs, modules) = (&opened.runs, &opened.modules);
     let topic = order.topic();
     let Some(chosen) = choose(order) else {
         return Ok(None);
@@ -158,7 +181,10 @@ pub fn replay(
         }
     }
     let scratch = Scratch::new()?;
-    let options = Options::new(random()?);
+    let options = Options {
+        written_max: bytes_max,
+        ..Options::new(random()?)
+    };
     let (mut views, _) = Views::open(&scratch.0, options).map_err(views_failure)?;
     let update = views
         .update(order, &mut source, reducer, &mut |_| true)
@@ -168,15 +194,29 @@ pub fn replay(
     }
     let manifest = reducer.manifest().clone();
     let digest = views.digest(&topic).map_err(views_failure)?;
-    let rows = all_rows(&views, &topic, &manifest)?;
-    let rejections = all_rejections(&views, &topic)?;
+    let (mut rows, mut shown) = (Vec::new(), 0);
+    each_row(&views, &topic, &manifest, &mut |page| {
+        shown += page.len() as u64;
+        if wanted == Wanted::Rows {
+            rows.extend(page);
+        }
+    })?;
+    let (mut rejections, mut rejected) = (Vec::new(), 0);
+    each_rejection(&views, &topic, &mut |page| {
+        rejected += page.len() as u64;
+        if wanted == Wanted::Rows {
+            rejections.extend(page);
+        }
+    })?;
     Ok(Some(Replayed {
         chosen,
         manifest,
         digest,
         folded: update.folded,
         rejections,
+        rejected,
         rows,
+        shown,
         waits_for: update.waits_for,
     }))
 }
@@ -196,13 +236,13 @@ fn choose(order: &TopicOrder) -> Option<Chosen> {
     })
 }
 
-/// All rows of a topic, table by table.
-pub fn all_rows(
+/// Gives out all rows of a topic, page by page, table by table.
+fn each_row(
     views: &Views,
     topic: &TopicId,
     manifest: &Manifest,
-) -> Result<Vec<RowView>, Failure> {
-    let mut rows = Vec::new();
+    take: &mut dyn FnMut(Vec<RowView>),
+) -> Result<(), Failure> {
     for table in &manifest.tables {
         let mut query = Query {
             app: manifest.app.clone(),
@@ -217,29 +257,51 @@ pub fn all_rows(
         };
         loop {
             let page = views.query(&query).map_err(views_failure)?;
-            rows.extend(page.rows);
+            take(page.rows);
             match page.next {
                 Some(next) => query.after = Some(next),
                 None => break,
             }
         }
     }
+    Ok(())
+}
+
+/// All rows of a topic, table by table.
+pub fn all_rows(
+    views: &Views,
+    topic: &TopicId,
+    manifest: &Manifest,
+) -> Result<Vec<RowView>, Failure> {
+    let mut rows = Vec::new();
+    each_row(views, topic, manifest, &mut |page| rows.extend(page))?;
     Ok(rows)
 }
 
-/// All rejections of a topic.
-pub fn all_rejections(views: &Views, topic: &TopicId) -> Result<Vec<(Rejection, bool)>, Failure> {
-    let (mut all, mut after): (Vec<_>, Option<Vec<u8>>) = (Vec::new(), None);
+/// Gives out all rejections of a topic, page by page.
+fn each_rejection(
+    views: &Views,
+    topic: &TopicId,
+    take: &mut dyn FnMut(Vec<(Rejection, bool)>),
+) -> Result<(), Failure> {
+    let mut after: Option<Vec<u8>> = None;
     loop {
         let page = views
             .rejections(topic, after.as_deref(), PAGE)
             .map_err(views_failure)?;
-        all.extend(page.items);
+        take(page.items);
         match page.next {
             Some(next) => after = Some(next),
-            None => return Ok(all),
+            None => return Ok(()),
         }
     }
+}
+
+/// All rejections of a topic.
+pub fn all_rejections(views: &Views, topic: &TopicId) -> Result<Vec<(Rejection, bool)>, Failure> {
+    let mut all = Vec::new();
+    each_rejection(views, topic, &mut |page| all.extend(page))?;
+    Ok(all)
 }
 
 /// What a note says of the rows of a topic.

@@ -17,16 +17,20 @@ use crate::entropy::random;
 use crate::failure::Failure;
 use crate::ledger::StoreLedger;
 use crate::node::Node;
+use crate::privacy::add_sealed;
 
 /// What a single entry may need beside its payload: header, certificate, frame.
 const RESERVE_BYTES: u64 = 8 * 1024;
 
 impl Node {
-    /// Refuses to write where the guard says that own entries may be lost.
+    /// Refuses to write where the guard says that own entries may be lost, or this machine's
+    /// clock is not right.
     pub fn check_guard(&self) -> Result<(), Failure> {
-        self.store
-            .guard()
-            .map_or(Ok(()), |reason| Err(Failure::Guarded(reason)))
+        if let Some(reason) = self.store.guard() {
+            return Err(Failure::Guarded(reason));
+        }
+        self.clock_off
+            .map_or(Ok(()), |off_ms| Err(Failure::ClockOff { off_ms }))
     }
 
     /// The tip of this device's feed in a topic.
@@ -87,7 +91,7 @@ impl Node {
         })
     }
 
-    fn own_certificate(&self) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn own_certificate(&self) -> Result<Vec<u8>, Failure> {
         let certificate = self.certificate().map(|certificate| certificate.encode());
         certificate
             .ok_or_else(|| Failure::System("this device has no certificate in its store".into()))
@@ -97,6 +101,9 @@ impl Node {
     pub fn create_topic(&mut self, genesis: &Genesis, now_ms: u64) -> Result<TopicId, Failure> {
         self.check_guard()?;
         self.store.reserve(RESERVE_BYTES)?;
+        if genesis.is_private() {
+            return self.create_private_topic(genesis, now_ms);
+        }
         let payload = PayloadBuilder::new(GENESIS_KIND, genesis.body()).encode();
         let payload = payload.map_err(Failure::refused("the genesis"))?;
         // what is written is read back by the same rules that others will apply
@@ -122,10 +129,21 @@ impl Node {
         if !force {
             Failure::of_verdict(self.preview(topic, payload)?)?;
         }
+        self.see_to_epochs(topic, now_ms)?;
+        self.sign_one(topic, payload, now_ms)
+    }
+
+    /// Signs one event and stores it.
+    pub(crate) fn sign_one(
+        &mut self,
+        topic: &TopicId,
+        payload: &[u8],
+        now_ms: u64,
+    ) -> Result<EntryId, Failure> {
         let deps = self.next_deps(topic)?;
         self.store.reserve(RESERVE_BYTES + payload.len() as u64)?;
         let mut draft = self.draft(topic)?;
-        let id = draft.add(now_ms, &deps, payload)?;
+        let id = self.add_to(&mut draft, topic, now_ms, &deps, payload)?;
         if let Some((run, _)) = draft.sign() {
             self.publish(&run)?;
         }
@@ -159,15 +177,8 @@ impl Node {
 
     /// Signs and stores a statement of this node's entity. Needs the root key.
     pub fn state(&mut self, action: Action, now_ms: u64) -> Result<SignedStatement, Failure> {
-        let root = self.home.root_key()?;
-        let entity = self.entity;
-        let log = self.identities.get(&entity).cloned();
-        let mut log = log.unwrap_or_else(|| synlog_log::identity::IdentityLog::new(entity));
-        let signed = log
-            .issue(action, now_ms, &root)
-            .map_err(Failure::refused("the statement"))?;
-        self.take_in_statement(&signed)?;
-        Ok(signed)
+        let root = self.root()?;
+        self.state_with(&root, action, now_ms)
     }
 
     /// The body that carries a statement of this node's entity in a topic.
@@ -242,6 +253,8 @@ impl Node {
         now_ms: u64,
     ) -> Result<u64, Failure> {
         self.check_guard()?;
+        self.see_to_epochs(topic, now_ms)?;
+        let private = self.order(topic)?.is_private();
         let mut written = 0;
         let mut rest = payloads;
         while !rest.is_empty() {
@@ -251,7 +264,15 @@ impl Node {
             for payload in rest {
                 debug_assert!(payload.len() <= PAYLOAD_MAX);
                 let cites = if taken == 0 { &deps[..] } else { &[] };
-                match draft.add(now_ms, cites, payload) {
+                let sealing = match private {
+                    true => self.sealing(topic, payload)?,
+                    false => None,
+                };
+                let added = match sealing {
+                    None => draft.add(now_ms, cites, payload),
+                    Some(sealing) => add_sealed(&mut draft, now_ms, cites, payload, sealing)?,
+                };
+                match added {
                     Ok(_) => taken += 1,
                     Err(DraftError::RunFull) if taken > 0 => break,
                     Err(error) => return Err(error.into()),

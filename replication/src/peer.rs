@@ -1,10 +1,16 @@
 //! Peers, as the engine knows them.
 
-use synlog_log::ids::{DeviceId, EntityId};
+use synlog_log::ids::{DeviceId, EntityId, hex};
 
 /// Transport key of a node: who is at the other end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub [u8; 32]);
+
+impl std::fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NodeId({})", hex(&self.0[..5]))
+    }
+}
 
 /// A connection of this process, numbered by the shell. A node that comes back has a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,6 +11,7 @@ MAX_DEPS = 16
 MAX_HEADER = 8192
 MAX_PAYLOAD = 65536
 MAX_BODY = 8192
+MAX_SEALED_BODY = 25600
 MAX_EVIDENCE = 16384
 MAX_CERTIFICATE = 4096
 MAX_RUN = 1048576 + 48 * 256
@@ -105,7 +106,7 @@ def split_part(raw, pos=0):
     """The fields of a part; neither the kind's grammar nor CBOR is looked at."""
     r, part = Reader(raw, pos), Part()
     part.kind = r.text(64, 1)
-    part.body = r.bytes(MAX_BODY)
+    part.body = r.bytes(MAX_SEALED_BODY if part.kind == "topic.sealed" else MAX_BODY)
     part.evidence, total = [], 0
     for _ in range(r.count(4)):
         part.evidence.append(r.bytes(MAX_EVIDENCE - total))

@@ -3,8 +3,8 @@
 from . import ed25519
 from .encoding import H, Reader, Refused, lbytes, option, varint
 
-CERTIFY, REVOKE, ROTATE, TAKEOVER = range(4)
-ACTIONS = ("certify", "revoke", "rotate", "takeover")
+CERTIFY, REVOKE, ROTATE, TAKEOVER, ENCRYPTION = range(5)
+ACTIONS = ("certify", "revoke", "rotate", "takeover", "encryption")
 MAX_CERTIFICATE = 4096
 MAX_ROTATIONS = 8
 _cache = {}
@@ -14,7 +14,8 @@ class Statement:
     """A signed statement, decoded; `subject` is the device or the next root."""
 
     __slots__ = ("entity", "number", "prev", "issued_ms", "action", "subject", "acceptance",
-                 "name", "topic", "old", "last_seq", "head", "next", "hash", "signature")
+                 "name", "topic", "old", "last_seq", "head", "next", "generation", "suite",
+                 "key", "previous", "hash", "signature")
 
     @property
     def action_name(self):
@@ -39,6 +40,7 @@ def _parse(raw):
     st.issued_ms, st.action = r.varint(), r.varint()
     st.subject = st.acceptance = st.name = None
     st.topic = st.old = st.last_seq = st.head = st.next = None
+    st.generation = st.suite = st.key = st.previous = None
     if st.action == TAKEOVER:
         st.topic, st.old, st.last_seq = r.take(32), r.take(32), r.varint()
         st.head, st.next = r.take(32), r.take(32)
@@ -48,6 +50,12 @@ def _parse(raw):
             st.acceptance = r.take(64)
         if st.action == CERTIFY:
             st.name = r.text(64)
+    elif st.action == ENCRYPTION:
+        st.generation, st.suite = r.varint(), r.varint()
+        if st.generation >= 1 << 32:
+            raise Refused("too_large", "generation")
+        st.key = r.bytes(64)
+        st.previous = r.bytes(128) if r.flag() else None
     else:
         raise Refused("not_canonical", "action")
     st.hash = H("statement", raw[:r.pos])
@@ -144,3 +152,70 @@ def encode_statement(entity, number, prev, issued_ms, action):
 
 def encode_certificate(rotations, certify):
     return varint(len(rotations)) + b"".join(lbytes(x) for x in rotations) + lbytes(certify)
+
+
+class Request:
+    """What a new device asks for (page 2.5)."""
+
+    __slots__ = ("entity", "device", "sealing", "acceptance", "name", "hash")
+
+
+def parse_request(raw):
+    """A signed request, checked."""
+    r, request = Reader(raw), Request()
+    if r.u8() != 1:
+        raise Refused("not_canonical", "version")
+    request.entity, request.device, request.sealing = r.take(32), r.take(32), r.take(32)
+    request.acceptance, request.name = r.take(64), r.text(64)
+    request.hash = H("device request", raw[:r.pos])
+    signature = r.take(64)
+    r.done()
+    _signed_by(request.device, request.hash, signature)
+    return request
+
+
+def _signed_by(device, message, signature):
+    if not ed25519.admitted(device):
+        raise Refused("bad_key", "device")
+    if not ed25519.verify(device, message, signature):
+        raise Refused("bad_signature")
+
+
+def check_answer(raw, request):
+    """The answer to a request: the statements, if they are the identity log that
+    certifies the new device and the one that answers."""
+    r = Reader(raw)
+    if r.u8() != 1:
+        raise Refused("not_canonical", "version")
+    answered, issuer = r.take(32), r.take(32)
+    statements = [parse_statement(r.bytes(512)) for _ in range(r.count(4096))]
+    r.bytes(262144)
+    message = H("device answer", raw[:r.pos])
+    signature = r.take(64)
+    r.done()
+    _signed_by(issuer, message, signature)
+    try:
+        if answered != request.hash:
+            raise Refused("bad_certificate", "another request")
+        _whole_log(statements, request, issuer)
+    except Refused as fault:
+        raise Refused("bad_certificate", str(fault)) from None
+    return statements
+
+
+def _whole_log(statements, request, issuer):
+    root, prev, certified, revoked = request.entity, None, set(), set()
+    for number, st in enumerate(statements):
+        if st.entity != request.entity or st.number != number or st.prev != prev:
+            raise Refused("bad_statement", "not the log of the entity")
+        check_statement(st, root)
+        prev = st.hash
+        if st.action == ROTATE:
+            root = st.subject
+        elif st.action == CERTIFY:
+            certified.add(st.subject)
+        elif st.action == REVOKE:
+            revoked.add(st.subject)
+    for device in (request.device, issuer):
+        if device not in certified or device in revoked:
+            raise Refused("bad_certificate", "not certified")

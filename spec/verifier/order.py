@@ -44,6 +44,12 @@ class PlacedPolicy:
         self.roles = dict(genesis.roles)
         self.revocations, self.rotations = set(), {}
         self.places = {}
+        self.private, self.epochs = genesis.visibility == "private", {}
+
+    def follows(self, event):
+        latest = max(self.epochs, default=0)
+        return event.epoch == latest + 1 or (
+            event.epoch == latest and self.epochs.get(latest) == event.key_hash)
 
     def revoked(self, e):
         return (e.certificate.entity, e.author) in self.revocations
@@ -70,6 +76,8 @@ class PlacedPolicy:
             self.members.pop(event.entity, None)
         elif event.kind == "topic.role":
             self.roles[event.role] = event.patterns
+        elif event.kind == "topic.key":
+            self.epochs[event.epoch] = event.key_hash
         elif event.kind == "topic.identity":
             revoked, rotated = revoked_device(event), rotation(event)
             if revoked:
@@ -160,6 +168,8 @@ class CausalPolicy:
     """The policy for an entry follows from its ancestors. `seen` has, for each
     entry, the kernel's identity events among its ancestors, a bit each;
     `after` the index of the last entry of the chain among them."""
+
+    private = False
 
     def __init__(self, genesis):
         self.open = genesis.open

@@ -8,7 +8,13 @@ from .identity import REVOKE, ROTATE, TAKEOVER, check_carried
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}\Z")
 # Kinds that only an entry of the chain may carry (5.2).
 SEQUENCER_KINDS = frozenset("topic." + x for x in
-                            "member remove role handover ack key reducer".split())
+                            "member remove role handover ack key reducer setup keeper "
+                            "access".split())
+# Kinds that stand unsealed in a private topic (5.6).
+CLEAR_KINDS = frozenset("topic." + x for x in
+                        "genesis ack handover takeover key access identity tombstone".split())
+# Kinds that only private topics know (5.2).
+PRIVATE_KINDS = frozenset(("topic.setup", "topic.keeper", "topic.access"))
 
 
 class Misfit(Exception):
@@ -70,11 +76,19 @@ class Genesis:
 def read_genesis(body, owner):
     """The genesis of page 5.1; `owner` is the entity of its author."""
     g = Genesis()
+    g.mode, g.visibility = body.get("mode"), body.get("visibility")
+    _bytes(body, "nonce", 16)
+    if g.visibility == "private":
+        g.mode, g.app, g.major, g.name = "ordered", "", 0, None
+        g.members, g.open, g.roles = {owner: "owner"}, None, {}
+        return g
+    need(g.mode in ("ordered", "causal") and g.visibility == "public")
+    return _setup_of(g, body, owner)
+
+
+def _setup_of(g, body, owner):
     g.app = _text(body.get("app"), 64, 1)
     g.major = _int(body.get("major"), 0, 65535)
-    g.mode, g.visibility = body.get("mode"), body.get("visibility")
-    need(g.mode in ("ordered", "causal") and g.visibility in ("public", "private"))
-    _bytes(body, "nonce", 16)
     g.name = _text(body["name"], 128) if "name" in body else None
     g.members = {owner: "owner"}
     for member in _array(body.get("members", []), 64):
@@ -120,7 +134,7 @@ class Event:
     """A kernel event that fits: the fields that order and policy ask for."""
 
     __slots__ = ("kind", "entity", "role", "patterns", "cuts", "next", "head", "statement",
-                 "target")
+                 "target", "epoch", "key_hash")
 
 
 def _member(ev, body, author):
@@ -145,14 +159,33 @@ def _ack(ev, body, author):
     pass
 
 
-def _key(ev, body, author):
-    _int(body.get("epoch"), 1)
-    _bytes(body, "key_hash", 32)
+def _wraps(body):
     for wrap in _array(body.get("wraps"), 256):
         need(isinstance(wrap, dict))
-        _bytes(wrap, "entity", 32)
         _int(wrap.get("suite"))
         need(isinstance(wrap.get("wrap"), bytes) and len(wrap["wrap"]) <= 2048)
+
+
+def _key(ev, body, author):
+    ev.epoch, ev.key_hash = _int(body.get("epoch"), 1), _bytes(body, "key_hash", 32)
+    _wraps(body)
+    if "previous" in body:
+        _bytes(body, "previous", 48)
+
+
+def _setup(ev, body, author):
+    _setup_of(Genesis(), body, author)
+
+
+def _keeper(ev, body, author):
+    _bytes(body, "entity", 32)
+    need(isinstance(body.get("keeps"), bool))
+
+
+def _access(ev, body, author):
+    _wraps(body)
+    _bytes(body, "n", 24)
+    need(isinstance(body.get("x"), bytes))
 
 
 def _reducer(ev, body, author):
@@ -175,6 +208,7 @@ def _tombstone(ev, body, author):
 
 def _sealed(ev, body, author):
     check_sealed(body)
+    ev.epoch = body["e"]
 
 
 def check_sealed(body):
@@ -188,14 +222,15 @@ def check_sealed(body):
 FITS = {"topic.member": _member, "topic.remove": _remove, "topic.role": _set_role,
         "topic.handover": _handover, "topic.ack": _ack, "topic.key": _key,
         "topic.reducer": _reducer, "topic.identity": _identity, "topic.takeover": _takeover,
-        "topic.tombstone": _tombstone, "topic.sealed": _sealed}
+        "topic.tombstone": _tombstone, "topic.sealed": _sealed, "topic.setup": _setup,
+        "topic.keeper": _keeper, "topic.access": _access}
 
 
 def read_event(kind, body, author, has_evidence):
     """The event, or Misfit. Whether its author may do this is asked elsewhere."""
     ev = Event()
     ev.kind, ev.entity, ev.role, ev.patterns, ev.cuts = kind, None, None, None, []
-    ev.next = ev.head = ev.statement = ev.target = None
+    ev.next = ev.head = ev.statement = ev.target = ev.epoch = ev.key_hash = None
     # A genesis that is the topic's own is never read here.
     need(kind in FITS and not (kind == "topic.sealed" and has_evidence))
     FITS[kind](ev, body, author)
@@ -209,6 +244,8 @@ def verdict(entry, in_chain, begins_leg, policy):
         return "bad_payload"
     if not entry.evidence_ok:
         return "bad_evidence"
+    if policy.private:
+        return _private_verdict(entry, in_chain, begins_leg, policy)
     kind = entry.kind
     kernel = kind.startswith("topic.")
     if not in_chain:
@@ -229,10 +266,36 @@ def verdict(entry, in_chain, begins_leg, policy):
         return "unknown_kind"
     if kind in SEQUENCER_KINDS and not in_chain:
         return "not_sequencer"
-    if entry.event is None:
+    if entry.event is None or kind in PRIVATE_KINDS:
         return "bad_event"
     if kind == "topic.takeover" and not begins_leg:
         return "not_sequencer"
+    return "accepted"
+
+
+def _private_verdict(entry, in_chain, begins_leg, policy):
+    """Page 5.6, for a reader without keys."""
+    kind, event = entry.kind, entry.event
+    if kind == "topic.sealed" and event is not None:
+        return "sealed" if event.epoch in policy.epochs else "unknown_epoch"
+    if not in_chain:
+        if policy.revoked(entry):
+            return "revoked"
+        if policy.stale(entry):
+            return "stale_certificate"
+    if entry.genesis:
+        return "accepted"
+    if (kind not in FITS and kind != "topic.genesis") or (event is not None
+                                                          and kind not in CLEAR_KINDS):
+        return "not_sealed"
+    if kind in SEQUENCER_KINDS and not in_chain:
+        return "not_sequencer"
+    if event is None:
+        return "bad_event"
+    if kind == "topic.takeover" and not begins_leg:
+        return "not_sequencer"
+    if kind == "topic.key" and not policy.follows(event):
+        return "bad_epoch"
     return "accepted"
 
 

@@ -3,11 +3,12 @@
 import json
 import os
 
-from . import cbor, ed25519
+from . import cbor, ed25519, hpke
 from .bundle import Verified
 from .encoding import Reader, Refused
 from .entry import decode_header, decode_part, decode_run, read_payload, skip_target
-from .identity import check_certificate, check_statement, parse_statement
+from .identity import (check_answer, check_certificate, check_statement, parse_request,
+                       parse_statement)
 from .link import check_proof_of_side, read_ticket
 from .proof import check_attestation, check_fork_proof, check_proof
 from .report import order_rows
@@ -71,6 +72,17 @@ def _certificates(case):
     return {"entity": c.entity.hex(), "name": c.name}
 
 
+def _device_requests(case):
+    request = parse_request(unhex(case["bytes"]))
+    return {"entity": request.entity.hex(), "device": request.device.hex(),
+            "name": request.name, "hash": request.hash.hex()}
+
+
+def _device_answers(case):
+    request = parse_request(unhex(case["request"]))
+    return {"statements": len(check_answer(unhex(case["bytes"]), request))}
+
+
 def _proofs(case):
     proof = check_proof(unhex(case["bytes"]))
     return {"id": proof.header.id.hex(), "entity": proof.entity.hex()}
@@ -92,6 +104,15 @@ def _sealed(case):
         case["epoch"], unhex(case["epoch_key"]))
     return {"kind": kind, "body": cbor.as_json(body),
             "erasable": None if erasable is None else cbor.as_json(erasable)}
+
+
+def _wraps(case):
+    secret, topic, epoch = unhex(case["secret"]), unhex(case["topic"]), case["epoch"]
+    key = hpke.unwrap_key(secret, topic, epoch, unhex(case["key_hash"]),
+                          unhex(case["recipient"]), unhex(case["wrap"]))
+    previous = hpke.previous_key(topic, epoch, key, unhex(case["previous"]))
+    return {"public": hpke.public_key(secret).hex(), "key": key.hex(),
+            "previous_key": previous.hex()}
 
 
 def _bundles(case):
@@ -116,9 +137,12 @@ def _tickets(case):
 FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "keys.json": _keys, "signatures.json": _signatures, "headers.json": _headers,
          "payloads.json": _payloads, "runs.json": _runs, "statements.json": _statements,
-         "certificates.json": _certificates, "proofs.json": _proofs,
+         "certificates.json": _certificates,
+         "device_requests.json": _device_requests, "device_answers.json": _device_answers,
+         "proofs.json": _proofs,
          "attestations.json": _attestations,
-         "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "bundles.json": _bundles,
+         "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "wraps.json": _wraps,
+         "bundles.json": _bundles,
          "other_bundles.json": _bundles, "links.json": _links,
          "tickets.json": _tickets}
 

@@ -74,9 +74,13 @@ def seal(key, nonce, aad, plaintext):
 
 def unseal(key, nonce, aad, data):
     """The plaintext, or None if the tag is wrong."""
+    return unseal_ietf(hchacha20(key, nonce[:16]), bytes(4) + nonce[16:], aad, data)
+
+
+def unseal_ietf(key, nonce, aad, data):
+    """As `unseal`, by ChaCha20-Poly1305 with its nonce of 12 bytes (RFC 8439)."""
     if len(data) < 16:
         return None
-    key, nonce = hchacha20(key, nonce[:16]), bytes(4) + nonce[16:]
     ciphertext, tag = data[:-16], data[-16:]
     if not hmac.compare_digest(tag, _tag(key, nonce, aad, ciphertext)):
         return None

@@ -3,9 +3,11 @@
 
 mod cli;
 mod cli_app;
+mod cli_backup;
 mod cli_exits;
 mod cli_follow;
 mod cli_forks;
+mod cli_identity;
 mod cli_import;
 mod cli_import_formats;
 mod cli_kill;
@@ -22,6 +24,8 @@ mod net_links;
 mod net_targets;
 mod order_shuffles;
 mod peering;
+mod private_canary;
+mod private_order;
 mod targets;
 mod tidy;
 mod vectors;

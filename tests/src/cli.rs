@@ -78,7 +78,12 @@ impl Ended {
 /// The program, without what the environment of the test says.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(binary());
-    for name in ["SYNLOG_HOME", "SYNLOG_NOW_MS", "XDG_DATA_HOME"] {
+    for name in [
+        "SYNLOG_HOME",
+        "SYNLOG_NOW_MS",
+        "SYNLOG_PASSPHRASE",
+        "XDG_DATA_HOME",
+    ] {
         command.env_remove(name);
     }
     command.env("COLUMNS", "100").stdin(Stdio::null());
@@ -167,6 +172,21 @@ impl Desk {
             .as_str()
             .unwrap()
             .to_owned()
+    }
+
+    /// Tells another the key with which things are sealed to this one.
+    pub(crate) fn introduce_to(&self, other: &Desk) {
+        let file = self.path("me.synlog");
+        self.ok(&["bundle", "write", &file, "--identity"]);
+        other.ok(&["bundle", "read", &file]);
+    }
+
+    /// Hands a topic to another.
+    pub(crate) fn carry_to(&self, other: &Desk, topic: &str) -> PathBuf {
+        let file = self.path("stick.synlog");
+        self.ok(&["bundle", "write", &file, topic]);
+        other.ok(&["bundle", "read", &file]);
+        PathBuf::from(file)
     }
 
     /// The id of its device.

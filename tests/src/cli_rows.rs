@@ -22,7 +22,7 @@ impl Trade {
         let member = format!("{}=client", client.entity());
         shop.ok(&["topic", "new", "kiosk", "--app", "space"]);
         shop.ok(&[
-            "topic", "new", "orders", "--app", "relation", "--member", &member,
+            "topic", "new", "orders", "--app", "relation", "--public", "--member", &member,
         ]);
         shop.ok(&[
             "space",

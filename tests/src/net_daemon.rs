@@ -102,7 +102,9 @@ fn without_ids(text: &str) -> String {
         let hex = word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digits = word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_digit());
         if hex || digits {
-            let at = seen.iter().position(|known| known.starts_with(&word) || word.starts_with(&known[..]));
+            let at = seen
+                .iter()
+                .position(|known| known.starts_with(&word) || word.starts_with(&known[..]));
             let at = at.unwrap_or_else(|| {
                 seen.push(word.clone());
                 seen.len() - 1
@@ -129,19 +131,63 @@ const SCRIPT: &[Step<'static>] = &[
     (&["topic", "new", "board", "--app"], None),
     (&["topic", "new", "shop", "--app", "space", "--json"], None),
     (&["topic", "list", "--json"], None),
-    (&["append", "board", "post.text", "--body", "{\"text\":\"hello\"}"], None),
-    (&["append", "board", "post.text", "--body", "{\"text\":"], None),
-    (&["append", "board", "post.text", "--body-file", "-"], Some("{\"text\":\"from a pipe\"}")),
-    (&["append", "board", "post.text", "--body-file", "post.json"], None),
-    (&["append", "board", "post.text", "--body-file", "missing.json"], None),
+    (
+        &[
+            "append",
+            "board",
+            "post.text",
+            "--body",
+            "{\"text\":\"hello\"}",
+        ],
+        None,
+    ),
+    (
+        &["append", "board", "post.text", "--body", "{\"text\":"],
+        None,
+    ),
+    (
+        &["append", "board", "post.text", "--body-file", "-"],
+        Some("{\"text\":\"from a pipe\"}"),
+    ),
+    (
+        &["append", "board", "post.text", "--body-file", "post.json"],
+        None,
+    ),
+    (
+        &[
+            "append",
+            "board",
+            "post.text",
+            "--body-file",
+            "missing.json",
+        ],
+        None,
+    ),
     (&["append", "nowhere", "post.text"], None),
     (&["tail"], None),
     (&["tail", "board", "--json"], None),
     (&["tail", "board", "--order", "--last", "2"], None),
     (&["tail", "--limit", "1"], None),
-    (&["import", "csv", "shop", "stock.csv", "--currency", "EUR"], None),
-    (&["import", "csv", "shop", "-", "--currency", "EUR", "--json"], Some("item,title,price\ntea,Tea,2.50\n")),
-    (&["import", "jsonl", "-", "--topic", "board", "--kind", "post.text"], Some("{\"text\":\"a\"}\nnonsense\n{\"text\":\"b\"}\n")),
+    (
+        &["import", "csv", "shop", "stock.csv", "--currency", "EUR"],
+        None,
+    ),
+    (
+        &["import", "csv", "shop", "-", "--currency", "EUR", "--json"],
+        Some("item,title,price\ntea,Tea,2.50\n"),
+    ),
+    (
+        &[
+            "import",
+            "jsonl",
+            "-",
+            "--topic",
+            "board",
+            "--kind",
+            "post.text",
+        ],
+        Some("{\"text\":\"a\"}\nnonsense\n{\"text\":\"b\"}\n"),
+    ),
     (&["import", "csv", "shop", "missing.csv"], None),
     (&["view", "tables", "shop"], None),
     (&["view", "list", "shop", "items"], None),
@@ -186,29 +232,39 @@ fn a_script_ends_alike_with_and_without_a_running_node() {
     real.home.clone_from(&with.home);
     let up = Up::start(&real, &["--offline"]);
     let (alone, hosted) = (play(&without), play(&with));
-    let plain = |desk: &Desk, text: &str| {
-        without_ids(&text.replace(desk.root.to_str().unwrap(), "ROOT"))
-    };
+    let plain =
+        |desk: &Desk, text: &str| without_ids(&text.replace(desk.root.to_str().unwrap(), "ROOT"));
     for ((arguments, _), (alone, hosted)) in SCRIPT.iter().zip(alone.iter().zip(&hosted)) {
-        assert_eq!(alone.code, hosted.code, "{arguments:?}: {alone:?} {hosted:?}");
+        assert_eq!(
+            alone.code, hosted.code,
+            "{arguments:?}: {alone:?} {hosted:?}"
+        );
         let (out, expected) = (plain(&with, &hosted.out), plain(&without, &alone.out));
         assert_eq!(out, expected, "{arguments:?}");
         let (err, expected) = (plain(&with, &hosted.err), plain(&without, &alone.err));
         // some notes tell that no node runs
         let told = |text: &str| {
-            let lines = text.lines().filter(|line| !line.contains("no node runs here"));
+            let lines = text
+                .lines()
+                .filter(|line| !line.contains("no node runs here"));
             lines.collect::<Vec<_>>().join("\n")
         };
         assert_eq!(told(&err), told(&expected), "{arguments:?}");
     }
     let ended: Vec<_> = alone.iter().map(|ended| ended.code.unwrap()).collect();
-    assert!([0, 1, 2, 6].iter().all(|code| ended.contains(code)), "{ended:?}");
+    assert!(
+        [0, 1, 2, 6].iter().all(|code| ended.contains(code)),
+        "{ended:?}"
+    );
     // the files are where the caller stands
     for file in ["out.synlog", "audit.html"] {
         assert!(with.root.join(file).exists());
     }
     up.stop();
-    assert_eq!(with.ok(&["tail"]).out.lines().count(), without.ok(&["tail"]).out.lines().count());
+    assert_eq!(
+        with.ok(&["tail"]).out.lines().count(),
+        without.ok(&["tail"]).out.lines().count()
+    );
 }
 
 #[test]
@@ -234,7 +290,10 @@ fn what_a_running_node_wrote_is_there_without_it() {
     // the socket file is still there, and nobody behind it
     assert!(desk.home.join("run/synlog.sock").exists());
     let lines = desk.ok(&["tail", "--json"]).json_lines();
-    let mut found: Vec<_> = lines.iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect();
+    let mut found: Vec<_> = lines
+        .iter()
+        .map(|line| line["id"].as_str().unwrap().to_owned())
+        .collect();
     written.sort();
     found.sort();
     assert_eq!(found, written);
@@ -322,7 +381,8 @@ fn a_socket_that_others_may_reach_is_refused() {
     let desk = Desk::new("laptop");
     let up = Up::start(&desk, &["--offline"]);
     let run = desk.home.join("run");
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&run), 0o700);
     assert_eq!(mode(&run.join("synlog.sock")), 0o600);
     assert_eq!(mode(&run.join("peers.sock")), 0o600);
@@ -349,7 +409,12 @@ fn a_socket_that_others_may_reach_is_refused() {
 fn garbage_at_the_socket_does_no_harm() {
     let desk = Desk::new("laptop");
     let up = Up::start(&desk, &["--offline"]);
-    for bytes in [&[0xff; 64][..], &[3, 0, 0, 0, 1, 2][..], b"", &[1, 0, 0, 0, 9]] {
+    for bytes in [
+        &[0xff; 64][..],
+        &[3, 0, 0, 0, 1, 2][..],
+        b"",
+        &[1, 0, 0, 0, 9],
+    ] {
         let path = desk.home.join("run/synlog.sock");
         let mut stream = std::os::unix::net::UnixStream::connect(path).unwrap();
         let _ = stream.write_all(bytes);
@@ -387,7 +452,12 @@ fn two_nodes_meet_by_invitation_and_tell_of_each_other() {
     assert!(ben.ok(&["follow"]).out.contains(&topic));
     // one goes and comes again somewhere else; nobody is asked to do anything
     up_ana.stop();
-    assert!(up_ben.wait("closed")["why"].as_str().unwrap().contains("stopping"));
+    assert!(
+        up_ben.wait("closed")["why"]
+            .as_str()
+            .unwrap()
+            .contains("stopping")
+    );
     let peers = ben.ok(&["peers", "--json"]).json();
     assert_eq!(peers["peers"][0]["connected"], false);
     assert!(peers["peers"][0]["why_not"].is_string());
@@ -407,7 +477,11 @@ fn digest(desk: &Desk, topic: &str) -> Json {
 fn what_was_written_apart_is_the_same_everywhere_afterwards() {
     let (ana, ben) = (Desk::new("ana"), Desk::new("ben"));
     let local = ["--no-mdns", "--no-dht", "--bind", "127.0.0.1:0"];
-    let topic = ana.ok(&["topic", "new", "board", "--app", "board", "--causal", "--open", "guest"]).word();
+    let topic = ana
+        .ok(&[
+            "topic", "new", "board", "--app", "board", "--causal", "--open", "guest",
+        ])
+        .word();
     let up_ana = Up::start(&ana, &local);
     let ticket = ana.ok(&["invite", "board", "--json"]).json();
     ben.ok(&["join", ticket["ticket"].as_str().unwrap()]);
@@ -444,7 +518,9 @@ fn what_was_written_apart_is_the_same_everywhere_afterwards() {
     up_ana.stop();
     up_ben.stop();
     // a node that does not run is started for a sync, and says whom it did not find
-    let alone = ben.fails(1, &["sync", "--once", "--patience", "3", "--json"]).json();
+    let alone = ben
+        .fails(1, &["sync", "--once", "--patience", "3", "--json"])
+        .json();
     assert_eq!(alone["ok"], false);
     assert!(alone["nodes"][0]["why_not"].is_string(), "{alone}");
 }
@@ -456,7 +532,10 @@ fn two_data_directories_of_one_machine_meet_without_a_network() {
     let home = ana.home.to_str().unwrap();
     let up_ben = Up::start(&ben, &["--offline", "--neighbour", home]);
     let told = up_ben.wait("connected");
-    assert_eq!((&told["via"], &told["device_name"]), (&"socket".into(), &"ana".into()));
+    assert_eq!(
+        (&told["via"], &told["device_name"]),
+        (&"socket".into(), &"ana".into())
+    );
     assert_eq!(up_ana.wait("connected")["device_name"], "ben");
     up_ana.stop();
     up_ben.wait("closed");

@@ -116,9 +116,15 @@ fn two_nodes_meet_by_ticket_and_prove_their_devices() {
     ana.tell(Command::Learn(ticket));
     ana.tell(Command::Dial { node: ben.node() });
     let (from_ana, peer, dialed) = connected(&mut ana);
-    assert_eq!((peer.node, peer.proven, dialed), (ben.node(), Some(proven(2)), true));
+    assert_eq!(
+        (peer.node, peer.proven, dialed),
+        (ben.node(), Some(proven(2)), true)
+    );
     let (from_ben, peer, dialed) = connected(&mut ben);
-    assert_eq!((peer.node, peer.proven, dialed), (ana.node(), Some(proven(1)), false));
+    assert_eq!(
+        (peer.node, peer.proven, dialed),
+        (ana.node(), Some(proven(1)), false)
+    );
     // both sides may speak first
     let (link, bytes) = (from_ben, b"good day".to_vec());
     ben.tell(Command::Send { link, bytes });
@@ -308,7 +314,13 @@ fn who_proves_nothing_is_a_stranger() {
     stranger.tell(Command::Learn(ana.desk().ticket()));
     stranger.tell(Command::Dial { node: ana.node() });
     let (_, peer, _) = connected(&mut ana);
-    assert_eq!(peer, Peer { node: stranger.node(), proven: None });
+    assert_eq!(
+        peer,
+        Peer {
+            node: stranger.node(),
+            proven: None
+        }
+    );
     let (_, peer, _) = connected(&mut stranger);
     assert_eq!(peer.proven, Some(proven(35)));
     stranger.close();
@@ -404,7 +416,10 @@ fn garbage_is_answered_with_a_reason_and_nothing_else() {
         ..hello
     };
     told(&said_to(&path, &frame(1, &own.encode())), "same node");
-    assert!(ana.next(Duration::from_millis(50)).is_none(), "it never counted");
+    assert!(
+        ana.next(Duration::from_millis(50)).is_none(),
+        "it never counted"
+    );
     ana.close();
 }
 

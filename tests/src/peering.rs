@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use synlog_log::cbor::Value;
+use synlog_log::identity::{Action, SignedStatement};
 use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use synlog_log::run::RunView;
 use synlog_log::scenario::{Person, START_MS, World, genesis};
@@ -51,7 +52,11 @@ fn talk(entries: i64) -> (Person, Person, World) {
 }
 
 fn runs_of(world: &World) -> Vec<Vec<u8>> {
-    world.written.iter().map(|written| written.run.clone()).collect()
+    world
+        .written
+        .iter()
+        .map(|written| written.run.clone())
+        .collect()
 }
 
 /// Everything of a topic as a peer that has nothing is sent it.
@@ -85,10 +90,15 @@ fn in_the_order_of_arrival_nothing_waits() {
     assert!(taken.missing.is_empty() && taken.refused.is_empty());
     let mut taker = Peering::new(&mut taker);
     for max_bytes in [1, 700, 1 << 20] {
-        let taken = taker.take_in(SOMEBODY, sent(&giver, &world.topic, max_bytes), NOW_MS).unwrap();
+        let taken = taker
+            .take_in(SOMEBODY, sent(&giver, &world.topic, max_bytes), NOW_MS)
+            .unwrap();
         assert!(taken.missing.is_empty(), "{:?}", taken.missing);
     }
-    assert_eq!(giver.rows(&world.topic).unwrap(), taker.rows(&world.topic).unwrap());
+    assert_eq!(
+        giver.rows(&world.topic).unwrap(),
+        taker.rows(&world.topic).unwrap()
+    );
     assert_eq!(taker.topics(), [world.topic]);
 }
 
@@ -106,10 +116,23 @@ fn what_waits_names_what_it_waits_for() {
     // what it waited for lets it in
     let taken = repo.take_in(SOMEBODY, vec![held_back], NOW_MS).unwrap();
     assert_eq!((taken.fresh_entries, taken.advanced.len()), (4, 2));
-    let run = repo.run_with(&world.topic, &world.written[5].id).unwrap().unwrap();
-    assert_eq!(RunView::decode(&run).unwrap().last().id, world.written[5].id);
-    assert_eq!(repo.run_with(&TopicId([9; 32]), &world.written[5].id).unwrap(), None);
-    assert_eq!(repo.run_with(&world.topic, &EntryId([9; 32])).unwrap(), None);
+    let run = repo
+        .run_with(&world.topic, &world.written[5].id)
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        RunView::decode(&run).unwrap().last().id,
+        world.written[5].id
+    );
+    assert_eq!(
+        repo.run_with(&TopicId([9; 32]), &world.written[5].id)
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        repo.run_with(&world.topic, &EntryId([9; 32])).unwrap(),
+        None
+    );
 }
 
 #[test]
@@ -123,36 +146,66 @@ fn the_row_of_a_forked_feed_ends_under_the_fork_whatever_came_first() {
     let one = world.write(&anna, 0, Some(at), &[], "note.put", body(10));
     let further = world.write(&anna, 0, Some(one), &[], "note.put", body(11));
     let other = world.write(&anna, 0, Some(at), &[], "note.put", body(20));
-    let by_id: BTreeMap<EntryId, Vec<u8>> =
-        world.written.iter().map(|written| (written.id, written.run.clone())).collect();
-    let trunk: Vec<Vec<u8>> = world.written[..5].iter().map(|written| written.run.clone()).collect();
+    let by_id: BTreeMap<EntryId, Vec<u8>> = world
+        .written
+        .iter()
+        .map(|written| (written.id, written.run.clone()))
+        .collect();
+    let trunk: Vec<Vec<u8>> = world.written[..5]
+        .iter()
+        .map(|written| written.run.clone())
+        .collect();
     let mut rows: Vec<Row> = Vec::new();
-    for branches in [vec![one, further, other], vec![other, one], vec![other, one, further]] {
+    for branches in [
+        vec![one, further, other],
+        vec![other, one],
+        vec![other, one, further],
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let mut node = open(folder.path());
         let mut repo = Peering::new(&mut node);
         repo.take_in(SOMEBODY, trunk.clone(), NOW_MS).unwrap();
         for id in &branches {
-            repo.take_in(SOMEBODY, vec![by_id[id].clone()], NOW_MS).unwrap();
+            repo.take_in(SOMEBODY, vec![by_id[id].clone()], NOW_MS)
+                .unwrap();
         }
         let row = repo.rows(&world.topic).unwrap()[0];
-        assert_eq!((row.height, row.head, row.forked_at), (5, Some(at), Some(5)));
+        assert_eq!(
+            (row.height, row.head, row.forked_at),
+            (5, Some(at), Some(5))
+        );
         assert!(repo.fork_proof(&row.feed).unwrap().is_some());
         rows.push(row);
         let served = repo.runs(&row.feed, 0, 1 << 20).unwrap();
-        assert_eq!(served.len(), 5, "nothing beyond the fork is offered unasked");
+        assert_eq!(
+            served.len(),
+            5,
+            "nothing beyond the fork is offered unasked"
+        );
     }
     assert!(rows.iter().all(|row| *row == rows[0]));
     // who has only the proof cuts at the same place
     let folder = tempfile::tempdir().unwrap();
     let mut first = open(folder.path());
     let mut first = Peering::new(&mut first);
-    first.take_in(SOMEBODY, [&trunk[..], &[by_id[&one].clone(), by_id[&other].clone()]].concat(), NOW_MS).unwrap();
+    first
+        .take_in(
+            SOMEBODY,
+            [&trunk[..], &[by_id[&one].clone(), by_id[&other].clone()]].concat(),
+            NOW_MS,
+        )
+        .unwrap();
     let proof = first.fork_proof(&rows[0].feed).unwrap().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut second = open(folder.path());
     let mut second = Peering::new(&mut second);
-    second.take_in(SOMEBODY, [&trunk[..], &[by_id[&one].clone()]].concat(), NOW_MS).unwrap();
+    second
+        .take_in(
+            SOMEBODY,
+            [&trunk[..], &[by_id[&one].clone()]].concat(),
+            NOW_MS,
+        )
+        .unwrap();
     assert_eq!(second.take_in_proof(&proof).unwrap(), Some(rows[0]));
     assert_eq!(second.take_in_proof(&proof).unwrap(), None);
     assert!(second.take_in_proof(&proof[..proof.len() - 1]).is_err());
@@ -166,10 +219,15 @@ fn what_went_on_since_a_position_is_told_once_in_order() {
     let mut repo = Peering::new(&mut node);
     let runs = runs_of(&world);
     repo.take_in(SOMEBODY, runs[..6].to_vec(), NOW_MS).unwrap();
-    let key = |device: DeviceId| FeedKey { author: device, topic: world.topic };
+    let key = |device: DeviceId| FeedKey {
+        author: device,
+        topic: world.topic,
+    };
     let since = |repo: &Peering<'_>, position| {
         let rows = repo.advanced_since(position, 10).unwrap();
-        rows.into_iter().map(|(_, row)| row.feed).collect::<Vec<_>>()
+        rows.into_iter()
+            .map(|(_, row)| row.feed)
+            .collect::<Vec<_>>()
     };
     // entry 5 is the last of these, by the second to speak
     assert_eq!(since(&repo, 0), [key(anna.device(0)), key(ben.device(0))]);
@@ -188,26 +246,43 @@ fn what_went_on_since_a_position_is_told_once_in_order() {
 }
 
 #[test]
-fn a_private_topic_is_for_its_members() {
-    let (anna, ben) = (Person::new(1, 1), Person::new(2, 1));
-    let mut private = genesis(Mode::Ordered, &[(&ben, "client")]);
+fn a_private_topic_is_for_those_it_names() {
+    let (mut anna, ben) = (Person::new(1, 2), Person::new(2, 1));
+    let mut private = genesis(Mode::Ordered, &[]);
     private.visibility = Visibility::Private;
     let world = World::new(&anna, 0, &private);
     let folder = tempfile::tempdir().unwrap();
     let mut node = open(folder.path());
     let mut repo = Peering::new(&mut node);
     repo.take_in(SOMEBODY, runs_of(&world), NOW_MS).unwrap();
-    let peer = |proven| Peer { node: SOMEBODY, proven };
-    let as_person = |person: &Person| {
-        peer(Some(Proven { device: person.device(0), entity: person.id() }))
+    let peer = |proven| Peer {
+        node: SOMEBODY,
+        proven,
     };
-    let carl = Person::new(3, 1);
-    let access = |peer: &Peer| repo.access(&world.topic, peer);
-    assert_eq!(access(&as_person(&ben)), Access::Member);
-    assert_eq!(access(&as_person(&anna)), Access::Member);
-    assert_eq!(access(&as_person(&carl)), Access::Nothing);
-    assert_eq!(access(&peer(None)), Access::Nothing);
-    assert_eq!(repo.access(&TopicId([5; 32]), &as_person(&ben)), Access::Nothing);
+    let as_device = |person: &Person, index| {
+        let (device, entity) = (person.device(index), person.id());
+        peer(Some(Proven { device, entity }))
+    };
+    // who can't read it knows only whose it is
+    for (who, access) in [
+        (as_device(&anna, 0), Access::Member),
+        (as_device(&anna, 1), Access::Member),
+        (as_device(&ben, 0), Access::Nothing),
+        (peer(None), Access::Nothing),
+    ] {
+        assert_eq!(repo.access(&world.topic, &who), access);
+        assert_eq!(repo.access(&TopicId([5; 32]), &who), Access::Nothing);
+    }
+    // a device that was revoked has a certificate still
+    let (lost, kept) = (as_device(&anna, 1), as_device(&anna, 0));
+    let device = anna.device(1);
+    anna.state(Action::Revoke { device });
+    for statement in anna.log.statements().map(SignedStatement::encode) {
+        assert!(repo.take_in_statement(&statement).unwrap());
+        assert!(!repo.take_in_statement(&statement).unwrap());
+    }
+    assert_eq!(repo.access(&world.topic, &lost), Access::Nothing);
+    assert_eq!(repo.access(&world.topic, &kept), Access::Member);
 }
 
 #[test]
@@ -216,8 +291,10 @@ fn a_damaged_feed_is_asked_for_from_the_damage_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = open(folder.path());
     let mut repo = Peering::new(&mut node);
-    repo.take_in(SOMEBODY, runs_of(&world)[..20].to_vec(), NOW_MS).unwrap();
-    repo.take_in(SOMEBODY, runs_of(&world)[20..].to_vec(), NOW_MS).unwrap();
+    repo.take_in(SOMEBODY, runs_of(&world)[..20].to_vec(), NOW_MS)
+        .unwrap();
+    repo.take_in(SOMEBODY, runs_of(&world)[20..].to_vec(), NOW_MS)
+        .unwrap();
     let whole = repo.rows(&world.topic).unwrap();
     drop(repo);
     node.close().unwrap();

@@ -5,15 +5,24 @@ use synlog_log::bundle;
 use synlog_log::cbor::Value;
 use synlog_log::fold::{FoldEvent, Manifest};
 use synlog_log::fork::ForkProof;
+use synlog_log::hash::Context;
 use synlog_log::header::Header;
 use synlog_log::identity::{Certificate, SignedStatement};
+use synlog_log::ids::{DeviceId, EntityId};
+use synlog_log::keys::{EncryptionSecret, SecretKey};
+use synlog_log::identity::{Certificate, DeviceAnswer, SignedRequest, SignedStatement, Ticket};
 use synlog_log::ids::DeviceId;
 use synlog_log::keys::SecretKey;
 use synlog_log::order::Content;
 use synlog_log::payload::{Payload, payload_hash};
 use synlog_log::proof::Proof;
 use synlog_log::run::{PayloadForm, RunView};
+use synlog_log::sealed::blob::{self, BlobKey};
+use synlog_log::sealed::disclosure::{self, Disclosure};
+use synlog_log::sealed::inbox::{Invitation, Letter};
+use synlog_log::sealed::{self, Secrets};
 use synlog_log::sealed;
+use synlog_log::store::{Decoder as SegmentDecoder, RunFacts, check_segment};
 use synlog_log::wire::Reader;
 
 /// One decoder: its name and what it does with bytes.
@@ -63,6 +72,39 @@ fn sealed_payload(bytes: &[u8]) {
         .and_then(|payload| sealed::open(&header, &payload, |_| Some([7; 32])));
 }
 
+fn disclosure(bytes: &[u8]) {
+    if let Ok(disclosure) = Disclosure::decode(bytes) {
+        assert_eq!(disclosure.encode(), bytes, "one encoding");
+        let _ = disclosure.verify();
+    }
+    // most bytes stop at the first ones
+    let framed = [&disclosure::MAGIC[..], bytes].concat();
+    let _ = Disclosure::decode(&framed).and_then(|disclosure| disclosure.verify());
+}
+
+fn sealed_to_a_key(bytes: &[u8]) {
+    let key = EncryptionSecret::derive(&[3; 32], 0);
+    let _ = key.open("a test", &[], bytes);
+    let _ = EncryptionSecret::from_file(&String::from_utf8_lossy(bytes));
+}
+
+fn inbox_letter(bytes: &[u8]) {
+    if let Ok(letter) = Letter::decode(bytes) {
+        assert_eq!(letter.encode(), bytes, "one encoding");
+        let key = EncryptionSecret::derive(&[3; 32], 0);
+        let secrets = Secrets::new(vec![(EntityId([1; 32]), key)]);
+        let _ = letter.open(&secrets);
+    }
+    let _ = Invitation::decode(bytes);
+}
+
+fn sealed_blob(bytes: &[u8]) {
+    let key = BlobKey::from_bytes([4; 32]);
+    let mut out = Vec::new();
+    let _ = blob::open(&key, bytes, |chunk| out.extend_from_slice(chunk));
+    assert!(out.len() <= bytes.len());
+}
+
 fn varints(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     while reader.varint().is_ok() {}
@@ -99,6 +141,43 @@ fn manifest(bytes: &[u8]) {
     let _ = Manifest::decode(bytes);
 }
 
+fn device_request(bytes: &[u8]) {
+    if let Ok(signed) = SignedRequest::decode(bytes) {
+        assert_eq!(signed.encode(), bytes, "one encoding");
+    }
+}
+
+fn device_answer(bytes: &[u8]) {
+    let _ = DeviceAnswer::decode(bytes);
+}
+
+fn ticket(bytes: &[u8]) {
+    let _ = Ticket::DeviceRequest.decode(&String::from_utf8_lossy(bytes));
+}
+
+struct Runs;
+
+impl SegmentDecoder for Runs {
+    fn run_facts(&self, record: &[u8]) -> Result<RunFacts, String> {
+        let run = RunView::decode(record).map_err(|refusal| refusal.to_string())?;
+        Ok(RunFacts {
+            feed: run.feed,
+            first_seq: run.first().seq,
+            backlink: run.first().backlink,
+            ids: run.entries.iter().map(|entry| entry.id).collect(),
+            last_hlc: run.last().hlc,
+        })
+    }
+
+    fn record_id(&self, _: u8, record: &[u8]) -> Result<[u8; 32], String> {
+        Ok(Context::Body.hash(record))
+    }
+}
+
+fn segment(bytes: &[u8]) {
+    let _ = check_segment(bytes, &Runs, true);
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("varint", varints),
     ("cbor", cbor),
@@ -110,9 +189,17 @@ pub const DECODERS: &[Decoder] = &[
     ("proof", proof),
     ("fork proof", fork_proof),
     ("sealed payload", sealed_payload),
+    ("disclosure", disclosure),
+    ("sealed to a key", sealed_to_a_key),
+    ("letter", inbox_letter),
+    ("sealed blob", sealed_blob),
     ("bundle", whole_bundle),
     ("key file", key_file),
     ("evidence", evidence),
     ("event of a fold", fold_event),
     ("manifest", manifest),
+    ("device request", device_request),
+    ("device answer", device_answer),
+    ("ticket", ticket),
+    ("segment", segment),
 ];

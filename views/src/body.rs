@@ -1,7 +1,7 @@
-//! A look into the body of an event without decoding it.
+//! A look into the body of an event, or the columns of a row, without decoding it.
 //!
-//! Bodies of accepted entries are canonical (`spec/01-encoding.md` 1.3): the kernel has
-//! checked that. What looks unusual here is left to the decoder.
+//! Both are canonical (`spec/01-encoding.md` 1.3): that was checked. What looks unusual
+//! here is left to the decoder.
 
 /// Maps and arrays in each other. Deeper ones are left to the decoder.
 const DEPTH_MAX: usize = 16;
@@ -9,7 +9,20 @@ const DEPTH_MAX: usize = 16;
 /// The id that a field of a map holds: `Some(None)` where the field is not there or
 /// null, `None` where that can't be told without decoding all.
 pub(crate) fn id_in(body: &[u8], field: &str) -> Option<Option<[u8; 32]>> {
-    let mut rest = body;
+    let Some(mut item) = item_in(body, field)? else {
+        return Some(None);
+    };
+    match head(&mut item)? {
+        (2, 32) => Some(item.try_into().ok()),
+        (7, 22) => Some(None),
+        _ => None,
+    }
+}
+
+/// The encoded value of a field of a map: `Some(None)` where the field is not there,
+/// `None` where that can't be told without decoding all.
+pub(crate) fn item_in<'a>(map: &'a [u8], field: &str) -> Option<Option<&'a [u8]>> {
+    let mut rest = map;
     let (5, count) = head(&mut rest)? else {
         return None;
     };
@@ -19,14 +32,10 @@ pub(crate) fn id_in(body: &[u8], field: &str) -> Option<Option<[u8; 32]>> {
             return None;
         };
         let name = take(&mut rest, length)?;
-        if name != field.as_bytes() {
-            skip(&mut rest, DEPTH_MAX)?;
-            continue;
-        }
-        match head(&mut rest)? {
-            (2, 32) => found = take(&mut rest, 32)?.try_into().ok(),
-            (7, 22) => {}
-            _ => return None,
+        let before = rest;
+        skip(&mut rest, DEPTH_MAX)?;
+        if name == field.as_bytes() {
+            found = before.get(..before.len() - rest.len());
         }
     }
     rest.is_empty().then_some(found)
@@ -122,11 +131,14 @@ mod tests {
                 Some(one) => one.as_id().map(Some),
             };
             prop_assert_eq!(id_in(&value.encode(), "c"), wanted);
+            let item = item_in(&value.encode(), "c").map(|item| item.map(<[u8]>::to_vec));
+            prop_assert_eq!(item, Some(value.get("c").map(Value::encode)));
         }
 
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             let _ = id_in(&bytes, "a");
+            let _ = item_in(&bytes, "a");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::overlay::OverlayMemory;
 use crate::store::keys::{self, Layer};
 use crate::store::record::{Aggregate, ChangeRecord, TopicRecord};
 use crate::store::{Batch, Mark, Opened, Options, Store, open};
-use crate::work::{Flow, Work, commit, index_changes};
+use crate::work::{Flow, Work, commit, index_entries};
 
 /// Version of the rules by which events become rows and digests (`spec/11-views.md`).
 /// What an older one made is folded again.
@@ -291,33 +291,45 @@ impl Views {
             };
             commit(&mut self.store, &self.options, batch, &changes)?;
         }
-        let mut batch = Batch::default();
+        let tables = state.record.tables.clone();
+        // first the blocks: an index entry that is not there any more was in one
+        self.store.forget_packed(topic)?;
         for prefix in keys::of_topic(topic) {
             let layer = match prefix[0] {
                 b'A' => Some(Layer::Base),
                 b'O' => Some(Layer::Overlay),
                 _ => None,
             };
-            for item in self.store.scan(&prefix) {
-                let (key, (mark, payload)) = item?;
-                if let (Some(layer), Some(name)) = (layer, keys::aggregate_key(&key)) {
-                    let aggregate = Aggregate::decode(&payload)?;
-                    let rows = aggregate.showing.rows();
-                    let place = (layer, topic, name);
-                    index_changes(&mut batch, &state.record.tables, place, rows, &[]);
+            loop {
+                let mut batch = Batch::default();
+                for item in self.store.scan(&prefix) {
+                    let (key, (mark, payload)) = item?;
+                    if let (Some(layer), Some(name)) = (layer, keys::aggregate_key(&key)) {
+                        let aggregate = Aggregate::decode(&payload)?;
+                        let rows = aggregate.showing.rows();
+                        for entry in index_entries(&tables, (layer, topic, name), rows) {
+                            if let Some((mark, _)) = self.store.get(&entry)? {
+                                batch.remove(&entry, mark);
+                            }
+                        }
+                    }
+                    batch.remove(&key, mark);
+                    if batch.keys > KEYS_MAX {
+                        break;
+                    }
                 }
-                batch.remove(&key, mark);
-                if batch.keys > KEYS_MAX {
-                    let full = std::mem::take(&mut batch);
-                    commit(
-                        &mut self.store,
-                        &self.options,
-                        full,
-                        &ChangeRecord::default(),
-                    )?;
+                if batch.keys == 0 {
+                    break;
                 }
+                commit(
+                    &mut self.store,
+                    &self.options,
+                    batch,
+                    &ChangeRecord::default(),
+                )?;
             }
         }
+        let mut batch = Batch::default();
         if let Some((mark, _)) = self.store.get(&record_key)? {
             batch.remove(&record_key, mark);
         }

@@ -21,6 +21,9 @@ pub enum ViewsError {
     /// The reducer can't go on.
     #[error(transparent)]
     Halted(#[from] Halt),
+    /// Rows and states take more bytes than the caller allows.
+    #[error("rows and states take more than {0} bytes")]
+    OverBudget(u64),
     /// A query that the tables can't answer.
     #[error("the query is wrong: {0}")]
     Query(String),

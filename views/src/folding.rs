@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use synlog_log::fold::{FoldInput, Folded, Halt, Reducer};
 use synlog_log::ids::{EntryId, TopicId};
 
+use crate::error::ViewsError;
 use crate::store::Mark;
 use crate::store::record::{Aggregate, Rejection};
 
@@ -119,18 +120,20 @@ struct Run {
 /// Folds events in their order. Gives the rejection of each that was rejected.
 ///
 /// Where the host fails nothing has changed in any slot that counts: the caller
-/// throws the slots away. `halted` then names the keys that can't be folded.
+/// throws the slots away. `halted` then names the keys that can't be folded. The same
+/// where states take more than `room` bytes.
 pub(crate) fn fold(
     topic: &TopicId,
     reducer: &mut dyn Reducer,
-    slots: &mut Slots,
+    (slots, room): (&mut Slots, u64),
     steps: &[Step<'_>],
     halted: &mut Vec<String>,
-) -> Result<Vec<Option<Rejection>>, Halt> {
+) -> Result<Vec<Option<Rejection>>, ViewsError> {
     let mut rejections = vec![None; steps.len()];
     for rounds in plan(slots, steps) {
         let mut start = 0;
-        let mut results = Vec::with_capacity(rounds.len());
+        let mut results: Vec<Folded> = Vec::with_capacity(rounds.len());
+        let mut gathered = 0;
         while start < rounds.len() {
             let mut bytes = 0;
             let inputs: Vec<FoldInput<'_>> = rounds[start..]
@@ -149,7 +152,13 @@ pub(crate) fn fold(
                 })
                 .collect();
             start += inputs.len();
-            results.extend(call(topic, reducer, &inputs, halted)?);
+            let folded = call(topic, reducer, &inputs, halted)?;
+            let states = folded.iter().filter_map(|it| it.state.as_ref());
+            gathered += states.map(Vec::len).sum::<usize>();
+            if slots.bytes.saturating_add(gathered) as u64 > room {
+                return Err(ViewsError::OverBudget(room));
+            }
+            results.extend(folded);
         }
         apply(slots, steps, &rounds, results, &mut rejections);
     }

@@ -14,19 +14,22 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Reads an entry, of which `end` says where its columns end.
-    pub(crate) fn read(entry: &'a [u8], end: &[u8]) -> Option<Self> {
+    /// Reads an entry, of which `end` says where its columns end: what is before that,
+    /// and what it names.
+    pub(crate) fn read(entry: &'a [u8], end: &[u8]) -> Option<(&'a [u8], Self)> {
         let end = u32::from_le_bytes(end.try_into().ok()?) as usize;
-        let (topic, rest) = entry.get(end..)?.split_at_checked(32)?;
+        let (values, rest) = entry.split_at_checked(end)?;
+        let (topic, rest) = rest.split_at_checked(32)?;
         let (len, rest) = rest.split_first()?;
         let (key, rest) = rest.split_at_checked(usize::from(*len))?;
         let (layer, sub) = rest.split_last()?;
-        Some(Self {
+        let place = Self {
             topic: TopicId(topic.try_into().ok()?),
             key: std::str::from_utf8(key).ok()?,
             sub: std::str::from_utf8(sub).ok()?,
             tentative: *layer == Layer::Overlay as u8,
-        })
+        };
+        Some((values, place))
     }
 }
 

@@ -271,7 +271,7 @@ impl Work<'_> {
         Ok(folding::fold(
             &self.topic,
             self.reducer,
-            over,
+            (over, self.options.written_max),
             &steps,
             &mut self.state.halted,
         )?)
@@ -303,7 +303,8 @@ impl Work<'_> {
         for slot in &mut changed {
             showings.push(slot.stored.take());
         }
-        project(&self.topic, self.reducer, &mut changed)?;
+        let room = self.options.written_max;
+        project(&self.topic, self.reducer, &mut changed, room)?;
         for (slot, stored) in changed.into_iter().zip(showings) {
             let base = self.base(&slot.key)?;
             records.insert(slot.key.clone());

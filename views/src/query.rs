@@ -371,7 +371,7 @@ impl Views {
         while found.len() < limit {
             let Some(entry) = entries.next() else { break };
             let (entry, (_, end)) = entry?;
-            let Some(place) = Place::read(&entry, &end) else {
+            let Some((values, place)) = Place::read(&entry, &end) else {
                 return Err(ViewsError::Damaged("an entry of an index".into()));
             };
             if query.topic.is_some_and(|topic| topic != place.topic) {
@@ -398,7 +398,15 @@ impl Views {
                 continue;
             };
             let view = view(&place.topic, place.key, &aggregate, tentative, row, table)?;
-            if holds(&view.columns, names, equal, from, to) && !is_over(&view, table, query) {
+            // an entry that the topic was begun with may be of an earlier row
+            let places = keys::places(names, &view.columns);
+            let stands = places
+                .iter()
+                .any(|place| Some(&place[..]) == values.get(front.len()..));
+            if stands
+                && holds(&view.columns, names, equal, from, to)
+                && !is_over(&view, table, query)
+            {
                 found.push((entry[front.len()..].to_vec(), view));
             }
         }

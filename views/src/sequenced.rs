@@ -130,7 +130,7 @@ impl Work<'_> {
         let rejections = folding::fold(
             &self.topic,
             self.reducer,
-            &mut self.slots,
+            (&mut self.slots, self.options.written_max),
             &steps,
             &mut self.state.halted,
         )?;

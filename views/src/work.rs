@@ -1,13 +1,14 @@
 //! One update of a topic at work: what is folded gathers in memory and goes to the store
 //! in one batch.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use synlog_log::cbor::Value;
 use synlog_log::fold::{BAD_OUTPUT, Halt, KEY_MAX, ROWS_BYTES_MAX, ROWS_MAX, Reducer};
 use synlog_log::ids::{EntryId, TopicId};
 use synlog_log::order::TopicOrder;
 
+use crate::body;
 use crate::driver::{EventSource, FoldLine, Progress, TopicState, Update};
 use crate::error::{SourceError, ViewsError};
 use crate::folding::{Slot, Slots};
@@ -20,9 +21,6 @@ use crate::store::{Batch, Mark, Options, Store};
 const PROJECT_MAX: usize = 1_024;
 /// Aggregates that one commit names to watchers. Beyond, it says that the topic changed.
 pub(crate) const CHANGES_MAX: usize = 4_096;
-
-/// The first commit of a topic with more keys is written in parts, sorted.
-const BULK_KEYS: usize = 10_000;
 
 /// Whether an update goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +130,8 @@ impl Work<'_> {
         let mut slots = std::mem::take(&mut self.slots);
         let keep = self.state.overlay.is_some();
         let mut touched: Vec<&mut Slot> = slots.list.iter_mut().filter(|it| it.touched).collect();
-        project(&self.topic, self.reducer, &mut touched)?;
+        let room = self.options.written_max;
+        project(&self.topic, self.reducer, &mut touched, room)?;
         for slot in touched {
             if keep {
                 self.moved.insert(slot.key.clone());
@@ -212,8 +211,9 @@ impl Work<'_> {
         }
         self.update.changed += changes.aggregates.len() as u64;
         let mut batch = std::mem::take(&mut self.batch);
+        self.store.has_room(batch.bytes, self.options.written_max)?;
         let key = keys::topic(&self.topic);
-        if batch.keys > BULK_KEYS && self.state.record.lines == 0 {
+        if batch.keys > self.options.pack_values && self.state.mark == Mark::NONE {
             // While it is marked so, what a crash leaves of it is removed on the next update.
             let marked = TopicRecord {
                 clearing: true,
@@ -222,7 +222,7 @@ impl Work<'_> {
             let mut mark = Batch::default();
             mark.put(&key, &marked.encode(), self.state.mark);
             self.store.write_in_parts(mark)?;
-            self.store.write_in_parts(std::mem::take(&mut batch))?;
+            self.store.pack(&self.topic, std::mem::take(&mut batch))?;
             self.state.mark = self.mark_of(&key)?;
         }
         let payload = self.record.encode();
@@ -262,12 +262,15 @@ pub(crate) fn commit(
     store.commit(batch, tag)
 }
 
-/// Asks the reducer for the rows of aggregates whose state changed.
+/// Asks the reducer for the rows of aggregates whose state changed. Fails where they
+/// take more than `room` bytes.
 pub(crate) fn project(
     topic: &TopicId,
     reducer: &mut dyn Reducer,
     slots: &mut [&mut Slot],
-) -> Result<(), Halt> {
+    room: u64,
+) -> Result<(), ViewsError> {
+    let mut bytes = 0;
     let mut changed: Vec<&mut &mut Slot> = slots.iter_mut().filter(|slot| slot.changed()).collect();
     let tables = reducer.manifest().tables.len();
     for chunk in changed.chunks_mut(PROJECT_MAX) {
@@ -284,11 +287,16 @@ pub(crate) fn project(
             slot.now.showing = match &slot.now.state {
                 None => Showing::default(),
                 Some(_) => match results.next() {
-                    None => return Err(Halt::Host("too few results of a projection".into())),
+                    None => return Err(Halt::Host("too few results of a projection".into()).into()),
                     Some(Err(code)) => Showing::Code(code),
                     Some(Ok(rows)) => shown(rows, tables),
                 },
             };
+            let rows = slot.now.showing.rows().iter();
+            bytes += rows.map(|row| row.columns.len() as u64).sum::<u64>();
+            if bytes > room {
+                return Err(ViewsError::OverBudget(room));
+            }
         }
     }
     Ok(())
@@ -319,7 +327,7 @@ fn shown(rows: Vec<synlog_log::fold::Row>, tables: usize) -> Showing {
 }
 
 /// Index entries of an aggregate: those that go and those that come.
-pub(crate) fn index_changes(
+fn index_changes(
     batch: &mut Batch,
     tables: &[TableInfo],
     place: (Layer, &TopicId, &str),
@@ -342,6 +350,19 @@ pub(crate) fn index_changes(
     }
 }
 
+/// Keys of the index entries of an aggregate's rows, each once.
+pub(crate) fn index_entries(
+    tables: &[TableInfo],
+    place: (Layer, &TopicId, &str),
+    rows: &[StoredRow],
+) -> BTreeSet<Vec<u8>> {
+    let mut found = Vec::new();
+    for row in rows {
+        entries(tables, place, row, &mut found);
+    }
+    found.into_iter().map(|(key, _)| key).collect()
+}
+
 /// The index entries of a row: key, and where in the key the columns end.
 fn entries(
     tables: &[TableInfo],
@@ -352,9 +373,9 @@ fn entries(
     let Some(table) = tables.get(row.table).filter(|it| !it.indexes.is_empty()) else {
         return;
     };
-    let values = columns(row).unwrap_or(Value::Null);
     for index in &table.indexes {
-        for place in keys::places(&index.columns, &values) {
+        let values: Vec<Value> = index.columns.iter().map(|it| column(row, it)).collect();
+        for place in keys::places_of(values.iter()) {
             let mut entry = keys::index(&index.space);
             entry.extend_from_slice(&place);
             let end = (entry.len() as u32).to_le_bytes();
@@ -365,6 +386,15 @@ fn entries(
             out.push((entry, end));
         }
     }
+}
+
+/// The value of a column of a row, null where it has none. Other columns aren't decoded.
+fn column(row: &StoredRow, name: &str) -> Value {
+    let value = match body::item_in(&row.columns, name) {
+        Some(item) => item.and_then(|item| Value::decode(item).ok()),
+        None => columns(row).ok().and_then(|all| all.get(name).cloned()),
+    };
+    value.unwrap_or(Value::Null)
 }
 
 /// The hash over folded lines, with one more.

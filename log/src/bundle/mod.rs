@@ -7,4 +7,4 @@ mod statements;
 mod verify;
 
 pub use format::{BundleError, BundleReader, BundleWriter, Record, RecordKind};
-pub use verify::{FeedReport, Problem, Report, TopicReport, verify};
+pub use verify::{FeedReport, Problem, Report, TopicReport, verify, verify_with};

@@ -15,7 +15,9 @@ use crate::identity::SignedStatement;
 use crate::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use crate::order::TopicOrder;
 use crate::refusal::Refusal;
+use crate::replica::Replica;
 use crate::run::RunView;
+use crate::sealed::Secrets;
 
 /// Something that is wrong in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,8 +93,14 @@ impl Report {
 /// Verifies a bundle. An error only where it can't be read; what is wrong with
 /// it is in the report.
 pub fn verify(input: impl Read) -> Result<Report, BundleError> {
+    verify_with(input, Secrets::default())
+}
+
+/// As [`verify`], by a reader who may have keys of private topics.
+pub fn verify_with(input: impl Read, secrets: Secrets) -> Result<Report, BundleError> {
     let (records, frame_problem) = read_records(input)?;
     let mut judge = Judge::default();
+    judge.replica = Replica::with_secrets(secrets);
     judge.problems.extend(frame_problem);
     let of = |kind| {
         let of_kind = records.iter().filter(move |(_, of, _)| *of == kind);

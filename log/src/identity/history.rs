@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::identity::{Action, Certificate, SignedStatement, Statement};
 use crate::ids::{DeviceId, EntityId};
-use crate::keys::SecretKey;
+use crate::keys::{
+    EncryptionSecret, PUBLIC_LEN, SUITE_X25519, SecretKey, admit_encryption_key, seal_to,
+};
 use crate::refusal::Refusal;
 
 /// Two different statements of one entity under one number, both rightly signed.
@@ -160,6 +162,76 @@ impl IdentityLog {
         })
     }
 
+    /// The encryption key that was announced last, if it is of a suite that is known here:
+    /// its generation and the public key.
+    pub fn encryption_key(&self) -> Option<(u32, [u8; PUBLIC_LEN])> {
+        let actions = self.statements.values().rev();
+        actions
+            .filter_map(|signed| match &signed.statement.action {
+                Action::Encryption {
+                    generation,
+                    suite,
+                    key,
+                    ..
+                } => Some((*generation, admit_encryption_key(*suite, key).ok()?)),
+                _ => None,
+            })
+            .next()
+    }
+
+    /// The action that announces an encryption key. `last` is the secret of the generation
+    /// before, which goes with it, sealed; `seed` is random.
+    pub fn announcement(
+        &self,
+        secret: &EncryptionSecret,
+        last: Option<&EncryptionSecret>,
+        seed: &[u8; 32],
+    ) -> Result<Action, Refusal> {
+        let bound = self.previous_bound(secret.generation());
+        let seal = |last: &EncryptionSecret| {
+            let mut plain = last.generation().to_le_bytes().to_vec();
+            plain.extend_from_slice(&last.to_bytes()[..]);
+            seal_to(&secret.public(), PREVIOUS_PURPOSE, &bound, &plain, seed)
+        };
+        Ok(Action::Encryption {
+            generation: secret.generation(),
+            suite: SUITE_X25519,
+            key: secret.public().to_vec(),
+            previous: last.map(seal).transpose()?,
+        })
+    }
+
+    fn previous_bound(&self, generation: u32) -> Vec<u8> {
+        [&self.entity.0[..], &generation.to_le_bytes()].concat()
+    }
+
+    /// All secret keys that follow from one: itself and those that statements hand back.
+    pub fn secrets_from(&self, secret: EncryptionSecret) -> Vec<EncryptionSecret> {
+        let mut found = vec![secret];
+        let announced = self.statements.values().rev();
+        for action in announced.map(|signed| &signed.statement.action) {
+            let Action::Encryption {
+                generation,
+                key,
+                previous: Some(sealed),
+                ..
+            } = action
+            else {
+                continue;
+            };
+            let bound = self.previous_bound(*generation);
+            let holder = found.iter().find(|secret| secret.public()[..] == key[..]);
+            let opened =
+                holder.and_then(|secret| secret.open(PREVIOUS_PURPOSE, &bound, sealed).ok());
+            if let Some((generation, secret)) = opened.as_deref().and_then(previous_secret)
+                && !found.iter().any(|known| known.to_bytes()[..] == secret)
+            {
+                found.push(EncryptionSecret::from_bytes(generation, secret));
+            }
+        }
+        found
+    }
+
     /// Whether the log has revoked a device.
     pub fn is_revoked(&self, device: &DeviceId) -> bool {
         let mut actions = self
@@ -168,6 +240,13 @@ impl IdentityLog {
             .map(|signed| &signed.statement.action);
         actions.any(|action| matches!(action, Action::Revoke { device: named } if named == device))
     }
+}
+
+const PREVIOUS_PURPOSE: &str = "next encryption key";
+
+fn previous_secret(plain: &[u8]) -> Option<(u32, [u8; 32])> {
+    let (generation, secret) = plain.split_first_chunk::<4>()?;
+    Some((u32::from_le_bytes(*generation), secret.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -228,5 +307,23 @@ mod tests {
         log.issue(certify(&log, &a), 10, &root).unwrap();
         log.add(other).unwrap();
         assert_eq!(log.conflicts().len(), 1);
+    }
+
+    #[test]
+    fn the_latest_encryption_key_opens_the_way_to_all_before() {
+        let root = SecretKey::from_seed([1; 32]);
+        let mut log = IdentityLog::new(EntityId(root.public()));
+        let secrets = [0, 1, 2].map(|generation| EncryptionSecret::of_root(&root, generation));
+        for (index, secret) in secrets.iter().enumerate() {
+            let last = index.checked_sub(1).map(|last| &secrets[last]);
+            let action = log.announcement(secret, last, &[9; 32]).unwrap();
+            log.issue(action, 10, &root).unwrap();
+        }
+        assert_eq!(log.encryption_key(), Some((2, secrets[2].public())));
+        let found = log.secrets_from(secrets[2].clone());
+        let generations: Vec<u32> = found.iter().map(EncryptionSecret::generation).collect();
+        assert_eq!(generations, [2, 1, 0]);
+        assert_eq!(found[2].public(), secrets[0].public());
+        assert_eq!(log.secrets_from(secrets[0].clone()).len(), 1);
     }
 }

@@ -47,7 +47,24 @@ pub enum Action {
         /// The device that goes on.
         next: DeviceId,
     },
+    /// What is meant for the entity alone is sealed to this key from here on.
+    Encryption {
+        /// Which of the entity's encryption keys it is.
+        generation: u32,
+        /// How it is sealed to.
+        suite: u64,
+        /// The public key.
+        key: Vec<u8>,
+        /// The secret key of the generation before, sealed to this one: who has the new
+        /// one reads what was sealed to the old ones too.
+        previous: Option<Vec<u8>>,
+    },
 }
+
+/// Bytes of a public encryption key in a statement.
+const KEY_MAX: usize = 64;
+/// Bytes of a sealed secret key in a statement.
+const PREVIOUS_MAX: usize = 128;
 
 /// A numbered, hash-linked statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +126,24 @@ impl Statement {
                 out.extend_from_slice(&head.0);
                 out.extend_from_slice(&next.0);
             }
+            Action::Encryption {
+                generation,
+                suite,
+                key,
+                previous,
+            } => {
+                out.put_varint(4);
+                out.put_varint(u64::from(*generation));
+                out.put_varint(*suite);
+                out.put_bytes(key);
+                match previous {
+                    None => out.push(0),
+                    Some(sealed) => {
+                        out.push(1);
+                        out.put_bytes(sealed);
+                    }
+                }
+            }
         }
         out
     }
@@ -144,6 +179,15 @@ impl Statement {
                 last_seq: reader.varint()?,
                 head: EntryId(reader.array()?),
                 next: DeviceId(reader.array()?),
+            },
+            4 => Action::Encryption {
+                generation: u32::try_from(reader.varint()?).map_err(|_| Refusal::TooLarge)?,
+                suite: reader.varint()?,
+                key: reader.bytes(KEY_MAX)?.to_vec(),
+                previous: match reader.option()? {
+                    true => Some(reader.bytes(PREVIOUS_MAX)?.to_vec()),
+                    false => None,
+                },
             },
             _ => return Err(Refusal::NotCanonical),
         };
@@ -231,7 +275,7 @@ impl SignedStatement {
                 next_root,
                 acceptance,
             } => Some((next_root, acceptance)),
-            Action::Revoke { .. } | Action::Takeover { .. } => None,
+            Action::Revoke { .. } | Action::Takeover { .. } | Action::Encryption { .. } => None,
         };
         let Some((key, acceptance)) = accepted else {
             return Ok(());

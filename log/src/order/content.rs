@@ -1,10 +1,14 @@
 //! What order needs to know of a payload: found once, when the entry arrives.
 
+use std::sync::Arc;
+
 use crate::attestation::check_evidence;
+use crate::cbor::Value;
+use crate::header::Header;
 use crate::ids::DeviceId;
 use crate::refusal::Refusal;
 use crate::run::PayloadForm;
-use crate::sealed::SEALED_KIND;
+use crate::sealed::{NONCE_LEN, SEALED_KIND, SealedEntry};
 use crate::topic::{GENESIS_KIND, ParsedPolicy, PolicyEvent, parse_policy_event};
 
 /// What a payload turned out to be.
@@ -17,7 +21,7 @@ pub enum Content {
     /// An event of the topic's app.
     App {
         /// Its kind.
-        kind: std::sync::Arc<str>,
+        kind: Arc<str>,
     },
     /// An event of the kernel.
     Policy(Box<PolicyEvent>),
@@ -30,9 +34,66 @@ pub enum Content {
     },
     /// Its kind would be the kernel's, but there is none such.
     UnknownKind,
+    /// It is sealed.
+    Sealed {
+        /// The epoch that it names.
+        epoch: i64,
+        /// What opening it needs; `None` where nobody means to.
+        entry: Option<Arc<SealedEntry>>,
+    },
+}
+
+/// The epoch of a sealed body that has all it needs.
+fn sealed_epoch(body: &Value) -> Option<i64> {
+    body.get("c")?.as_id()?;
+    body.get("n")?
+        .as_bytes()
+        .filter(|nonce| nonce.len() == NONCE_LEN)?;
+    body.get("x")?.as_bytes()?;
+    body.get("e")?.as_int().filter(|epoch| *epoch >= 1)
 }
 
 impl Content {
+    /// As [`Content::of`], ready to be opened when a key is there.
+    pub fn of_entry(header: &Header, payload: &PayloadForm<'_>) -> Self {
+        match Self::of(payload, &header.author, header.is_genesis()) {
+            Self::Sealed { epoch, .. } => {
+                let split = payload.split().ok();
+                let entry = split.and_then(|split| SealedEntry::of(header, &split));
+                let entry = entry.map(Arc::new);
+                Self::Sealed { epoch, entry }
+            }
+            other => other,
+        }
+    }
+
+    /// What the part inside a sealed payload turned out to be.
+    pub(super) fn of_part(part: &[u8], author: &DeviceId) -> Self {
+        let form = PayloadForm::Erased {
+            len: 0,
+            part,
+            erasable_hash: [0; 32],
+        };
+        match Self::of(&form, author, false) {
+            // what must be clear counts for nobody where only some can read it
+            Self::Policy(event) if event.is_clear() => Self::BadEvent {
+                sequencers: event.is_the_sequencers(),
+                refusal: None,
+            },
+            other => other,
+        }
+    }
+
+    /// Whether it may stand unsealed in a private topic.
+    pub fn is_clear(&self) -> bool {
+        match self {
+            Self::Policy(event) => event.is_clear(),
+            Self::App { .. } | Self::UnknownKind => false,
+            Self::BadPayload | Self::BadEvidence | Self::BadEvent { .. } => true,
+            Self::Sealed { .. } => true,
+        }
+    }
+
     /// Looks into the payload of an entry. Checks its evidence too.
     pub fn of(payload: &PayloadForm<'_>, author: &DeviceId, is_genesis: bool) -> Self {
         let Ok(split) = payload.split() else {
@@ -56,11 +117,15 @@ impl Content {
                 refusal: None,
             };
         }
-        if event.kind == SEALED_KIND && !split.evidence.is_empty() {
-            // what it proves would stand there for everybody to read
-            return Self::BadEvent {
-                sequencers: false,
-                refusal: None,
+        if event.kind == SEALED_KIND {
+            // evidence outside would stand there for everybody to read
+            let epoch = sealed_epoch(&event.body).filter(|_| split.evidence.is_empty());
+            return match epoch {
+                Some(epoch) => Self::Sealed { epoch, entry: None },
+                None => Self::BadEvent {
+                    sequencers: false,
+                    refusal: None,
+                },
             };
         }
         match parse_policy_event(&event, author) {

@@ -7,6 +7,7 @@ use crate::hash::Context;
 use crate::identity::Certified;
 use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
 use crate::order::{Content, OrderEntry, OrderError};
+use crate::sealed::{Keyring, SealedEntry};
 use crate::topic::PolicyEvent;
 
 /// "No node."
@@ -27,6 +28,22 @@ pub(super) struct Node {
     pub certificate: u32,
     parents: (u32, u32),
     pub content: Content,
+}
+
+/// A sealed entry of a private topic.
+pub(super) struct Seal {
+    pub epoch: i64,
+    /// Public name of the key that opened it.
+    pub opened: Option<[u8; 32]>,
+    /// What opening it needs, as long as it isn't.
+    entry: Option<Arc<SealedEntry>>,
+}
+
+impl Seal {
+    /// Whether it could be tried with a key: a reader without keys keeps nothing to open.
+    pub(super) fn is_kept(&self) -> bool {
+        self.entry.is_some()
+    }
 }
 
 /// What one device wrote: the first entry to arrive at each seq, and the others.
@@ -57,9 +74,11 @@ impl Feed {
     }
 }
 
-#[derive(Default)]
 pub(super) struct Graph {
     pub nodes: Vec<Node>,
+    /// Keys of a private topic; `None` in a public one.
+    pub keyring: Option<Keyring>,
+    sealed: BTreeMap<u32, Seal>,
     pub feeds: Vec<Feed>,
     pub certificates: Vec<Certified>,
     /// Nodes that nothing builds on.
@@ -82,7 +101,62 @@ pub(super) struct Graph {
     joints: Vec<u32>,
 }
 
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl Graph {
+    /// An empty one; with a keyring that of a private topic.
+    pub(super) fn new(keyring: Option<Keyring>) -> Self {
+        Self {
+            nodes: Vec::new(),
+            keyring,
+            sealed: BTreeMap::new(),
+            feeds: Vec::new(),
+            certificates: Vec::new(),
+            tips: BTreeSet::new(),
+            takeovers: Vec::new(),
+            statements: Vec::new(),
+            tombstones: HashMap::new(),
+            forks: 0,
+            ids: HashMap::new(),
+            devices: HashMap::new(),
+            kinds: HashSet::new(),
+            parents: Vec::new(),
+            joints: Vec::new(),
+        }
+    }
+
+    /// How an entry of a private topic is sealed; `None` if it isn't.
+    pub(super) fn seal(&self, node: u32) -> Option<&Seal> {
+        self.sealed.get(&node)
+    }
+
+    /// Opens a sealed entry, if the key of its epoch with a public name is here and fits.
+    pub(super) fn open(&mut self, node: u32, key_hash: &[u8; 32]) {
+        let author = *self.device(node);
+        let Some(seal) = self.sealed.get_mut(&node) else {
+            return;
+        };
+        let key = self
+            .keyring
+            .as_ref()
+            .and_then(|ring| ring.key(seal.epoch, key_hash));
+        let part = seal
+            .entry
+            .as_ref()
+            .zip(key)
+            .and_then(|(entry, key)| entry.open(key));
+        if let Some(part) = part {
+            seal.opened = Some(*key_hash);
+            seal.entry = None;
+            let content = self.store_content(Content::of_part(&part, &author), node);
+            self.nodes[node as usize].content = content;
+        }
+    }
+
     pub(super) fn find(&self, id: &EntryId) -> Option<u32> {
         self.ids.get(id).copied()
     }
@@ -154,7 +228,20 @@ impl Graph {
             self.tips.remove(parent);
         }
         self.tips.insert(number);
-        let content = self.store_content(entry.content, number);
+        let content = match (entry.content, &self.keyring) {
+            (Content::Sealed { epoch, entry }, Some(ring)) => {
+                let seal = Seal {
+                    epoch,
+                    opened: None,
+                    entry: entry.filter(|_| !ring.is_blind()),
+                };
+                self.sealed.insert(number, seal);
+                Content::Sealed { epoch, entry: None }
+            }
+            (Content::Sealed { epoch, .. }, None) => Content::Sealed { epoch, entry: None },
+            (other, _) => other,
+        };
+        let content = self.store_content(content, number);
         let node = Node {
             id: entry.id,
             hlc: entry.hlc,

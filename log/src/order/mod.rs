@@ -11,18 +11,21 @@ mod chain;
 mod content;
 mod graph;
 mod placement;
+mod reading;
 mod verdict;
 
 use crate::hash::Context;
 use crate::identity::Certified;
 use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
 use crate::refusal::Refusal;
+use crate::sealed::{Keyring, Secrets};
 use crate::topic::{Genesis, Mode, Policy};
 use crate::wire::Writer;
 
 pub use chain::ChainState;
 pub use content::Content;
 use graph::Graph;
+pub use reading::Locked;
 pub use verdict::{Code, Status, Verdict, VoidReason};
 
 /// What order needs of an entry. All its ancestors must have been inserted before.
@@ -96,8 +99,16 @@ pub struct TopicOrder {
 }
 
 impl TopicOrder {
-    /// An empty order of a topic that begins with a genesis.
+    /// An empty order of a topic that begins with a genesis, for a reader without keys.
     pub fn new(topic: TopicId, genesis: Genesis) -> Self {
+        Self::with_secrets(topic, genesis, Secrets::default())
+    }
+
+    /// An empty order of a topic that begins with a genesis. Of a private one it reads what
+    /// can be opened with some secrets.
+    pub fn with_secrets(topic: TopicId, genesis: Genesis, secrets: Secrets) -> Self {
+        let private = genesis.is_private();
+        let keyring = private.then(|| Keyring::new(topic, secrets));
         let engine = match genesis.mode {
             Mode::Ordered => Engine::Ordered(Box::default()),
             Mode::Causal => Engine::Causal(Box::default()),
@@ -105,7 +116,7 @@ impl TopicOrder {
         Self {
             topic,
             genesis: Some(genesis),
-            graph: Graph::default(),
+            graph: Graph::new(keyring),
             chain: chain::Chain::default(),
             engine,
             dirty: false,
@@ -207,15 +218,20 @@ impl TopicOrder {
             Engine::Ordered(placement) => {
                 let genesis = self.genesis.as_ref();
                 let owner = self.graph.owner();
-                let policy = genesis
-                    .zip(owner)
-                    .map(|(genesis, owner)| Policy::new(genesis, &owner));
-                placement.settle(
-                    &self.graph,
-                    &self.chain,
-                    kept_chain,
-                    &policy.unwrap_or_default(),
-                )
+                let policy = genesis.zip(owner).map(|(genesis, owner)| match genesis {
+                    // what it is beyond that follows from its sealed setup
+                    private if private.is_private() => {
+                        Policy::new(&Genesis::private(private.nonce), &owner)
+                    }
+                    public => Policy::new(public, &owner),
+                });
+                let first_policy = policy.unwrap_or_default();
+                let change =
+                    placement.settle(&mut self.graph, &self.chain, kept_chain, &first_policy);
+                if let (Some(genesis), Some(setup)) = (genesis, &placement.policy().setup) {
+                    self.genesis = Some(genesis.with_setup(setup));
+                }
+                change
             }
             Engine::Causal(causal) => {
                 let policy = self.genesis.as_ref().zip(self.graph.owner());
@@ -237,10 +253,10 @@ impl TopicOrder {
         nodes.map(|(node, status)| self.line(node, status))
     }
 
-    /// Lines of the sequenced prefix from one on, without those behind the prefix.
+    /// Lines of the sequenced prefix from one on, as far as this reader can read it.
     pub fn prefix_from(&self, from: usize) -> impl Iterator<Item = Line> + '_ {
         let placed: &[(u32, Status)] = match &self.engine {
-            Engine::Ordered(placement) => placement.prefix(),
+            Engine::Ordered(placement) => &placement.prefix()[..placement.readable()],
             Engine::Causal(_) => &[],
         };
         let lines = placed.iter().skip(from);
@@ -318,17 +334,22 @@ impl TopicOrder {
         matches!(self.engine, Engine::Causal(_))
     }
 
-    /// How many lines the sequenced prefix has.
+    /// How many lines of the sequenced prefix this reader can read: all, unless it lacks
+    /// the key of an epoch of a private topic.
     pub fn prefix_len(&self) -> usize {
         match &self.engine {
-            Engine::Ordered(placement) => placement.prefix().len(),
+            Engine::Ordered(placement) => placement.readable(),
             Engine::Causal(_) => 0,
         }
     }
 
-    /// What is not sequenced, in its order. In a causal topic: all.
+    /// What is not sequenced, in its order; nothing where the prefix can't be read to its
+    /// end. In a causal topic: all.
     pub fn tentative(&self) -> impl Iterator<Item = Line> + '_ {
         let nodes: Box<dyn Iterator<Item = (u32, Status)> + '_> = match &self.engine {
+            Engine::Ordered(placement) if placement.locked().is_some() => {
+                Box::new(std::iter::empty())
+            }
             Engine::Ordered(placement) => {
                 Box::new(placement.tentative_lines(&self.graph, &self.chain))
             }
@@ -402,6 +423,10 @@ impl TopicOrder {
         if self.genesis.is_none() {
             return verdict::judge_kernel(content, standing);
         }
+        if policy.private && matches!(content, Content::Policy(event) if event.is_clear()) {
+            return verdict::judge_private(content, None, &policy, entity, standing);
+        }
+        // what else is written to a private topic will be sealed with a key that is known
         verdict::judge(content, &policy, entity, standing)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::ids::EntityId;
 use crate::order::chain::Chain;
 use crate::order::graph::{Graph, Key, NONE};
-use crate::order::verdict::{Standing, judge};
+use crate::order::verdict::{Opening, Standing, judge, judge_private};
 use crate::order::{Change, Status, Verdict, VoidReason};
 use crate::topic::{Policy, PolicyEvent};
 
@@ -26,6 +26,11 @@ pub(super) struct Placement {
     policy: Policy,
     /// Placed entries that changed the policy.
     policy_changes: Vec<u32>,
+    /// The first placed entry that this reader could not open: from here on members and
+    /// roles are not known.
+    locked: Option<usize>,
+    /// A key was found that may open what is locked.
+    unlocks: bool,
     /// First entries (by certificate) placed after a rotation that their certificates don't include.
     stale: HashMap<u32, u32>,
 }
@@ -44,10 +49,30 @@ impl Placement {
         &self.policy
     }
 
+    /// How many lines of the prefix can be read: up to the last entry of the chain before
+    /// what is locked.
+    pub(super) fn readable(&self) -> usize {
+        let Some(locked) = self.locked else {
+            return self.placed.len();
+        };
+        let marks = self.marks.partition_point(|mark| *mark <= locked);
+        marks.checked_sub(1).map_or(0, |mark| self.marks[mark])
+    }
+
+    /// The first placed entry that this reader could not open.
+    pub(super) fn locked(&self) -> Option<u32> {
+        self.locked.map(|at| self.placed[at].0)
+    }
+
+    /// A key came from elsewhere.
+    pub(super) fn unlock(&mut self) {
+        self.unlocks = true;
+    }
+
     /// Brings the prefix up to the chain, of which `kept` entries are as before.
     pub(super) fn settle(
         &mut self,
-        graph: &Graph,
+        graph: &mut Graph,
         chain: &Chain,
         kept: usize,
         first_policy: &Policy,
@@ -59,7 +84,40 @@ impl Placement {
         if kept < self.marks.len() {
             self.rewind(graph, kept, first_policy);
         }
-        let kept = before.min(self.placed.len());
+        let mut same = before.min(self.placed.len());
+        loop {
+            self.place_rest(graph, chain);
+            // a later epoch hands back the key of an earlier one
+            if !std::mem::take(&mut self.unlocks) {
+                break;
+            }
+            if let Some(locked) = self.locked {
+                let marks = self.marks.partition_point(|mark| *mark <= locked);
+                self.rewind(graph, marks, first_policy);
+                same = same.min(self.placed.len());
+            }
+        }
+        self.open_tentative(graph);
+        Change {
+            kept: same,
+            prefix: self.placed.len(),
+        }
+    }
+
+    /// Opens what is not placed and can be opened.
+    fn open_tentative(&mut self, graph: &mut Graph) {
+        if graph.keyring.is_none() {
+            return;
+        }
+        for (_, number) in &self.unplaced {
+            let seal = graph.seal(*number).filter(|seal| seal.opened.is_none());
+            if let Some(hash) = seal.and_then(|seal| self.policy.epochs.get(&seal.epoch)) {
+                graph.open(*number, hash);
+            }
+        }
+    }
+
+    fn place_rest(&mut self, graph: &mut Graph, chain: &Chain) {
         let mut withdrawn: BTreeMap<u32, u64> = BTreeMap::new();
         let mut withdrawn_at = usize::MAX;
         for index in self.marks.len()..chain.entries.len() {
@@ -70,10 +128,6 @@ impl Placement {
             }
             self.place_with_ancestors(graph, chain, &withdrawn, chain.entries[index]);
             self.marks.push(self.placed.len());
-        }
-        Change {
-            kept,
-            prefix: self.placed.len(),
         }
     }
 
@@ -87,6 +141,7 @@ impl Placement {
             self.unplaced.insert((graph.key(node), node));
         }
         self.stale.retain(|_, at| (*at as usize) < len);
+        self.locked = self.locked.filter(|at| *at < len);
         self.policy = first_policy.clone();
         let place = &self.place;
         self.policy_changes
@@ -100,7 +155,7 @@ impl Placement {
 
     fn place_with_ancestors(
         &mut self,
-        graph: &Graph,
+        graph: &mut Graph,
         chain: &Chain,
         withdrawn: &BTreeMap<u32, u64>,
         node: u32,
@@ -159,11 +214,15 @@ impl Placement {
 
     fn place_one(
         &mut self,
-        graph: &Graph,
+        graph: &mut Graph,
         chain: &Chain,
         withdrawn: &BTreeMap<u32, u64>,
         number: u32,
     ) -> Status {
+        let seal = graph.seal(number).filter(|seal| seal.opened.is_none());
+        if let Some(hash) = seal.and_then(|seal| self.policy.epochs.get(&seal.epoch)) {
+            graph.open(number, hash);
+        }
         let node = &graph.nodes[number as usize];
         if let Some(reason) = self.void(graph, withdrawn, number) {
             return Status::Void(reason);
@@ -173,17 +232,48 @@ impl Placement {
                 .insert(node.certificate, self.placed.len() as u32);
         }
         let verdict = self.verdict(graph, chain, number);
-        if let (Verdict::Accepted, Some(event)) = (verdict, graph.policy_event(number)) {
-            let changes = !matches!(
-                event,
-                PolicyEvent::Ack | PolicyEvent::Sealed | PolicyEvent::Tombstone { .. }
-            );
-            if changes {
-                self.policy.apply(event);
-                self.policy_changes.push(number);
-            }
+        if verdict == Verdict::Sealed && self.locked.is_none() {
+            self.locked = Some(self.placed.len());
+        }
+        if verdict == Verdict::Accepted {
+            self.take_in_policy(graph, number);
         }
         Status::Sequenced(verdict)
+    }
+
+    fn take_in_policy(&mut self, graph: &mut Graph, number: u32) {
+        let Some(event) = graph.policy_event(number) else {
+            return;
+        };
+        if matches!(event, PolicyEvent::Ack | PolicyEvent::Tombstone { .. }) {
+            return;
+        }
+        self.policy.apply(event);
+        self.policy_changes.push(number);
+        if let PolicyEvent::Key(offer) = event {
+            let offer = offer.clone();
+            self.unlocks |= graph
+                .keyring
+                .as_mut()
+                .is_some_and(|ring| ring.learn(&offer));
+        }
+    }
+
+    /// How far this reader gets with an entry; `None` where it isn't sealed.
+    fn opening(&self, graph: &Graph, number: u32) -> Option<Opening> {
+        let (seal, ring) = (graph.seal(number)?, graph.keyring.as_ref()?);
+        let Some(hash) = self.policy.epochs.get(&seal.epoch) else {
+            return Some(Opening::UnknownEpoch);
+        };
+        Some(if self.locked.is_some() {
+            Opening::Locked
+        } else if seal.opened.as_ref() == Some(hash) {
+            Opening::Open
+        } else if seal.opened.is_some() || seal.is_kept() && ring.key(seal.epoch, hash).is_some() {
+            Opening::Unsealable
+        } else {
+            Opening::Locked
+        })
     }
 
     fn void(
@@ -250,7 +340,12 @@ impl Placement {
             in_chain: chain.contains(number),
             takes_over,
         };
-        judge(graph.content(number), &self.policy, &entity, standing)
+        let content = graph.content(number);
+        if graph.keyring.is_none() {
+            return judge(content, &self.policy, &entity, standing);
+        }
+        let opening = self.opening(graph, number);
+        judge_private(content, opening, &self.policy, &entity, standing)
     }
 
     /// Whether the first entry of an entry's branch is placed (or being placed now).

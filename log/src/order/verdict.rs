@@ -25,6 +25,14 @@ pub enum Code {
     NotSequencer,
     /// The body does not fit its kind.
     BadEvent,
+    /// It stands unsealed in a private topic.
+    NotSealed,
+    /// A key epoch that does not follow on the one before.
+    BadEpoch,
+    /// It is sealed with the key of an epoch that was not announced before it.
+    UnknownEpoch,
+    /// The key that it names does not open it.
+    Unsealable,
 }
 
 impl Code {
@@ -40,6 +48,10 @@ impl Code {
             Self::UnknownKind => "unknown_kind",
             Self::NotSequencer => "not_sequencer",
             Self::BadEvent => "bad_event",
+            Self::NotSealed => "not_sealed",
+            Self::BadEpoch => "bad_epoch",
+            Self::UnknownEpoch => "unknown_epoch",
+            Self::Unsealable => "unsealable",
         }
     }
 }
@@ -51,6 +63,8 @@ pub enum Verdict {
     Accepted,
     /// It changes nothing.
     Rejected(Code),
+    /// Whoever has the keys knows; this reader does not.
+    Sealed,
 }
 
 /// Why an entry counts for nobody.
@@ -104,13 +118,14 @@ impl Status {
         ["sequenced", "tentative", "void", "held"][self.number() as usize]
     }
 
-    /// `accepted`, the code of the rejection, or the reason.
+    /// `accepted`, the code of the rejection, `sealed`, or the reason.
     pub fn text(self) -> &'static str {
         match self {
             Self::Sequenced(Verdict::Accepted) | Self::Tentative(Verdict::Accepted) => "accepted",
             Self::Sequenced(Verdict::Rejected(code)) | Self::Tentative(Verdict::Rejected(code)) => {
                 code.text()
             }
+            Self::Sequenced(Verdict::Sealed) | Self::Tentative(Verdict::Sealed) => "sealed",
             Self::Void(reason) | Self::Held(reason) => reason.text(),
         }
     }
@@ -163,7 +178,75 @@ pub(super) fn judge(
             return Verdict::Rejected(Code::NotPermitted);
         }
     }
-    judge_kernel(content, standing)
+    let verdict = judge_kernel(content, standing);
+    match content {
+        Content::Policy(event) if verdict == Verdict::Accepted => {
+            let fits = match &**event {
+                PolicyEvent::Setup(_) => policy.private && policy.setup.is_none(),
+                other => policy.private || !other.is_for_private_topics(),
+            };
+            match fits {
+                true => verdict,
+                false => Verdict::Rejected(Code::BadEvent),
+            }
+        }
+        _ => verdict,
+    }
+}
+
+/// How far this reader gets with a sealed entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// No epoch of that number was announced before it.
+    UnknownEpoch,
+    /// The key that it names is here and does not open it.
+    Unsealable,
+    /// The key is not here, or something before it could not be read.
+    Locked,
+    /// It is open; what is inside is judged.
+    Open,
+}
+
+/// The verdict in a private topic (`spec/05-topic.md` 5.6). What stands clear has the same
+/// verdict for everybody, so it depends on nothing that is sealed.
+pub(super) fn judge_private(
+    content: &Content,
+    opening: Option<Opening>,
+    policy: &Policy,
+    entity: &EntityId,
+    standing: Standing,
+) -> Verdict {
+    match opening {
+        Some(Opening::UnknownEpoch) => return Verdict::Rejected(Code::UnknownEpoch),
+        Some(Opening::Unsealable) => return Verdict::Rejected(Code::Unsealable),
+        Some(Opening::Locked) => return Verdict::Sealed,
+        Some(Opening::Open) => return judge(content, policy, entity, standing),
+        None => {}
+    }
+    match content {
+        Content::BadPayload => return Verdict::Rejected(Code::BadPayload),
+        Content::BadEvidence => return Verdict::Rejected(Code::BadEvidence),
+        _ => {}
+    }
+    if !standing.in_chain {
+        if standing.revoked {
+            return Verdict::Rejected(Code::Revoked);
+        }
+        if standing.stale {
+            return Verdict::Rejected(Code::StaleCertificate);
+        }
+    }
+    if !content.is_clear() {
+        return Verdict::Rejected(Code::NotSealed);
+    }
+    let verdict = judge_kernel(content, standing);
+    match content {
+        Content::Policy(event) if verdict == Verdict::Accepted => match &**event {
+            PolicyEvent::Key(offer) if !policy.follows(offer) => Verdict::Rejected(Code::BadEpoch),
+            _ => verdict,
+        },
+        _ => verdict,
+    }
 }
 
 /// Place 7 of the list: events of the kernel itself.

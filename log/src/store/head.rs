@@ -55,6 +55,16 @@ pub(crate) struct HeadState {
 }
 
 impl HeadState {
+    /// A whole HEAD file that says this.
+    pub(crate) fn to_file(&self) -> Vec<u8> {
+        let slot = self.encode();
+        let slot_bytes = slot_bytes(self.own.len());
+        let mut file = vec![0; 2 * slot_bytes];
+        let at = (self.generation % 2) as usize * slot_bytes;
+        file[at..at + slot.len()].copy_from_slice(&slot);
+        file
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut rest = Vec::with_capacity(FIXED_BYTES + OWN_BYTES * self.own.len());
         rest.extend_from_slice(&self.generation.to_le_bytes());
@@ -147,6 +157,12 @@ pub(crate) enum HeadFound<F> {
     Good(Head<F>, bool),
 }
 
+/// Length of a slot with room for some own feeds and one more.
+fn slot_bytes(own: usize) -> usize {
+    let needed = PREFIX_BYTES + FIXED_BYTES + OWN_BYTES * (own + 1);
+    needed.next_power_of_two().max(SLOT_BYTES)
+}
+
 fn read_error(source: std::io::Error) -> StoreError {
     StoreError::Read {
         path: HEAD.to_owned(),
@@ -208,9 +224,7 @@ impl<F: DiskFile> Head<F> {
         disk: &D,
         mut state: HeadState,
     ) -> Result<Self, StoreError> {
-        let slot_bytes =
-            (PREFIX_BYTES + FIXED_BYTES + OWN_BYTES * (state.own.len() + 1)).next_power_of_two();
-        let slot_bytes = slot_bytes.max(SLOT_BYTES);
+        let slot_bytes = slot_bytes(state.own.len());
         let _ = disk.remove(HEAD_TEMPORARY);
         let failed = |action| {
             move |source: std::io::Error| StoreError::Failed {

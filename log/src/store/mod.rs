@@ -27,6 +27,7 @@
 //! The store knows nothing of entries, signatures or topics' policies: a
 //! [`Decoder`] reads runs for it when an index must be made again.
 
+mod archive;
 mod checkpoint;
 mod commit;
 mod error;
@@ -59,6 +60,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{SegmentCheck, SegmentSnapshot, Snapshot, check_segment, segment_path};
 pub use commit::GroupCommitter;
 pub use error::StoreError;
 pub use feeds::{Branch, FeedState};

@@ -6,7 +6,10 @@ use crate::ids::{DeviceId, EntityId, EntryId};
 use crate::limits::{POLICY_LIST_MAX, ROTATIONS_MAX, WRAPS_MAX};
 use crate::payload::Event;
 use crate::refusal::Refusal;
-use crate::topic::genesis::{patterns, role_is_right};
+use crate::sealed::access::SealedAccess;
+use crate::sealed::{KeyOffer, Wrap};
+use crate::topic::Setup;
+use crate::topic::setup::{patterns, role_is_right};
 
 /// Where a removal ends a feed of a causal topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +68,19 @@ pub enum PolicyEvent {
     },
     /// Places what it cites.
     Ack,
-    /// A new key epoch.
-    Key {
-        /// Its number.
-        epoch: i64,
-        /// Public name of the key.
-        key_hash: [u8; 32],
+    /// A new key epoch, or more wraps of the key of this one.
+    Key(KeyOffer),
+    /// What a private topic is (private topics).
+    Setup(Setup),
+    /// Whether an entity keeps the topic for its members (private topics).
+    Keeper {
+        /// Who.
+        entity: EntityId,
+        /// Whether it does from here on.
+        keeps: bool,
     },
+    /// Who may fetch, sealed for keepers (private topics).
+    Access(SealedAccess),
     /// Activates a reducer.
     Reducer {
         /// Hash of its bytes.
@@ -96,8 +105,6 @@ pub enum PolicyEvent {
         /// The entry.
         target: EntryId,
     },
-    /// A sealed event of an app.
-    Sealed,
 }
 
 impl PolicyEvent {
@@ -106,14 +113,35 @@ impl PolicyEvent {
         use PolicyEvent as E;
         match self {
             E::Member { .. } | E::Remove { .. } | E::Role { .. } | E::Handover { .. } => true,
-            E::Ack | E::Key { .. } | E::Reducer { .. } | E::Genesis => true,
-            E::Identity { .. } | E::Takeover { .. } | E::Tombstone { .. } | E::Sealed => false,
+            E::Ack | E::Key(_) | E::Reducer { .. } | E::Genesis => true,
+            E::Setup(_) | E::Keeper { .. } | E::Access(_) => true,
+            E::Identity { .. } | E::Takeover { .. } | E::Tombstone { .. } => false,
         }
+    }
+
+    /// Whether it stands for everybody to read in a private topic: what order, erasing
+    /// and keepers ask for. All else is sealed there.
+    pub fn is_clear(&self) -> bool {
+        use PolicyEvent as E;
+        match self {
+            E::Genesis | E::Ack | E::Handover { .. } | E::Takeover { .. } | E::Key(_) => true,
+            E::Access(_) | E::Identity { .. } | E::Tombstone { .. } => true,
+            E::Member { .. } | E::Remove { .. } | E::Role { .. } | E::Reducer { .. } => false,
+            E::Setup(_) | E::Keeper { .. } => false,
+        }
+    }
+
+    /// Whether only private topics know it.
+    pub fn is_for_private_topics(&self) -> bool {
+        matches!(self, Self::Setup(_) | Self::Keeper { .. } | Self::Access(_))
     }
 }
 
+/// Bytes of the sealed key of the epoch before: the key and a tag.
+const PREVIOUS_LEN: usize = 48;
+
 /// Kinds that only the sequencer writes, so that a wrong body of theirs by somebody else is `not_sequencer` first.
-const SEQUENCER_KINDS: [&str; 8] = [
+const SEQUENCER_KINDS: [&str; 11] = [
     "topic.genesis",
     "topic.member",
     "topic.remove",
@@ -122,6 +150,9 @@ const SEQUENCER_KINDS: [&str; 8] = [
     "topic.ack",
     "topic.key",
     "topic.reducer",
+    "topic.setup",
+    "topic.keeper",
+    "topic.access",
 ];
 
 /// What a `topic.` event turned out to be.
@@ -143,12 +174,7 @@ pub enum ParsedPolicy {
 /// Reads a `topic.` event of an author.
 pub fn parse_policy_event(event: &Event<'_>, author: &DeviceId) -> ParsedPolicy {
     let sequencers = SEQUENCER_KINDS.contains(&event.kind);
-    let others = [
-        "topic.identity",
-        "topic.takeover",
-        "topic.tombstone",
-        "topic.sealed",
-    ];
+    let others = ["topic.identity", "topic.takeover", "topic.tombstone"];
     if !sequencers && !others.contains(&event.kind) {
         return ParsedPolicy::UnknownKind;
     }
@@ -196,27 +222,16 @@ fn read(event: &Event<'_>, author: &DeviceId) -> Option<PolicyEvent> {
             PolicyEvent::Handover { next, head }
         }
         "topic.ack" => PolicyEvent::Ack,
-        "topic.key" => {
-            let epoch = body.get("epoch")?.as_int().filter(|epoch| *epoch >= 1)?;
-            let wraps = body
-                .get("wraps")?
-                .as_array()
-                .filter(|wraps| wraps.len() <= WRAPS_MAX)?;
-            let fits = |wrap: &Value| {
-                let len = wrap.get("wrap").and_then(Value::as_bytes).map(<[u8]>::len);
-                let entity = wrap.get("entity").and_then(Value::as_id);
-                entity.is_some()
-                    && wrap.get("suite").and_then(Value::as_int).is_some()
-                    && len.is_some_and(|len| len <= 2_048)
-            };
-            if !wraps.iter().all(fits) {
-                return None;
-            }
-            PolicyEvent::Key {
-                epoch,
-                key_hash: id("key_hash")?,
-            }
-        }
+        "topic.key" => PolicyEvent::Key(key_offer(body)?),
+        "topic.setup" => PolicyEvent::Setup(Setup::read(body)?),
+        "topic.keeper" => PolicyEvent::Keeper {
+            entity: EntityId(id("entity")?),
+            keeps: match body.get("keeps")? {
+                Value::Bool(keeps) => *keeps,
+                _ => return None,
+            },
+        },
+        "topic.access" => PolicyEvent::Access(SealedAccess::read(body)?),
         "topic.reducer" => {
             let version = body
                 .get("version")?
@@ -241,17 +256,33 @@ fn read(event: &Event<'_>, author: &DeviceId) -> Option<PolicyEvent> {
         "topic.tombstone" => PolicyEvent::Tombstone {
             target: EntryId(id("target")?),
         },
-        "topic.sealed" => {
-            body.get("c")?.as_id()?;
-            body.get("e")?.as_int().filter(|epoch| *epoch >= 1)?;
-            body.get("n")?
-                .as_bytes()
-                .filter(|nonce| nonce.len() == 24)?;
-            body.get("x")?.as_bytes()?;
-            PolicyEvent::Sealed
-        }
         _ => return None,
     })
+}
+
+fn key_offer(body: &Value) -> Option<KeyOffer> {
+    let previous = match body.get("previous") {
+        None => None,
+        Some(sealed) => Some(
+            sealed
+                .as_bytes()
+                .filter(|sealed| sealed.len() == PREVIOUS_LEN)?
+                .to_vec(),
+        ),
+    };
+    Some(KeyOffer {
+        epoch: body.get("epoch")?.as_int().filter(|epoch| *epoch >= 1)?,
+        key_hash: body.get("key_hash")?.as_id()?,
+        wraps: wraps(body)?,
+        previous,
+    })
+}
+
+/// The wrapped keys of a body.
+pub(crate) fn wraps(body: &Value) -> Option<Vec<Wrap>> {
+    let items = body.get("wraps")?.as_array();
+    let items = items.filter(|items| items.len() <= WRAPS_MAX)?;
+    items.iter().map(Wrap::read).collect()
 }
 
 fn cuts(body: &Value) -> Option<Vec<Cut>> {

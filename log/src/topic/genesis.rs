@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::cbor::Value;
 use crate::hash::Context;
 use crate::ids::{EntityId, TopicId};
-use crate::limits::{KIND_MAX, MEMBERS_MAX, POLICY_LIST_MAX};
-use crate::payload::{Event, name_is_right};
+use crate::payload::Event;
 use crate::refusal::Refusal;
+use crate::topic::Setup;
 
 /// Kind of a genesis.
 pub const GENESIS_KIND: &str = "topic.genesis";
@@ -53,39 +53,6 @@ pub struct Genesis {
     pub roles: BTreeMap<String, Vec<String>>,
 }
 
-/// Bytes of an app's name.
-const APP_MAX: usize = 64;
-/// Bytes of a topic's name.
-const TOPIC_NAME_MAX: usize = 128;
-/// Bytes of a role.
-const ROLE_MAX: usize = 32;
-
-/// Whether a text can be a role.
-pub(super) fn role_is_right(role: &str) -> bool {
-    role.len() <= ROLE_MAX && name_is_right(role)
-}
-
-/// A list of patterns, if it is one.
-pub(super) fn patterns(value: &Value) -> Option<Vec<String>> {
-    let items = value
-        .as_array()
-        .filter(|items| items.len() <= POLICY_LIST_MAX)?;
-    let pattern = |item: &Value| {
-        let text = item.as_text();
-        text.filter(|text| (1..=KIND_MAX).contains(&text.len()))
-            .map(str::to_owned)
-    };
-    items.iter().map(pattern).collect()
-}
-
-/// An optional key: absent is fine, `None` where it is there but wrong.
-fn optional<T>(body: &Value, key: &str, read: impl Fn(&Value) -> Option<T>) -> Option<Option<T>> {
-    match body.get(key) {
-        None => Some(None),
-        Some(value) => read(value).map(Some),
-    }
-}
-
 impl Genesis {
     /// Reads the event of a genesis. Everything wrong is `bad_genesis`.
     pub fn parse(event: &Event<'_>) -> Result<Self, Refusal> {
@@ -98,120 +65,87 @@ impl Genesis {
     }
 
     fn read(body: &Value) -> Option<Self> {
-        let app = body
-            .get("app")?
-            .as_text()
-            .filter(|app| (1..=APP_MAX).contains(&app.len()))?;
+        let nonce = body.get("nonce")?.as_bytes()?.try_into().ok()?;
+        match body.get("visibility")?.as_text()? {
+            "public" => {}
+            // what else there is to say is sealed
+            "private" => return Some(Self::private(nonce)),
+            _ => return None,
+        }
         let mode = match body.get("mode")?.as_text()? {
             "ordered" => Mode::Ordered,
             "causal" => Mode::Causal,
             _ => return None,
         };
-        let visibility = match body.get("visibility")?.as_text()? {
-            "public" => Visibility::Public,
-            "private" => Visibility::Private,
-            _ => return None,
-        };
-        let role = |value: &Value| {
-            value
-                .as_text()
-                .filter(|role| role_is_right(role))
-                .map(str::to_owned)
-        };
-        let name = |value: &Value| {
-            value
-                .as_text()
-                .filter(|name| name.len() <= TOPIC_NAME_MAX)
-                .map(str::to_owned)
-        };
-        let member = |value: &Value| {
-            Some((
-                EntityId(value.get("entity")?.as_id()?),
-                role(value.get("role")?)?,
-            ))
-        };
-        let members = |value: &Value| -> Option<BTreeMap<EntityId, String>> {
-            let items = value
-                .as_array()
-                .filter(|items| items.len() <= MEMBERS_MAX)?;
-            items.iter().map(member).collect()
-        };
-        let roles = |value: &Value| -> Option<BTreeMap<String, Vec<String>>> {
-            let Value::Map(pairs) = value else {
-                return None;
-            };
-            let role = |(role, list): &(String, Value)| {
-                Some((
-                    role.clone(),
-                    patterns(list).filter(|_| role_is_right(role))?,
-                ))
-            };
-            pairs.iter().map(role).collect()
-        };
-        Some(Self {
-            app: app.to_owned(),
-            major: u16::try_from(body.get("major")?.as_int()?).ok()?,
+        let public = Self {
             mode,
-            visibility,
-            nonce: body.get("nonce")?.as_bytes()?.try_into().ok()?,
-            name: optional(body, "name", name)?,
-            members: optional(body, "members", members)?.unwrap_or_default(),
-            open: optional(body, "open", role)?,
-            roles: optional(body, "roles", roles)?.unwrap_or_default(),
-        })
+            visibility: Visibility::Public,
+            ..Self::private(nonce)
+        };
+        Some(public.with_setup(&Setup::read(body)?))
+    }
+
+    /// What the genesis of a private topic says to who can't read more.
+    pub fn private(nonce: [u8; 16]) -> Self {
+        Self {
+            app: String::new(),
+            major: 0,
+            mode: Mode::Ordered,
+            visibility: Visibility::Private,
+            nonce,
+            name: None,
+            members: BTreeMap::new(),
+            open: None,
+            roles: BTreeMap::new(),
+        }
+    }
+
+    /// Whether members and keepers alone may fetch it.
+    pub fn is_private(&self) -> bool {
+        self.visibility == Visibility::Private
+    }
+
+    /// What a private topic says of itself in a sealed event.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            app: self.app.clone(),
+            major: self.major,
+            name: self.name.clone(),
+            members: self.members.clone(),
+            open: self.open.clone(),
+            roles: self.roles.clone(),
+        }
+    }
+
+    /// The genesis with what a setup says.
+    pub fn with_setup(&self, setup: &Setup) -> Self {
+        let setup = setup.clone();
+        Self {
+            app: setup.app,
+            major: setup.major,
+            mode: self.mode,
+            visibility: self.visibility,
+            nonce: self.nonce,
+            name: setup.name,
+            members: setup.members,
+            open: setup.open,
+            roles: setup.roles,
+        }
     }
 
     /// The body of the event.
     pub fn body(&self) -> Value {
         let text = |text: &str| Value::Text(text.to_owned());
-        let mut pairs = vec![
-            ("app", text(&self.app)),
-            ("major", Value::Int(i64::from(self.major))),
-            (
-                "mode",
-                text(if self.mode == Mode::Ordered {
-                    "ordered"
-                } else {
-                    "causal"
-                }),
-            ),
-            (
-                "visibility",
-                text(if self.visibility == Visibility::Public {
-                    "public"
-                } else {
-                    "private"
-                }),
-            ),
-            ("nonce", Value::Bytes(self.nonce.to_vec())),
-        ];
-        if let Some(name) = &self.name {
-            pairs.push(("name", text(name)));
+        let nonce = ("nonce", Value::Bytes(self.nonce.to_vec()));
+        if self.is_private() {
+            return Value::map([("visibility", text("private")), nonce]);
         }
-        if let Some(open) = &self.open {
-            pairs.push(("open", text(open)));
-        }
-        if !self.members.is_empty() {
-            let member = |(entity, role): (&EntityId, &String)| {
-                Value::map([
-                    ("entity", Value::Bytes(entity.0.to_vec())),
-                    ("role", text(role)),
-                ])
-            };
-            pairs.push((
-                "members",
-                Value::Array(self.members.iter().map(member).collect()),
-            ));
-        }
-        if !self.roles.is_empty() {
-            let role = |(role, kinds): (&String, &Vec<String>)| {
-                (
-                    role.clone(),
-                    Value::Array(kinds.iter().map(|kind| text(kind)).collect()),
-                )
-            };
-            pairs.push(("roles", Value::map(self.roles.iter().map(role))));
-        }
+        let mode = match self.mode {
+            Mode::Ordered => "ordered",
+            Mode::Causal => "causal",
+        };
+        let mut pairs = vec![("mode", text(mode)), ("visibility", text("public")), nonce];
+        pairs.extend(self.setup().pairs());
         Value::map(pairs)
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::identity::Action;
 use crate::ids::{DeviceId, EntityId};
-use crate::topic::{Genesis, PolicyEvent, RootStatement};
+use crate::sealed::KeyOffer;
+use crate::sealed::access::SealedAccess;
+use crate::topic::{Genesis, PolicyEvent, RootStatement, Setup};
 
 /// Members, roles and what statements did, as of some entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,8 +19,20 @@ pub struct Policy {
     pub roles: BTreeMap<String, Vec<String>>,
     /// The active reducer, its hash and version.
     pub reducer: Option<([u8; 32], String)>,
-    /// The latest key epoch.
-    pub epoch: i64,
+    /// Whether the topic is private.
+    pub private: bool,
+    /// What a private topic is, once that is said.
+    pub setup: Option<Setup>,
+    /// Public names of the keys, by epoch from 1.
+    pub epochs: BTreeMap<i64, [u8; 32]>,
+    /// Whether a member or a device left since the latest key: the next write begins an epoch.
+    pub rekey_due: bool,
+    /// Who keeps a private topic without reading it.
+    pub keepers: BTreeSet<EntityId>,
+    /// What keepers were told last about who may fetch.
+    pub access: Option<SealedAccess>,
+    /// Whether that changed since.
+    pub access_due: bool,
     /// Devices revoked here, and by the root of which entity.
     pub revoked: BTreeSet<(EntityId, DeviceId)>,
     /// Rotations of roots, by entity.
@@ -34,8 +48,23 @@ impl Policy {
             members,
             open: genesis.open.clone(),
             roles: genesis.roles.clone(),
+            private: genesis.is_private(),
             ..Self::default()
         }
+    }
+
+    /// The latest key epoch; 0 before the first.
+    pub fn epoch(&self) -> i64 {
+        let last = self.epochs.last_key_value();
+        last.map_or(0, |(epoch, _)| *epoch)
+    }
+
+    /// Whether a key offer follows on the epochs so far: the next one, or more wraps of the
+    /// latest.
+    pub fn follows(&self, offer: &KeyOffer) -> bool {
+        let latest = self.epoch();
+        offer.epoch == latest + 1
+            || self.epochs.get(&latest) == Some(&offer.key_hash) && offer.epoch == latest
     }
 
     /// Role of an entity, if it may write at all.
@@ -57,23 +86,45 @@ impl Policy {
     pub fn apply(&mut self, event: &PolicyEvent) {
         match event {
             PolicyEvent::Member { entity, role } => {
-                self.members.insert(*entity, role.clone());
+                let known = self.members.insert(*entity, role.clone());
+                self.access_due |= known.is_none();
             }
             PolicyEvent::Remove { entity, .. } => {
-                self.members.remove(entity);
+                let left = self.members.remove(entity).is_some();
+                self.rekey_due |= left;
+                self.access_due |= left;
+            }
+            PolicyEvent::Keeper { entity, keeps } => {
+                self.access_due |= match keeps {
+                    true => self.keepers.insert(*entity),
+                    false => self.keepers.remove(entity),
+                };
+            }
+            PolicyEvent::Setup(setup) => {
+                self.members.extend(setup.members.clone());
+                self.open.clone_from(&setup.open);
+                self.roles.clone_from(&setup.roles);
+                self.setup = Some(setup.clone());
+            }
+            PolicyEvent::Access(sealed) => {
+                self.access = Some(sealed.clone());
+                self.access_due = false;
             }
             PolicyEvent::Role { role, kinds } => {
                 self.roles.insert(role.clone(), kinds.clone());
             }
-            PolicyEvent::Key { epoch, .. } => self.epoch = *epoch,
+            PolicyEvent::Key(offer) => {
+                if self.epochs.insert(offer.epoch, offer.key_hash).is_none() {
+                    self.rekey_due = false;
+                }
+            }
             PolicyEvent::Reducer { hash, version } => self.reducer = Some((*hash, version.clone())),
             PolicyEvent::Identity { statement, .. } => self.apply_statement(statement),
             PolicyEvent::Genesis
             | PolicyEvent::Handover { .. }
             | PolicyEvent::Ack
             | PolicyEvent::Takeover { .. }
-            | PolicyEvent::Tombstone { .. }
-            | PolicyEvent::Sealed => {}
+            | PolicyEvent::Tombstone { .. } => {}
         }
     }
 
@@ -81,14 +132,19 @@ impl Policy {
     pub fn apply_statement(&mut self, statement: &RootStatement) {
         match &statement.action {
             Action::Revoke { device } => {
-                self.revoked.insert((statement.entity, *device));
+                if self.revoked.insert((statement.entity, *device))
+                    && self.members.contains_key(&statement.entity)
+                {
+                    self.rekey_due = true;
+                    self.access_due = true;
+                }
             }
             Action::Rotate { .. } => self
                 .rotated
                 .entry(statement.entity)
                 .or_default()
                 .push(statement.hash),
-            Action::Certify { .. } | Action::Takeover { .. } => {}
+            Action::Certify { .. } | Action::Takeover { .. } | Action::Encryption { .. } => {}
         }
     }
 }

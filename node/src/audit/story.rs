@@ -13,6 +13,8 @@ use synlog_views::{Rejection, RowView};
 use crate::audit::model::{Audit, Completeness, Event, Outcome, Party, ReducerUsed, ShownRow};
 use crate::audit::wording;
 use crate::json::to_json;
+use crate::privacy::opened;
+use crate::privacy::opening::header_of;
 use crate::receipts::Receipt;
 
 /// What an audit is made of.
@@ -72,8 +74,7 @@ pub fn tell(material: Material<'_>) -> Audit {
                 (feed.up_to, feed.head) = (entry.seq, entry.id);
             }
             contents.entry(entry.id).or_insert_with(|| {
-                let erased = order.is_erased(&entry.id);
-                let mut event = content(&run, entry, entity, erased, manifest);
+                let mut event = content(&run, entry, entity, order, manifest);
                 if !material.erasable {
                     event.hidden = event.erasable.take().is_some();
                 }
@@ -109,7 +110,7 @@ pub fn tell(material: Material<'_>) -> Audit {
         state: state(order),
         parties: parties(order, &events),
         reducer: material.reducer,
-        problem: material.problem,
+        problem: material.problem.or_else(|| closed(order)),
         order_digest: order.digest(),
         roots: material.roots,
         rows: rows.iter().map(|row| shown(row, manifest)).collect(),
@@ -123,10 +124,15 @@ fn content(
     run: &RunView<'_>,
     entry: &synlog_log::run::EntryView<'_>,
     entity: EntityId,
-    erased: bool,
+    order: &TopicOrder,
     manifest: Option<&Manifest>,
 ) -> Event {
-    let payload = entry.payload.split().ok();
+    let erased = order.is_erased(&entry.id);
+    let inside = opened(order, &entry.id, || header_of(run, entry), &entry.payload);
+    let form = inside
+        .as_ref()
+        .map_or(entry.payload, |inside| inside.form());
+    let payload = form.split().ok();
     let decoded = payload.as_ref().and_then(|payload| payload.check().ok());
     let kind = decoded
         .as_ref()
@@ -135,7 +141,7 @@ fn content(
     let body = decoded
         .as_ref()
         .map_or(Value::Null, |event| event.body.clone());
-    let erased = erased || entry.payload.is_erased();
+    let erased = erased || form.is_erased();
     let erasable = payload.as_ref().and_then(|payload| payload.erasable);
     let erasable = erasable.filter(|_| !erased);
     let erasable = erasable.and_then(|part| Value::decode_map(part.data).ok());
@@ -169,6 +175,16 @@ fn content(
     }
 }
 
+/// Where reading a private topic stops, in words.
+fn closed(order: &TopicOrder) -> Option<String> {
+    let locked = order.locked()?;
+    Some(format!(
+        "reading stops at {}, which is sealed with the key of epoch {}; that key is not here",
+        locked.entry.short(),
+        locked.epoch
+    ))
+}
+
 /// What the kernel's own events do.
 fn kernel_title(kind: &str) -> &'static str {
     match kind {
@@ -182,7 +198,11 @@ fn kernel_title(kind: &str) -> &'static str {
         "topic.identity" => "A statement of an entity's root",
         "topic.reducer" => "The rules that apply from here on for all of the topic",
         "topic.tombstone" => "What can be erased of an entry is to be erased",
-        "topic.key" => "A new key epoch",
+        "topic.key" => "A key epoch for members",
+        "topic.setup" => "What the topic is for",
+        "topic.keeper" => "Who keeps the topic for its members",
+        "topic.access" => "Who may fetch, told to keepers",
+        "topic.sealed" => "Sealed: not readable here",
         _ => "",
     }
 }
@@ -205,6 +225,9 @@ fn outcome(status: Status, rejection: Option<&Rejection>) -> Outcome {
             code: code.text().to_owned(),
             met: None,
         },
+        (Status::Sequenced(Verdict::Sealed) | Status::Tentative(Verdict::Sealed), _) => {
+            Outcome::Held { reason: "sealed" }
+        }
         (status, Some(rejection)) => Outcome::Rejected {
             tentative: matches!(status, Status::Tentative(_)),
             code: rejection.code.clone(),

@@ -1,6 +1,7 @@
 //! What comes late, and what is folded from a bundle.
 
 use synlog_log::bundle::{BundleWriter, RecordKind, verify};
+use synlog_log::fold::Reducer;
 use synlog_log::run::RunView;
 use synlog_log::scenario::START_MS;
 use synlog_log::topic::Mode;
@@ -9,8 +10,10 @@ use super::Stage;
 use super::meter::process_cpu_of;
 use super::table::Row;
 use super::tallies::{Topic, add, reducer, update, views};
+use crate::audit::{Material, tell, to_text};
 use crate::events::MemorySource;
 use crate::failure::Failure;
+use crate::replay::all_rows;
 
 const EVENTS: usize = 100_000;
 /// Events of a group of the stream behind them.
@@ -122,7 +125,7 @@ pub(super) fn run(stage: &Stage) -> Result<Vec<Row>, Failure> {
     Ok(rows)
 }
 
-/// All that an audit does with a bundle before it compares: verify, order, fold.
+/// All that an audit does with a bundle: verify, order, fold, tell.
 pub(super) fn replay(stage: &Stage) -> Result<Vec<Row>, Failure> {
     let events = stage.scaled(EVENTS);
     let (mut topic, first) = Topic::new(Mode::Ordered)?;
@@ -151,13 +154,33 @@ pub(super) fn replay(stage: &Stage) -> Result<Vec<Row>, Failure> {
         order.order.settle();
         let mut source = MemorySource::default();
         put(&mut source, &order, &runs)?;
-        update(&mut views, &order, &mut source, &mut reducer()?)
+        let mut reducer = reducer()?;
+        update(&mut views, &order, &mut source, &mut reducer)?;
+        let rows = all_rows(&views, &order.id(), reducer.manifest())?;
+        let audit = tell(Material {
+            order: &order.order,
+            runs: &runs,
+            manifest: Some(reducer.manifest()),
+            reducer: None,
+            rejections: &[],
+            rows: &rows,
+            roots: None,
+            receipts: Vec::new(),
+            problem: None,
+            erasable: false,
+        });
+        Ok(to_text(&audit).lines().count())
     });
-    done?;
+    let lines = done?;
+    if lines < events {
+        return Err(Failure::System(format!(
+            "the audit of {events} events has {lines} lines"
+        )));
+    }
     let most = if stage.quick { 0.5 } else { 5.0 };
     Ok(vec![
         Row::new(
-            format!("verify, order and fold a bundle of {events}"),
+            format!("verify, fold and audit a bundle of {events}"),
             cpu.as_secs_f64(),
             "CPU seconds",
         )

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::audit::{Audit, Material, ReducerUsed, tell, to_html, to_json, to_text};
-use crate::cli::screen::Screen;
 use crate::cli::setting::Setting;
 use crate::failure::Failure;
 use crate::folding::Reducers;
 use crate::receipts::Receipt;
-use crate::replay;
+use crate::replay::{self, SCRATCH_BYTES_MAX, Wanted};
 
 /// Write the whole history of a topic as a file that others can read and check
 ///
@@ -33,6 +32,9 @@ pub(super) struct Args {
     /// Tell what can be erased, too; whoever gets the file then keeps it
     #[arg(long)]
     erasable: bool,
+    /// Open what is sealed to you in a bundle file, with the keys of your data directory
+    #[arg(long, requires = "bundle")]
+    unseal: bool,
     /// Write one self-contained page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -41,7 +43,7 @@ pub(super) struct Args {
 impl Args {
     /// Whether no store is needed.
     pub(super) fn is_of_bundle(&self) -> bool {
-        self.bundle.is_some()
+        self.bundle.is_some() && !self.unseal
     }
 }
 
@@ -49,7 +51,7 @@ impl Args {
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let screen = &setting.screen;
     let audit = match &args.bundle {
-        Some(path) => of_bundle(path, args.topic.as_deref(), args.erasable, screen)?,
+        Some(path) => of_bundle(path, args, setting)?,
         None => {
             let mut node = setting.open()?;
             let topic = node.find_topic(args.topic.as_deref().unwrap_or_default())?;
@@ -72,13 +74,10 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     screen.bytes(to_text(&audit).as_bytes())
 }
 
-fn of_bundle(
-    path: &Path,
-    topic: Option<&str>,
-    erasable: bool,
-    screen: &Screen,
-) -> Result<Audit, Failure> {
-    let opened = replay::open(path)?;
+fn of_bundle(path: &Path, args: &Args, setting: &Setting) -> Result<Audit, Failure> {
+    let (topic, erasable) = (args.topic.as_deref(), args.erasable);
+    let screen = &setting.screen;
+    let opened = replay::open(&setting.path(path), setting.secrets(args.unseal)?)?;
     if !opened.report.is_ok() {
         screen.warn(format_args!(
             "not all in the file is right: see `synlog verify {}`; the audit is of what is",
@@ -107,12 +106,13 @@ fn of_bundle(
     };
     let mut reducers = Reducers::new(None)?;
     let order = &report.order;
-    let replayed = replay::replay(order, &opened.runs, &opened.modules, &mut reducers);
+    let wanted = (Wanted::Rows, SCRATCH_BYTES_MAX);
+    let replayed = replay::replay(order, &opened, &mut reducers, wanted);
     // a history without rows is still a history
     let (replayed, problem) = match replayed {
-        Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) => {
-            (None, Some(failure.to_string()))
-        }
+        Err(
+            failure @ (Failure::Halted(_) | Failure::BadReducer { .. } | Failure::RowsTooLarge(_)),
+        ) => (None, Some(failure.to_string())),
         Ok(replayed) => {
             let waits_for = replayed.as_ref().and_then(|replayed| replayed.waits_for);
             (replayed, replay::stopped(waits_for))

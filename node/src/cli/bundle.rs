@@ -41,13 +41,17 @@ enum Command {
 #[command(after_long_help = "\
 EXAMPLES
   synlog bundle write everything.synlog
-  synlog bundle write /media/stick/orders orders      writes orders.synlog there")]
+  synlog bundle write /media/stick/orders orders      writes orders.synlog there
+  synlog bundle write me --identity                   for who invites you to a private topic")]
 struct WriteArgs {
     /// The file; .synlog is added where it is missing
     file: PathBuf,
     /// Names, ids, or fronts of ids [default: all topics]
     #[arg(value_name = "TOPIC")]
     topics: Vec<String>,
+    /// No topics: only who you are and the key with which others seal things to you
+    #[arg(long, conflicts_with = "topics")]
+    identity: bool,
 }
 
 /// Take in a bundle file
@@ -89,10 +93,12 @@ fn write(args: &WriteArgs, setting: &Setting) -> Result<(), Failure> {
             topics.push(topic);
         }
     }
-    if args.topics.is_empty() {
+    if args.identity {
+        node.ensure_encryption_key(now_ms())?;
+    } else if args.topics.is_empty() {
         topics = node.store.topics();
     }
-    if topics.is_empty() {
+    if topics.is_empty() && !args.identity {
         return Err(Failure::Findings("there is no topic here to write".into()));
     }
     let path = bundle_path(&args.file);

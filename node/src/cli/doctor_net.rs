@@ -121,12 +121,7 @@ fn offset(board: &Board) -> Option<i64> {
     offsets.get(offsets.len() / 2).copied()
 }
 
-fn notes(
-    standing: &Standing,
-    dht: Option<bool>,
-    offset_ms: Option<i64>,
-    args: &Args,
-) -> Vec<Note> {
+fn notes(standing: &Standing, dht: Option<bool>, offset_ms: Option<i64>, args: &Args) -> Vec<Note> {
     let mut notes = Vec::new();
     if !standing.online {
         let text = "the node runs with --offline: nobody on another machine can reach it";
@@ -151,7 +146,11 @@ fn notes(
     }
     match &standing.relay {
         Some((url, true, _)) => {
-            notes.push(Note::new(false, "relay", format!("the relay {url} is there")));
+            notes.push(Note::new(
+                false,
+                "relay",
+                format!("the relay {url} is there"),
+            ));
         }
         Some((url, false, error)) => {
             let error = error.as_deref().unwrap_or("no answer");
@@ -172,10 +171,15 @@ fn notes(
         Some(ms) if ms.unsigned_abs() > OFFSET_MAX_MS => {
             let seconds = ms.unsigned_abs() / 1_000;
             let side = if ms > 0 { "behind" } else { "ahead of" };
-            let text = format!("the clock is {seconds} s {side} those of other nodes: set it right");
+            let text =
+                format!("the clock is {seconds} s {side} those of other nodes: set it right");
             notes.push(Note::new(true, "clock", text));
         }
-        Some(_) => notes.push(Note::new(false, "clock", "the clock agrees with other nodes")),
+        Some(_) => notes.push(Note::new(
+            false,
+            "clock",
+            "the clock agrees with other nodes",
+        )),
         None => {}
     }
     notes

@@ -1,5 +1,7 @@
 //! `synlog entry …`.
 
+mod disclose;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -9,6 +11,7 @@ use synlog_log::ids::hex;
 use synlog_log::limits::PROOF_MAX;
 use synlog_log::payload::Payload;
 use synlog_log::proof::{Proof, ProofPayload, Proven};
+use synlog_log::sealed::disclosure;
 
 use crate::cli::screen::{Tone, count, plain, size};
 use crate::cli::setting::Setting;
@@ -30,6 +33,7 @@ pub(super) struct Args {
 enum Command {
     Show(ShowArgs),
     Prove(ProveArgs),
+    Disclose(disclose::Args),
     Check(CheckArgs),
     Secret(SecretArgs),
 }
@@ -67,7 +71,7 @@ struct ProveArgs {
     output: Option<PathBuf>,
 }
 
-/// Check a proof, with nothing but the file
+/// Check a proof or a disclosure, with nothing but the file
 ///
 /// Says who signed what and when they claim to have done so. It needs no data
 /// directory. The time is the signer's claim, and whether the entry's own topic
@@ -136,6 +140,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     match &args.command {
         Command::Show(args) => show(args, setting),
         Command::Prove(args) => prove(args, setting),
+        Command::Disclose(args) => disclose::run(args, setting),
         Command::Check(args) => check(&args.file, setting),
         Command::Secret(args) => secret(args, setting),
     }
@@ -178,13 +183,11 @@ fn show(args: &ShowArgs, setting: &Setting) -> Result<(), Failure> {
         |status| format!("{sign} {}, {}", status.word(), status.text()),
     );
     screen.line(format_args!("entry    {id}"))?;
-    screen.line(format_args!(
-        "kind     {}",
-        screen.tone(
-            Tone::Bold,
-            content.kind.as_deref().unwrap_or("(not readable)")
-        )
-    ))?;
+    let kind = match content.open {
+        Some(false) => "🔒 sealed: not readable here",
+        _ => content.kind.as_deref().unwrap_or("(not readable)"),
+    };
+    screen.line(format_args!("kind     {}", screen.tone(Tone::Bold, kind)))?;
     screen.line(format_args!("status   {}", screen.tone(tone, status)))?;
     screen.line(format_args!("topic    {}  {}", entry.topic, plain(&name)))?;
     let entity = entry
@@ -282,6 +285,9 @@ fn prove(args: &ProveArgs, setting: &Setting) -> Result<(), Failure> {
 fn check(path: &Path, setting: &Setting) -> Result<(), Failure> {
     let screen = &setting.screen;
     let bytes = setting.read_up_to(path, 1 << 20)?;
+    if bytes.starts_with(disclosure::MAGIC) {
+        return disclose::check(&bytes, screen);
+    }
     let checked = Proof::decode(&bytes).and_then(|proof| Ok((proof.verify()?, proof)));
     let (proven, proof) = match checked {
         Ok(checked) => checked,

@@ -243,7 +243,10 @@ pub(super) fn pin(args: &PinArgs, setting: &Setting) -> Result<(), Failure> {
             }
             Thing::Entity(entity, nodes) => {
                 interests.blocked.remove(entity);
-                interests.follows.entry(*entity).or_insert_with(Follow::default);
+                interests
+                    .follows
+                    .entry(*entity)
+                    .or_insert_with(Follow::default);
                 interests.pinned.extend(nodes);
             }
             Thing::Node(node) => {
@@ -369,8 +372,8 @@ fn list(setting: &Setting) -> Result<(), Failure> {
     };
     if screen.is_json() {
         let follows = interests.follows.iter();
-        let follows =
-            follows.map(|(entity, follow)| json!({ "entity": entity.to_string(), "hops": follow.hops }));
+        let follows = follows
+            .map(|(entity, follow)| json!({ "entity": entity.to_string(), "hops": follow.hops }));
         let nodes = |nodes: &std::collections::BTreeSet<NodeId>| -> Vec<String> {
             nodes.iter().map(|node| hex(&node.0)).collect()
         };
@@ -386,7 +389,10 @@ fn list(setting: &Setting) -> Result<(), Failure> {
     }
     screen.line(format_args!("mode     {mode}"))?;
     for (entity, follow) in &interests.follows {
-        screen.line(format_args!("follow   entity {entity}, {} hops", follow.hops))?;
+        screen.line(format_args!(
+            "follow   entity {entity}, {} hops",
+            follow.hops
+        ))?;
     }
     for topic in &interests.topics {
         screen.line(format_args!("follow   topic  {topic}"))?;

@@ -3,6 +3,7 @@
 mod app;
 mod append;
 mod audit;
+mod backup;
 mod bench;
 mod bundle;
 mod completions;
@@ -22,7 +23,13 @@ mod invite;
 mod join;
 mod man;
 mod peers;
+mod passphrase;
+mod profile;
 mod progress;
+mod qr;
+mod recover;
+mod restore;
+mod root;
 mod rows;
 mod screen;
 mod setting;
@@ -33,6 +40,7 @@ mod up;
 mod verify;
 mod view;
 mod whoami;
+mod words;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -91,8 +99,11 @@ pub struct Cli {
 enum Command {
     Init(init::Args),
     Up(up::Args),
+    Recover(recover::Args),
     Whoami(whoami::Args),
+    Root(root::Args),
     Device(device::Args),
+    Profile(profile::Args),
     Topic(topic::Args),
     Append(append::Args),
     App(app::Args),
@@ -115,6 +126,8 @@ enum Command {
     Unblock(follow::UnblockArgs),
     Pin(follow::PinArgs),
     Unpin(follow::UnpinArgs),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
     Bench(bench::Args),
@@ -165,11 +178,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a command where it belongs. Gives its exit code.
-fn called(
-    matches: &ArgMatches,
-    arguments: &[OsString],
-    setting: &Setting,
-) -> Result<u8, Failure> {
+fn called(matches: &ArgMatches, arguments: &[OsString], setting: &Setting) -> Result<u8, Failure> {
     let own = Cli::from_arg_matches(matches).ok();
     // the commands of apps all want the store
     match own.map_or(Place::Node, |cli| cli.command.place()) {
@@ -235,15 +244,20 @@ impl Command {
             Self::Init(_)
             | Self::Up(_)
             | Self::App(_)
-            | Self::Verify(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions(_)
             | Self::Man(_) => Place::Caller,
-            Self::Device(_) => Place::Alone,
+            Self::Verify(args) if !args.unseals() => Place::Caller,
+            Self::Recover(_) | Self::Restore(_) => Place::Caller,
+            Self::Device(args) if args.is_of_new_device() => Place::Caller,
             Self::Audit(args) if args.is_of_bundle() => Place::Caller,
             Self::Entry(args) if args.is_of_file() => Place::Caller,
             Self::Whoami(_)
+            | Self::Root(_)
+            | Self::Backup(_)
+            | Self::Device(_)
+            | Self::Profile(_)
             | Self::Topic(_)
             | Self::Append(_)
             | Self::Erase(_)
@@ -253,6 +267,7 @@ impl Command {
             | Self::View(_)
             | Self::Explain(_)
             | Self::Audit(_)
+            | Self::Verify(_)
             | Self::Bundle(_)
             | Self::Peers(_)
             | Self::Sync(_)
@@ -273,8 +288,11 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args, setting),
         Command::Up(args) => up::run(&args, setting),
+        Command::Recover(args) => recover::run(&args, setting),
         Command::Whoami(args) => whoami::run(&args, setting),
+        Command::Root(args) => root::run(&args, setting),
         Command::Device(args) => device::run(&args, setting),
+        Command::Profile(args) => profile::run(&args, setting),
         Command::Topic(args) => topic::run(&args, setting),
         Command::Append(args) => append::run(&args, setting),
         Command::App(args) => app::run(&args, setting),
@@ -297,6 +315,8 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Unblock(args) => follow::unblock(&args, setting),
         Command::Pin(args) => follow::pin(&args, setting),
         Command::Unpin(args) => follow::unpin(&args, setting),
+        Command::Backup(args) => backup::run(&args, setting),
+        Command::Restore(args) => restore::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
         Command::Demo(args) => demo::run(&args, setting),
         Command::Bench(args) => bench::run(&args, setting),

@@ -141,7 +141,10 @@ fn show(peer: &PeerInfo, exchange: &Exchange, screen: &Screen) -> Result<(), Fai
         .rtt_us
         .map(|us| format!(", {:.1} ms", us as f64 / 1e3))
         .unwrap_or_default();
-    screen.line(format_args!("{mark} {name}  {} {address}{rtt}", peer.via.word()))?;
+    screen.line(format_args!(
+        "{mark} {name}  {} {address}{rtt}",
+        peer.via.word()
+    ))?;
     screen.line(format_args!(
         "    sent {}, received {}; to come {}, to go {}",
         size(peer.sent_bytes),
@@ -155,7 +158,10 @@ fn show(peer: &PeerInfo, exchange: &Exchange, screen: &Screen) -> Result<(), Fai
     if let Some(offset) = exchange.clock_offset_ms.filter(|ms| ms.abs() > 1_000) {
         let (ago, now) = (offset.unsigned_abs() / 1_000, now_ms() / 1_000);
         let side = if offset > 0 { "ahead" } else { "behind" };
-        screen.line(format_args!("    its clock is {ago} s {side} (here {})", to_text(now * 1_000)))?;
+        screen.line(format_args!(
+            "    its clock is {ago} s {side} (here {})",
+            to_text(now * 1_000)
+        ))?;
     }
     Ok(())
 }

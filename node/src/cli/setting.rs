@@ -3,10 +3,11 @@
 //! A command runs in the process of its caller, or in a running node on behalf of one.
 //! It does not see which: it opens the node, files and standard input through here.
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use synlog_log::sealed::Secrets;
 use synlog_log::store::StoreError;
 
 use crate::cli::input;
@@ -77,6 +78,17 @@ impl Setting {
         }
     }
 
+    /// With which private topics of a file are read: nothing, or what the node has.
+    pub(super) fn secrets(&self, unseal: bool) -> Result<Secrets, Failure> {
+        if !unseal {
+            return Ok(Secrets::default());
+        }
+        let node = self.open()?;
+        let secrets = node.secrets().clone();
+        node.close()?;
+        Ok(secrets)
+    }
+
     /// Opens the node; waits a moment where another command is about to end.
     pub(super) fn open(&self) -> Result<Lent, Failure> {
         let begun = Instant::now();
@@ -110,6 +122,16 @@ impl Setting {
             Some(host) => typed(host.directory(), path),
             None => path.to_path_buf(),
         }
+    }
+
+    /// Whether a person can be asked here.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.host.is_none() && io::stdin().is_terminal()
+    }
+
+    /// Whether the command runs in a running node.
+    pub(super) fn is_hosted(&self) -> bool {
+        self.host.is_some()
     }
 
     /// Standard input of the caller.

@@ -136,7 +136,10 @@ impl Watch {
         let to_come: u64 = lines.iter().map(|line| line.exchange.missing_here).sum();
         let to_go: u64 = lines.iter().map(|line| line.exchange.missing_there).sum();
         let synced = lines.iter().filter(|line| line.is_synced()).count();
-        let text = format!("{synced} of {} nodes, to come {to_come}, to go {to_go}", lines.len());
+        let text = format!(
+            "{synced} of {} nodes, to come {to_come}, to go {to_go}",
+            lines.len()
+        );
         self.progress.update(0, 0, &text);
         let tried = self.begun.elapsed() >= GRACE;
         let settled = lines.iter().all(|line| {

@@ -8,17 +8,23 @@ use synlog_log::bundle::{FeedReport, Problem, Report, TopicReport};
 use synlog_log::ids::{TopicId, hex};
 use synlog_log::order::ChainState;
 
+use crate::backup::Place;
+use crate::cli::backup;
 use crate::cli::screen::{Screen, Tone, count, plain};
 use crate::cli::setting::Setting;
 use crate::cli::topic::{state_json, state_text};
 use crate::failure::Failure;
 use crate::folding::Reducers;
-use crate::replay::{self, Noted, Replayed};
+use crate::replay::{self, Noted, Replayed, SCRATCH_BYTES_MAX, Wanted};
 
 /// Problems that people see one by one.
 const PROBLEMS_SHOWN: usize = 200;
 
-/// Check a bundle file, with nothing but the file
+/// Check a bundle file or a backup, with nothing but itself
+///
+/// For a directory or an s3:// name it checks the newest backup there: every
+/// part, frame, hash and signature, and that nothing in between is missing.
+/// For a bundle file:
 ///
 /// Checks every signature, link and rule, finds forks, orders every topic, and
 /// replays it by the reducer that it names. It needs no data directory and no network. What it can't show is said at the
@@ -29,9 +35,10 @@ const PROBLEMS_SHOWN: usize = 200;
 EXAMPLES
   synlog verify orders.synlog
   synlog verify orders.synlog --order
-  synlog verify orders.synlog --json | jq '.topics[].digest'")]
+  synlog verify orders.synlog --json | jq '.topics[].digest'
+  synlog verify /media/disk/synlog")]
 pub(super) struct Args {
-    /// The file, or - for standard input
+    /// The file, - for standard input, or the place of a backup
     file: PathBuf,
     /// List every entry in the order in which it counts
     #[arg(long)]
@@ -39,7 +46,20 @@ pub(super) struct Args {
     /// Leave the rows out: look at signatures and order alone
     #[arg(long)]
     no_replay: bool,
+    /// Open what is sealed to you, with the keys of your data directory
+    #[arg(long)]
+    unseal: bool,
 }
+
+impl Args {
+    /// Whether it needs the keys of a data directory.
+    pub(super) fn unseals(&self) -> bool {
+        self.unseal
+    }
+}
+
+/// What is wanted of a replay: rows are only counted.
+const NUMBERS: (Wanted, u64) = (Wanted::Numbers, SCRATCH_BYTES_MAX);
 
 /// What folding the topics of a file came to.
 type Folds = BTreeMap<TopicId, Fold>;
@@ -67,15 +87,17 @@ fn fold_all(opened: &replay::Opened) -> Result<Folds, Failure> {
             Some(reducers) => reducers,
             empty => empty.insert(Reducers::new(None)?),
         };
-        let fold = match replay::replay(&topic.order, &opened.runs, &opened.modules, reducers) {
+        let fold = match replay::replay(&topic.order, opened, reducers, NUMBERS) {
             Ok(None) => Fold::NoReducer,
             Ok(Some(replayed)) => {
                 let noted = replay::compare(&opened.report.notes, &replayed.digest);
                 Fold::Done(Box::new(replayed), noted)
             }
-            Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) => {
-                Fold::Failed(failure.to_string())
-            }
+            Err(
+                failure @ (Failure::Halted(_)
+                | Failure::BadReducer { .. }
+                | Failure::RowsTooLarge(_)),
+            ) => Fold::Failed(failure.to_string()),
             Err(failure) => return Err(failure),
         };
         folds.insert(topic.topic, fold);
@@ -85,7 +107,11 @@ fn fold_all(opened: &replay::Opened) -> Result<Folds, Failure> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let opened = replay::open(&args.file)?;
+    let name = args.file.to_string_lossy();
+    if Place::is_bucket(&name) || args.file.is_dir() {
+        return backup::verify(&name, setting);
+    }
+    let opened = replay::open(&setting.path(&args.file), setting.secrets(args.unseal)?)?;
     let report = &opened.report;
     let folds = if args.no_replay {
         Folds::new()
@@ -142,8 +168,8 @@ fn fold_json(fold: &Fold) -> Json {
             "version": replayed.manifest.version,
             "named_by_topic": replayed.chosen.by_topic,
             "folded": replayed.folded,
-            "rejected": replayed.rejections.len(),
-            "rows": replayed.rows.len(),
+            "rejected": replayed.rejected,
+            "rows": replayed.shown,
             "sequenced": hex(&replayed.digest.sequenced),
             "tentative": hex(&replayed.digest.tentative),
         }),
@@ -174,8 +200,8 @@ fn show_fold(fold: &Fold, screen: &Screen) -> Result<(), Failure> {
                 plain(&replayed.manifest.app),
                 hex(&replayed.chosen.hash[..5]),
                 count(replayed.folded, "event", "events"),
-                replayed.rejections.len(),
-                count(replayed.rows.len() as u64, "row", "rows"),
+                replayed.rejected,
+                count(replayed.shown, "row", "rows"),
             ))?;
             screen.line(format_args!(
                 "          {}",
@@ -196,6 +222,7 @@ fn topic_json(topic: &TopicReport, fold: Option<&Fold>, with_order: bool) -> Jso
         "name": genesis.and_then(|genesis| genesis.name.clone()),
         "app": genesis.map(|genesis| genesis.app.clone()),
         "major": genesis.map(|genesis| genesis.major),
+        "visibility": if topic.order.is_private() { "private" } else { "public" },
         "digest": hex(&topic.order.digest()),
         "state": state,
         "sequencer": sequencer,
@@ -326,7 +353,10 @@ fn show_topic(
     let name = genesis
         .and_then(|genesis| genesis.name.as_deref())
         .unwrap_or("(no name)");
-    let app = genesis.map(|genesis| format!("{} {}", plain(&genesis.app), genesis.major));
+    let app = genesis.map(|genesis| match genesis.app.is_empty() {
+        true => "🔒 private: what is sealed was not read".to_owned(),
+        false => format!("{} {}", plain(&genesis.app), genesis.major),
+    });
     let title = screen.tone(Tone::Bold, plain(name));
     screen.line(format_args!(
         "topic {}  {title}  {}",

@@ -2,11 +2,11 @@
 
 use serde_json::{Value as Json, json};
 use synlog_log::cbor::Value;
-use synlog_log::order::Status;
+use synlog_log::order::{Status, Verdict};
 use synlog_log::payload::Payload;
 
 use crate::cli::screen::{Screen, Tone, plain};
-use crate::entries::Entry;
+use crate::entries::{Entry, Lock};
 use crate::instant::{to_rfc3339, to_text};
 use crate::json::to_json;
 
@@ -27,13 +27,17 @@ pub(super) struct Content {
     pub erased: bool,
     /// Encoded proofs.
     pub evidence: Vec<Vec<u8>>,
+    /// Of a sealed entry: whether it is open here.
+    pub open: Option<bool>,
 }
 
 impl Content {
     /// Looks into the payload of an entry.
     pub(super) fn of(entry: &Entry, now_ms: u64) -> Self {
         let form = entry.payload.form();
-        let split = form.split().ok();
+        // ciphertext tells nobody anything
+        let closed = entry.lock == Lock::Closed;
+        let split = form.split().ok().filter(|_| !closed);
         let event = split.as_ref().and_then(|payload| payload.check().ok());
         let part = split.as_ref().and_then(|payload| payload.erasable);
         let expired = part.is_some_and(|part| part.expires_ms > 0 && part.expires_ms <= now_ms);
@@ -54,6 +58,11 @@ impl Content {
             expires_ms: part.map(|part| part.expires_ms).filter(|ms| *ms > 0),
             erased,
             evidence: split.as_ref().map(evidence).unwrap_or_default(),
+            open: match &entry.lock {
+                Lock::None => None,
+                Lock::Open(_) => Some(true),
+                Lock::Closed => Some(false),
+            },
         }
     }
 }
@@ -79,6 +88,7 @@ pub(super) fn entry_json(entry: &Entry, app: Option<&str>, content: &Content) ->
         "body": content.body,
         "erasable": content.erasable,
         "erased": content.erased,
+        "sealed": content.open.map(|open| if open { "open" } else { "closed" }),
         "deps": header.deps.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "backlink": header.backlink.map(|id| id.to_string()),
     })
@@ -89,6 +99,9 @@ pub(super) fn mark(status: Option<Status>) -> (&'static str, Tone) {
     match status {
         Some(Status::Sequenced(_)) if status.is_some_and(Status::is_accepted) => ("●", Tone::Good),
         Some(Status::Tentative(_)) if status.is_some_and(Status::is_accepted) => ("○", Tone::Warn),
+        Some(Status::Sequenced(Verdict::Sealed) | Status::Tentative(Verdict::Sealed)) => {
+            ("?", Tone::Dim)
+        }
         Some(Status::Sequenced(_) | Status::Tentative(_)) => ("✗", Tone::Bad),
         Some(Status::Void(_)) => ("–", Tone::Dim),
         Some(Status::Held(_)) => ("?", Tone::Warn),
@@ -109,7 +122,11 @@ pub(super) fn entry_line(
         .entity
         .map_or_else(|| "?".to_owned(), |entity| entity.short());
     let who = format!("{device}@{}", &entity[..entity.len().min(6)]);
-    let what = content.kind.as_deref().unwrap_or("(not readable)");
+    let what = match (&content.kind, content.open) {
+        (Some(kind), _) => kind,
+        (None, Some(false)) => "🔒 sealed",
+        (None, _) => "(not readable)",
+    };
     let body = content.body.as_ref().map(brief).unwrap_or_default();
     let topic = topic_name
         .map(|name| format!("{} ", plain(name)))

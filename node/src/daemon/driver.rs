@@ -147,12 +147,7 @@ impl Driver {
     }
 
     /// Entries that commands wrote since the engine was last called.
-    fn tell_stored(
-        &mut self,
-        now: Now,
-        node: &mut Node,
-        board: &mut Board,
-    ) -> Result<(), Failure> {
+    fn tell_stored(&mut self, now: Now, node: &mut Node, board: &mut Board) -> Result<(), Failure> {
         while node.store.end() > self.told_end {
             let rows = Peering::new(node).advanced_since(self.told_end, STORED_MAX)?;
             let whole = rows.len() < STORED_MAX;

@@ -96,10 +96,7 @@ pub fn memories(home: &Home) -> BTreeMap<NodeId, PeerMemory> {
 }
 
 /// Writes down what is worth remembering of peers.
-pub fn save_memories(
-    home: &Home,
-    memories: &BTreeMap<NodeId, PeerMemory>,
-) -> Result<(), Failure> {
+pub fn save_memories(home: &Home, memories: &BTreeMap<NodeId, PeerMemory>) -> Result<(), Failure> {
     let mut bytes = vec![MEMORIES_VERSION];
     bytes.put_varint(memories.len() as u64);
     for (node, memory) in memories {

@@ -167,11 +167,7 @@ impl Running {
     }
 
     /// Waits for what the network tells, or until the engine wants to be called.
-    fn gather(
-        &mut self,
-        first: Option<Event>,
-        tell: &mut Tell<'_>,
-    ) -> Result<Vec<Event>, Failure> {
+    fn gather(&mut self, first: Option<Event>, tell: &mut Tell<'_>) -> Result<Vec<Event>, Failure> {
         let wake_ms = self.driver.wakes_ms();
         let patience = Duration::from_millis(wake_ms.saturating_sub(self.now().monotonic_ms));
         let first = first.or_else(|| self.net.next(patience.min(LOOK)));

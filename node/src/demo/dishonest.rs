@@ -37,7 +37,7 @@ pub(super) fn two_stories(
         let payload = payload.map_err(Failure::refused("the demo's event"))?;
         let deps = node.next_deps(topic)?;
         let mut draft = node.draft(topic)?;
-        draft.add(now_ms(), &deps, &payload)?;
+        node.add_to(&mut draft, topic, now_ms(), &deps, &payload)?;
         let mut writer = BundleWriter::new(Vec::new()).map_err(wrong)?;
         if let Some((run, _)) = draft.sign() {
             writer.record(RecordKind::Run, &run).map_err(wrong)?;

@@ -7,6 +7,7 @@
 
 mod deal;
 mod dishonest;
+mod network;
 mod slot;
 mod stage;
 mod tamper;
@@ -31,6 +32,7 @@ pub fn run(options: &DemoOptions) -> Result<(), Failure> {
     slot::play(&mut stage)?;
     let order = deal::play(&mut stage)?;
     deal::cancelled(&mut stage)?;
+    network::play(&mut stage)?;
     let topic = stranger(&mut stage)?;
     tampering(&mut stage)?;
     fork(&mut stage, &topic, &order)?;
@@ -41,20 +43,59 @@ pub fn run(options: &DemoOptions) -> Result<(), Failure> {
 /// Somebody who knows neither of them checks the file, and replays it. Gives the topic.
 fn stranger(stage: &mut Stage) -> Result<String, Failure> {
     stage.chapter("A mediator replays the history");
-    stage.say(
-        "The shop writes down all of its history with Aino. The mediator gets the file alone:",
-    );
-    stage.say("no keys, no network, no store. The reducer is in the file, named by its hash.");
+    stage
+        .say("The shop writes down all of its history with Aino. Whoever finds the stick sees who");
+    stage.say("signed when, and that nothing was changed; what it says is sealed:");
+    stage.synlog(
+        "provider",
+        &["bundle", "write", "found.synlog", "aino-and-kallio"],
+    )?;
+    stage.synlog("", &["verify", "found.synlog"])?;
+    stage.say("\nThe two let a mediator read, who may write nothing. She tells the key to which");
+    stage.say("things are sealed for her, and gets the history from its first entry on:");
+    stage.synlog("mediator", &["init", "--name", "desk"])?;
+    stage.introduce("mediator", "provider")?;
+    let mediator = stage.ask("mediator", &["whoami", "--json"], "entity")?;
+    stage.synlog(
+        "provider",
+        &["topic", "role", "aino-and-kallio", "mediator"],
+    )?;
+    stage.synlog(
+        "provider",
+        &["topic", "grant", "aino-and-kallio", &mediator, "mediator"],
+    )?;
     stage.synlog(
         "provider",
         &["bundle", "write", "order.synlog", "aino-and-kallio"],
     )?;
-    stage.synlog("", &["verify", "order.synlog"])?;
-    stage.say("\nThe audit, as one page to read and print, made from nothing but the file:");
+    stage.synlog("mediator", &["verify", "order.synlog", "--unseal"])?;
+    stage.say("\nThe audit, as one page to read and print, made from nothing but file and key:");
     stage.synlog(
-        "",
-        &["audit", "--bundle", "order.synlog", "--html", "audit.html"],
+        "mediator",
+        &[
+            "audit",
+            "--bundle",
+            "order.synlog",
+            "--unseal",
+            "--html",
+            "audit.html",
+        ],
     )?;
+    stage.say("\nTo the court goes one entry alone, with the key of that entry:");
+    let quote = stage.ask_line(
+        "provider",
+        &["tail", "aino-and-kallio", "--kind", "order.quote", "--json"],
+        "id",
+    )?;
+    stage.synlog(
+        "provider",
+        &["entry", "disclose", &quote, "-o", "quote.disclosure"],
+    )?;
+    stage.synlog("", &["entry", "check", "quote.disclosure"])?;
+    stage.leave(
+        "quote.disclosure",
+        "one entry, disclosed: `synlog entry check` it",
+    );
     stage.leave("order.synlog", "Aino's order: `synlog verify` it");
     stage.leave("audit.html", "its history as a page: open it in a browser");
     stage.ask(
@@ -71,10 +112,10 @@ fn tampering(stage: &mut Stage) -> Result<(), Failure> {
     stage.say("One bit flipped on the stick (done here by the demo):");
     stage.file("flipped.synlog", &tamper::flip(&good))?;
     stage.synlog_fails("", &["verify", "flipped.synlog"], 1)?;
-    stage.say("\nThe price changed from 175.00 to 17.50, and every checksum, hash and link computed anew:");
-    stage.file("cheaper.synlog", &tamper::change_price(&good, 1_750)?)?;
-    stage.synlog_fails("", &["verify", "cheaper.synlog"], 1)?;
-    stage.leave("cheaper.synlog", "the order with a forged price: refused");
+    stage.say("\nWhat is sealed changed, and every checksum, hash and link computed anew:");
+    stage.file("forged.synlog", &tamper::change_event(&good)?)?;
+    stage.synlog_fails("", &["verify", "forged.synlog"], 1)?;
+    stage.leave("forged.synlog", "the order with a forged event: refused");
     Ok(())
 }
 
@@ -100,8 +141,7 @@ fn fork(stage: &mut Stage, topic: &str, order: &str) -> Result<(), Failure> {
         "provider",
         &["bundle", "write", "fork.synlog", "aino-and-kallio"],
     )?;
-    stage.say("Whoever reads it, here one with new keys, comes to the same cut:");
-    stage.synlog("mediator", &["init", "--name", "desk"])?;
+    stage.say("Whoever reads it, here the mediator, comes to the same cut:");
     stage.synlog("mediator", &["bundle", "read", "fork.synlog"])?;
     stage.synlog(
         "mediator",

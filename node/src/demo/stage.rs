@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::Instant;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
@@ -20,6 +20,20 @@ pub(super) struct Stage {
     chapters: u32,
     left_behind: Vec<(String, &'static str)>,
     started: Instant,
+    /// Nodes that run, by directory.
+    nodes: Vec<(String, Child)>,
+}
+
+/// How long a node may take until it says that it is ready.
+const READY: Duration = Duration::from_secs(30);
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for (_, node) in &mut self.nodes {
+            let _ = node.kill();
+            let _ = node.wait();
+        }
+    }
 }
 
 impl Stage {
@@ -45,6 +59,7 @@ impl Stage {
             chapters: 0,
             left_behind: Vec::new(),
             started: Instant::now(),
+            nodes: Vec::new(),
         })
     }
 
@@ -146,10 +161,120 @@ impl Stage {
         )))
     }
 
+    /// Starts the node of a directory, for other nodes of this machine only, and waits
+    /// until it is ready.
+    pub(super) fn up(&mut self, home: &str) -> Result<(), Failure> {
+        let args = ["up", "--bind", "127.0.0.1:0", "--no-mdns", "--no-dht"];
+        println!("$ {} &", shown_command(home, &args));
+        let log = self.path(&format!("{home}-node.log"));
+        let file = fs::File::create(&log).map_err(Failure::file(&log))?;
+        let errors = file.try_clone().map_err(Failure::file(&log))?;
+        let child = self
+            .command(home, &args)
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(errors)
+            .spawn()
+            .map_err(Failure::file(&self.program))?;
+        self.nodes.push((home.to_owned(), child));
+        let begun = Instant::now();
+        loop {
+            let said = fs::read_to_string(&log).map_err(Failure::file(&log))?;
+            if said.lines().any(|line| line.starts_with("ready")) {
+                return Ok(());
+            }
+            if begun.elapsed() >= READY {
+                let what = format!("the node of {home} did not come up: {said}");
+                return Err(Failure::System(what));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the node of a directory as Ctrl-C does.
+    pub(super) fn down(&mut self, home: &str) -> Result<(), Failure> {
+        let Some(at) = self.nodes.iter().position(|(name, _)| name == home) else {
+            return Ok(());
+        };
+        println!("(Ctrl-C: the node of {home} stops)");
+        let (_, mut node) = self.nodes.swap_remove(at);
+        let pid = rustix::process::Pid::from_child(&node);
+        let asked = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        asked.map_err(|error| Failure::System(format!("the node can't be stopped: {error}")))?;
+        let ended = node.wait().map_err(Failure::file(&self.program))?;
+        if ended.success() {
+            return Ok(());
+        }
+        Err(Failure::System(format!(
+            "the node of {home} ended with {ended}"
+        )))
+    }
+
+    /// The ticket of a running node for a topic.
+    pub(super) fn ticket(&self, home: &str, topic: &str) -> Result<String, Failure> {
+        println!("$ {}", shown_command(home, &["invite", topic]));
+        let ticket = self.ask(home, &["invite", topic, "--json"], "ticket")?;
+        println!(
+            "    {}… ({} characters)",
+            &ticket[..24.min(ticket.len())],
+            ticket.len()
+        );
+        Ok(ticket)
+    }
+
+    /// Runs a command that must succeed, and shows it in a shorter form.
+    pub(super) fn synlog_as(
+        &mut self,
+        home: &str,
+        args: &[&str],
+        shown: &[&str],
+    ) -> Result<(), Failure> {
+        println!("$ {}", shown_command(home, shown));
+        let output = self.execute(home, args)?;
+        let text = [&output.stdout[..], &output.stderr[..]].concat();
+        for line in String::from_utf8_lossy(&text).lines() {
+            println!("    {line}");
+        }
+        if output.status.success() {
+            return Ok(());
+        }
+        let command = shown.join(" ");
+        Err(Failure::System(format!(
+            "`synlog {command}` should have succeeded"
+        )))
+    }
+
     /// Carries a topic from one to another by stick.
     pub(super) fn carry(&mut self, from: &str, to: &str, topic: &str) -> Result<(), Failure> {
         self.quietly(from, &["bundle", "write", "stick.synlog", topic])?;
         self.quietly(to, &["bundle", "read", "stick.synlog"])
+    }
+
+    /// Tells one the key with which things are sealed to another.
+    pub(super) fn introduce(&mut self, who: &str, to: &str) -> Result<(), Failure> {
+        let file = format!("{who}-identity.synlog");
+        self.quietly(who, &["bundle", "write", &file, "--identity"])?;
+        self.quietly(to, &["bundle", "read", &file])
+    }
+
+    /// Runs a command without showing it and picks one field of the last line of its JSON.
+    pub(super) fn ask_line(
+        &self,
+        home: &str,
+        args: &[&str],
+        field: &str,
+    ) -> Result<String, Failure> {
+        let output = self.execute(home, args)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let last = text.lines().last().unwrap_or_default();
+        let json: serde_json::Value = serde_json::from_str(last).unwrap_or_default();
+        let found = json.get(field).and_then(serde_json::Value::as_str);
+        found.map(str::to_owned).ok_or_else(|| {
+            Failure::System(format!(
+                "`synlog {}` did not tell its {field:?}",
+                args.join(" ")
+            ))
+        })
     }
 
     /// Runs a command without showing it and picks one field of its JSON.
@@ -213,16 +338,21 @@ impl Stage {
     }
 
     fn execute(&self, home: &str, args: &[&str]) -> Result<Output, Failure> {
+        let mut command = self.command(home, args);
+        command.output().map_err(Failure::file(&self.program))
+    }
+
+    fn command(&self, home: &str, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         if !home.is_empty() {
             command.arg("--home").arg(home);
         }
-        let command = command
+        command
             .args(args)
             .current_dir(&self.dir)
             .env_remove("SYNLOG_HOME")
             .env("NO_COLOR", "1");
-        command.output().map_err(Failure::file(&self.program))
+        command
     }
 }
 

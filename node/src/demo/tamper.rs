@@ -17,9 +17,9 @@ pub(super) fn flip(bundle: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Changes the price of a quote and computes anew all that can be computed: hashes,
+/// Changes the last sealed event and computes anew all that can be computed: hashes,
 /// links, the end hash. Only signatures can't be.
-pub(super) fn change_price(bundle: &[u8], minor: i64) -> Result<Vec<u8>, Failure> {
+pub(super) fn change_event(bundle: &[u8]) -> Result<Vec<u8>, Failure> {
     let wrong = |source| Failure::Bundle {
         path: "the demo's bundle".into(),
         source,
@@ -28,7 +28,7 @@ pub(super) fn change_price(bundle: &[u8], minor: i64) -> Result<Vec<u8>, Failure
     let mut writer = BundleWriter::new(Vec::new()).map_err(wrong)?;
     while let Some(record) = reader.next_record().map_err(wrong)? {
         let data = match record.kind {
-            RecordKind::Run => with_price(&record.data, minor).unwrap_or(record.data),
+            RecordKind::Run => with_other_event(&record.data).unwrap_or(record.data),
             _ => record.data,
         };
         writer.record(record.kind, &data).map_err(wrong)?;
@@ -36,39 +36,31 @@ pub(super) fn change_price(bundle: &[u8], minor: i64) -> Result<Vec<u8>, Failure
     writer.finish().map_err(wrong)
 }
 
-/// The run with another price, if it holds a quote.
-fn with_price(run: &[u8], minor: i64) -> Option<Vec<u8>> {
+/// The run with another last event, if that is sealed.
+fn with_other_event(run: &[u8]) -> Option<Vec<u8>> {
     let view = RunView::decode(run).ok()?;
     let mut writer = RunWriter::like(&view);
-    let mut changed = false;
-    for entry in &view.entries {
-        let PayloadForm::Whole(bytes) = entry.payload else {
-            writer.push_view(entry);
-            continue;
-        };
-        match other_price(bytes, minor) {
-            Some(payload) => {
-                let form = PayloadForm::Whole(&payload);
-                writer.push(entry.skiplink.as_ref(), entry.hlc, entry.deps, &form);
-                changed = true;
-            }
-            None => writer.push_view(entry),
-        }
-    }
-    changed.then(|| writer.finish(view.signature.as_ref()))
+    let (last, before) = view.entries.split_last()?;
+    before.iter().for_each(|entry| writer.push_view(entry));
+    let PayloadForm::Whole(bytes) = last.payload else {
+        return None;
+    };
+    let payload = other_ciphertext(bytes)?;
+    let form = PayloadForm::Whole(&payload);
+    writer.push(last.skiplink.as_ref(), last.hlc, last.deps, &form);
+    Some(writer.finish(view.signature.as_ref()))
 }
 
-fn other_price(payload: &[u8], minor: i64) -> Option<Vec<u8>> {
+fn other_ciphertext(payload: &[u8]) -> Option<Vec<u8>> {
     let event = Payload::split(payload).ok()?.check().ok()?;
     let Value::Map(mut pairs) = event.body else {
         return None;
     };
-    let price = pairs
-        .iter_mut()
-        .find(|(key, _)| key == "total")
-        .map(|(_, value)| value)?;
-    let currency = price.get("currency")?.clone();
-    *price = Value::map([("currency", currency), ("minor", Value::Int(minor))]);
+    let sealed = pairs.iter_mut().find(|(key, _)| key == "x");
+    let Some((_, Value::Bytes(ciphertext))) = sealed else {
+        return None;
+    };
+    *ciphertext.first_mut()? ^= 1;
     PayloadBuilder::new(event.kind, Value::Map(pairs))
         .encode()
         .ok()

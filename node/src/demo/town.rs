@@ -120,9 +120,12 @@ pub(super) fn play(stage: &mut Stage) -> Result<(), Failure> {
         stage.synlog(home, &["init", "--name", name])?;
         stage.quietly(home, &["bundle", "read", "catalog.synlog"])?;
     }
+    stage.say("What each of them agrees on with the shop is sealed: only the two can read it. So");
+    stage.say("they tell the shop the keys to which things are sealed for them.");
     for (home, topic) in [("aino", "aino-and-kallio"), ("bert", "bert-and-kallio")] {
         let entity = stage.ask(home, &["whoami", "--json"], "entity")?;
         let member = format!("{entity}=client");
+        stage.introduce(home, "provider")?;
         stage.synlog(
             "provider",
             &[

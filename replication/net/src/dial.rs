@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iroh::{Endpoint, EndpointAddr, EndpointId};
 use iroh::endpoint::{ConnectError, ConnectWithOptsError};
+use iroh::{Endpoint, EndpointAddr, EndpointId};
 use synlog_replication::peer::NodeId;
 use tokio::net::UnixStream;
 use tokio::time::timeout;

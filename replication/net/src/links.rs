@@ -129,7 +129,10 @@ mod tests {
         let again = links.admit(candidate(3, HIGH, 1, false));
         assert_eq!(again, Ruling::Replaces(LinkId(2)));
         links.remove(&HIGH, LinkId(2));
-        assert!(links.has(&HIGH), "an old link does not take the new one along");
+        assert!(
+            links.has(&HIGH),
+            "an old link does not take the new one along"
+        );
         links.remove(&HIGH, LinkId(3));
         assert!(!links.has(&HIGH));
     }

@@ -175,7 +175,9 @@ fn base32() -> Encoding {
     specification
         .symbols
         .push_str("abcdefghijklmnopqrstuvwxyz234567");
-    specification.encoding().unwrap_or(data_encoding::BASE32_NOPAD)
+    specification
+        .encoding()
+        .unwrap_or(data_encoding::BASE32_NOPAD)
 }
 
 fn check(bytes: &[u8]) -> [u8; CHECK] {

@@ -44,6 +44,13 @@ impl Prefix {
         Self::of(&key, KEY_BITS)
     }
 
+    /// All bits of a topic.
+    pub fn of_topic(topic: &TopicId) -> Self {
+        let mut key = [0; 64];
+        key[..32].copy_from_slice(&topic.0);
+        Self::of(&key, 256)
+    }
+
     /// How many bits.
     pub fn bits(&self) -> usize {
         usize::from(self.bits)

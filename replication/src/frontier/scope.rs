@@ -170,6 +170,14 @@ impl<'a> View<'a> {
         *hasher.finalize().as_bytes()
     }
 
+    /// The topics under a prefix that is shorter than a topic.
+    pub fn topics_under(&self, prefix: &Prefix) -> impl Iterator<Item = &'a TopicId> + use<'a> {
+        let (first, prefix) = (prefix.topic(), *prefix);
+        self.topics
+            .range(first..)
+            .take_while(move |topic| prefix.holds(&Prefix::of_topic(topic)))
+    }
+
     /// The rows under a prefix; `None` where there are none.
     pub fn under(&self, prefix: &Prefix) -> Option<Rows<'a>> {
         let topic = prefix.topic();

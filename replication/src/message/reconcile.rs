@@ -18,12 +18,21 @@ pub const SHAPE_MAX: usize = 4_096;
 const ROWS_MAX: usize = 2 * LISTED_MAX;
 /// Bits of topic ‖ author.
 const BITS_MAX: u64 = 512;
+/// Bits of a topic.
+const TOPIC_BITS: u64 = 256;
 
 /// The rows under a prefix as a trie that is cut off somewhere, its nodes in preorder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// Fingerprint of all rows here.
     Leaf(Short),
+    /// All rows here are of one topic: the first bytes of what stands for it.
+    Topic {
+        /// The first four.
+        name: [u8; 4],
+        /// Its rows.
+        below: Box<Self>,
+    },
     /// The rows share some more bits, and differ in the bit behind them.
     Fork {
         /// How many bits more they share.
@@ -68,6 +77,7 @@ impl Shape {
     pub fn leaves(&self) -> usize {
         match self {
             Self::Leaf(_) => 1,
+            Self::Topic { below, .. } => below.leaves(),
             Self::Fork { halves, .. } => halves.iter().map(Self::leaves).sum(),
         }
     }
@@ -78,8 +88,13 @@ impl Shape {
                 out.put_varint(0);
                 out.extend_from_slice(fingerprint);
             }
+            Self::Topic { name, below } => {
+                out.put_varint(1);
+                out.extend_from_slice(name);
+                below.write(out);
+            }
             Self::Fork { skip, bits, halves } => {
-                out.put_varint(u64::from(*skip) + 1);
+                out.put_varint(u64::from(*skip) + 2);
                 out.extend_from_slice(bits);
                 halves.iter().for_each(|half| half.write(out));
             }
@@ -96,7 +111,18 @@ impl Shape {
                 }
                 return Ok(Self::Leaf(reader.array()?));
             }
-            more => more - 1,
+            1 => {
+                if depth >= TOPIC_BITS {
+                    return Err(Refusal::NotCanonical);
+                }
+                let name = reader.array()?;
+                let below = Self::read(reader, TOPIC_BITS, leaves)?;
+                return Ok(Self::Topic {
+                    name,
+                    below: Box::new(below),
+                });
+            }
+            more => more - 2,
         };
         let below = depth.saturating_add(skip).saturating_add(1);
         if below > BITS_MAX {

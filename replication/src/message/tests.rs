@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use synlog_log::ids::DeviceId;
 
 use super::*;
+use crate::repo::Epoch;
 
 fn shapes() -> impl Strategy<Value = Shape> {
     let leaf = any::<Short>().prop_map(Shape::Leaf);
-    leaf.prop_recursive(6, 40, 2, |inner| {
+    let forks = leaf.prop_recursive(6, 40, 2, |inner| {
         (0usize..20, any::<[u8; 3]>(), inner.clone(), inner).prop_map(
             |(skip, bits, left, right)| {
                 let mut bits = bits[..skip.div_ceil(8)].to_vec();
@@ -21,6 +22,13 @@ fn shapes() -> impl Strategy<Value = Shape> {
                 }
             },
         )
+    });
+    (proptest::option::of(any::<[u8; 4]>()), forks).prop_map(|(name, below)| match name {
+        Some(name) => Shape::Topic {
+            name,
+            below: Box::new(below),
+        },
+        None => below,
     })
 }
 
@@ -181,6 +189,6 @@ proptest! {
 #[test]
 fn a_shape_deeper_than_a_key_is_refused() {
     let mut bytes = vec![3, 1, 0, 1];
-    bytes.extend(std::iter::repeat_n(1, 600));
+    bytes.extend(std::iter::repeat_n(2, 600));
     assert_eq!(Message::decode(&bytes), Err(Refusal::TooLarge));
 }

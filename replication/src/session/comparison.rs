@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use synlog_log::ids::FeedKey;
+use synlog_log::ids::{FeedKey, TopicId};
 
 use super::meeting::{Meeting, Question};
 use super::terms::{Breach, Context, Event, Fault};
-use super::{FRUITLESS_MAX, Outcome, ROUNDS_MAX, Session, height};
+use super::{FRUITLESS_MAX, NAMED_MAX, Outcome, ROUNDS_MAX, Session, height};
 use crate::frontier::{Prefix, Rows, View};
 use crate::message::{
     LISTED_MAX, Message, PARTS_MAX, Part, PartBody, RowLine, SHAPE_MAX, Shape, Short, Wish,
@@ -27,6 +27,9 @@ const LEAVES: usize = 14;
 const LISTED_ROWS: usize = 24;
 /// Bytes of fingerprints and rows in one answer; the rest is left for the next comparison.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// Bits of a topic in topic ‖ author.
+const TOPIC_BITS: usize = 256;
 
 /// What an answer leads to.
 #[derive(Default)]
@@ -55,6 +58,12 @@ impl Answer {
     }
 }
 
+/// The first bytes of what stands for a topic.
+fn name_of(meeting: &Meeting, topic: &TopicId) -> [u8; 4] {
+    let [a, b, c, d, ..] = meeting.topic(topic);
+    [a, b, c, d]
+}
+
 /// A trie of rows cut off where parts have few enough.
 fn shape(
     rows: &Rows<'_>,
@@ -64,6 +73,18 @@ fn shape(
     answer: &mut Answer,
 ) -> Shape {
     let halves = rows.halves().filter(|_| rows.count() > leaf_rows);
+    if let Some((common, _)) = &halves
+        && above.bits() < TOPIC_BITS
+        && common.bits() >= TOPIC_BITS
+    {
+        answer.bytes += 5;
+        let topic = common.topic();
+        let below = shape(rows, Prefix::of_topic(&topic), leaf_rows, meeting, answer);
+        return Shape::Topic {
+            name: name_of(meeting, &topic),
+            below: Box::new(below),
+        };
+    }
     if let Some((common, [left, right])) = halves
         && let (Some(zero), Some(one)) = (common.child(0), common.child(1))
     {
@@ -97,9 +118,9 @@ impl Ours<'_> {
         question: &mut usize,
         answer: &mut Answer,
     ) -> Result<(), Breach> {
-        let rows = self.view.under(&prefix);
         match theirs {
             Shape::Leaf(fingerprint) => {
+                let rows = self.view.under(&prefix);
                 let number = *question;
                 *question += 1;
                 let Some(rows) = rows else {
@@ -113,26 +134,43 @@ impl Ours<'_> {
                 }
                 Ok(())
             }
+            Shape::Topic { name, below } => {
+                let under = self.view.topics_under(&prefix);
+                let mut named = under.filter(|topic| name_of(self.meeting, topic) == *name);
+                let Some(topic) = named.next() else {
+                    // a topic that was dropped just now
+                    *question += below.leaves();
+                    return Ok(());
+                };
+                let topic = Prefix::of_topic(topic);
+                self.give_outside(&prefix, &topic, answer);
+                self.hold_shape(below, topic, question, answer)
+            }
             Shape::Fork { skip, bits, halves } => {
                 let common = prefix.with_tail(bits, usize::from(*skip));
                 let common = common.ok_or(Breach::Malformed)?;
                 let (Some(zero), Some(one)) = (common.child(0), common.child(1)) else {
                     return Err(Breach::Malformed);
                 };
-                if let Some(rows) = rows {
-                    let inside = self.view.under(&common).map_or(0, |rows| rows.count());
-                    if inside < rows.count() {
-                        // all that they have is under `common`
-                        rows.each(&mut |row| {
-                            if !common.holds(&Prefix::of_feed(&row.feed)) {
-                                answer.give(&row);
-                            }
-                        });
-                    }
-                }
+                self.give_outside(&prefix, &common, answer);
                 self.hold_shape(&halves[0], zero, question, answer)?;
                 self.hold_shape(&halves[1], one, question, answer)
             }
+        }
+    }
+
+    /// All that the peer has under a prefix is under a longer one: it lacks the rest.
+    fn give_outside(&self, prefix: &Prefix, common: &Prefix, answer: &mut Answer) {
+        let Some(rows) = self.view.under(prefix) else {
+            return;
+        };
+        let inside = self.view.under(common).map_or(0, |rows| rows.count());
+        if inside < rows.count() {
+            rows.each(&mut |row| {
+                if !common.holds(&Prefix::of_feed(&row.feed)) {
+                    answer.give(&row);
+                }
+            });
         }
     }
 
@@ -198,7 +236,8 @@ impl Session {
         let Some(meeting) = self.meeting else {
             return Ok(());
         };
-        self.count_comparison()?;
+        self.count_comparison(cx)?;
+        self.compared_once = true;
         let mut answer = Answer::default();
         let view = self.scope.view(cx.frontier);
         match view.under(&Prefix::ALL) {
@@ -216,8 +255,17 @@ impl Session {
         Ok(())
     }
 
-    fn count_comparison(&mut self) -> Result<(), Breach> {
+    /// Comparing over and over is a fault where nothing changes here meanwhile and nothing
+    /// was turned away here.
+    fn count_comparison<R: Repo>(&mut self, cx: &mut Context<'_, R>) -> Result<(), Breach> {
+        let (rows, _) = self.state(cx);
+        if self.compared_here != Some(rows) || std::mem::take(&mut self.declined) {
+            self.compared_here = Some(rows);
+            self.fruitless = 0;
+        }
         self.fruitless += 1;
+        // the peer may have had no use for a proof when it came
+        self.proven.clear();
         if self.fruitless > FRUITLESS_MAX {
             return Err(Breach::Endless);
         }
@@ -240,7 +288,8 @@ impl Session {
             if self.dialed {
                 return Err(Breach::OutOfTurn.into());
             }
-            self.count_comparison()?;
+            self.count_comparison(cx)?;
+            self.compared_once = true;
             self.rounds = 0;
             self.questions = vec![Question::Part(Prefix::ALL)];
         }
@@ -311,6 +360,14 @@ impl Session {
             self.name(short, feed);
         }
         for (feed, from) in answer.send {
+            // a peer that turned it away is not sent it each time
+            let goes_to = height(cx.frontier, &feed);
+            if self.given.insert(feed, goes_to) == Some(goes_to) {
+                continue;
+            }
+            if self.given.len() > NAMED_MAX {
+                self.given.clear();
+            }
             self.outbox.add(feed, from, cx).map_err(Fault::Repo)?;
         }
         for feed in answer.proofs {

@@ -8,6 +8,7 @@
 //! Messages other than greeting, credit and check *count*: a check says how many it
 //! takes into account, so that nobody mistakes what is on its way for a difference.
 
+mod checks;
 mod comparison;
 mod live;
 mod matching;
@@ -30,7 +31,7 @@ use synlog_log::ids::{EntryId, FeedKey, TopicId};
 
 use crate::engine::Notice;
 use crate::frontier::{Frontier, Scope};
-use crate::message::{Check, Hello, Message, Short, VERSION};
+use crate::message::{Hello, Message, Short, VERSION};
 use crate::peer::{LinkId, Peer};
 use crate::repo::{Epoch, Repo};
 use meeting::Question;
@@ -45,8 +46,6 @@ const ROUNDS_MAX: u32 = 64;
 const NAMED_MAX: usize = 1 << 16;
 /// Bytes of answers that a peer leaves unread.
 const UNREAD_MAX: usize = 16 * 1024 * 1024;
-/// A clock that is further off is worth a word.
-const CLOCK_OFFSET_MS: u64 = 60_000;
 
 /// Bounds of a session.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +116,18 @@ pub struct Session {
     /// Whether something happened since the last check that was sent.
     dirty: bool,
     synced: bool,
+    /// Whether all that lay behind has been compared once: what comes now is sent on at once.
+    live: bool,
+    /// Whether the topics that are shared now have been compared.
+    compared_once: bool,
+    /// Whether the peer's last check was not what this side has.
+    differs: bool,
+    /// What was here when it was last compared.
+    compared_here: Option<Short>,
+    /// Whether policy turned something away since.
+    declined: bool,
+    /// What was sent because a comparison found it lacking there, and how far.
+    given: BTreeMap<FeedKey, u64>,
     unasked: u32,
     /// Whether comparisons wait: another peer is filling this node.
     held: bool,
@@ -167,6 +178,12 @@ impl Session {
             statements_compared: None,
             dirty: true,
             synced: false,
+            live: false,
+            compared_once: false,
+            differs: false,
+            compared_here: None,
+            declined: false,
+            given: BTreeMap::new(),
             unasked: 0,
             held: false,
         }
@@ -319,6 +336,7 @@ impl Session {
         cx: &mut Context<'_, R>,
         out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
+        self.compare_again(cx, out)?;
         if self.dirty && self.quiet() {
             self.send_check(cx, out);
         }
@@ -342,13 +360,12 @@ impl Session {
         let meeting = Meeting::new(caller, called);
         self.meeting = Some(meeting);
         self.peer_epoch = Some(hello.epoch);
-        if hello.clock_ms.abs_diff(cx.now.utc_ms) > CLOCK_OFFSET_MS {
-            let offset = i128::from(hello.clock_ms) - i128::from(cx.now.utc_ms);
-            out.push(Event::Notice(Notice::ClockOffset {
-                node: self.peer.node,
-                offset_ms: i64::try_from(offset).unwrap_or(i64::MAX),
-            }));
-        }
+        // the engine says whether that is worth a word: it needs those that agree, too
+        let offset = i128::from(hello.clock_ms) - i128::from(cx.now.utc_ms);
+        out.push(Event::Notice(Notice::ClockOffset {
+            node: self.peer.node,
+            offset_ms: i64::try_from(offset).unwrap_or(i64::MAX),
+        }));
         self.offer(cx);
         if self.tag.is_some() && self.tag == hello.tag {
             self.scope = Scope::of(std::mem::take(&mut self.remembered));
@@ -361,163 +378,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// Nothing is on its way that would change what this side says in a check.
-    fn quiet(&self) -> bool {
-        self.meeting.is_some()
-            && self.asked.is_empty()
-            && !self.comparing
-            && self.outbox.is_empty()
-            && self.requests_answered == self.requests_sent
-            && self.left_there == 0
-            && !self
-                .missing
-                .keys()
-                .any(|missing| !self.asked_for.contains(missing))
-    }
-
-    /// Sends what may be sent, and a check where all is said.
-    fn go_on<R: Repo>(
-        &mut self,
-        cx: &mut Context<'_, R>,
-        out: &mut Vec<Event>,
-    ) -> Outcome<R::Error> {
-        if self.meeting.is_none() {
-            return Ok(());
-        }
-        let scope = std::mem::take(&mut self.scope);
-        let peer = self.peer;
-        let allowed = |cx: &Context<'_, R>, topic: &TopicId| {
-            scope.contains(topic) && cx.repo.access(topic, &peer).may_fetch()
-        };
-        let mut ready = Vec::new();
-        let result = loop {
-            match self.outbox.next(cx, &allowed) {
-                Ok(Some(message)) => {
-                    let bytes = message.encode();
-                    self.outbox.written(bytes.len());
-                    ready.push(bytes);
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(Fault::Repo(error)),
-            }
-        };
-        self.scope = scope;
-        self.counted_sent += ready.len() as u64;
-        self.dirty |= !ready.is_empty();
-        out.extend(ready.into_iter().map(Event::Send));
-        result?;
-        self.ask_for_missing(cx, out)?;
-        let unreported = self.requests_reported < self.requests_seen;
-        if self.outbox.is_empty() && unreported
-            || self.dirty && !self.synced && self.quiet() && !self.first_comparison_due()
-        {
-            self.send_check(cx, out);
-        }
-        Ok(())
-    }
-
-    /// Who was called leaves it to the caller to begin.
-    fn first_comparison_due(&self) -> bool {
-        !self.dialed && self.memory.is_none() && self.counted_seen == 0
-    }
-
-    fn state<R: Repo>(&mut self, cx: &mut Context<'_, R>) -> (Short, Short) {
-        let Some(meeting) = self.meeting else {
-            return ([0; 8], [0; 8]);
-        };
-        let view = self.scope.view(cx.frontier);
-        (
-            meeting.rows(&view.digest()),
-            meeting.rows(&view.statements()),
-        )
-    }
-
-    fn send_check<R: Repo>(&mut self, cx: &mut Context<'_, R>, out: &mut Vec<Event>) {
-        let (rows, statements) = self.state(cx);
-        // what is not yet sent is not answered
-        if self.outbox.is_empty() {
-            self.requests_reported = self.requests_seen;
-        }
-        let check = Check {
-            rows,
-            statements,
-            seen: self.counted_seen,
-            answered: self.requests_reported,
-            position: cx.repo.end(),
-        };
-        self.dirty = false;
-        self.send(Message::Check(check), out);
-    }
-
-    fn checked<R: Repo>(
-        &mut self,
-        check: &Check,
-        cx: &mut Context<'_, R>,
-        out: &mut Vec<Event>,
-    ) -> Outcome<R::Error> {
-        let impossible = check.seen > self.counted_sent
-            || check.answered > self.requests_sent
-            || check.answered < self.requests_answered;
-        if impossible {
-            return Err(Breach::OutOfTurn.into());
-        }
-        self.requests_answered = check.answered;
-        if check.answered == self.requests_sent {
-            self.left_there = 0;
-        }
-        // what is on its way to the peer will change what it says
-        if check.seen < self.counted_sent || !self.quiet() {
-            return Ok(());
-        }
-        let (rows, statements) = self.state(cx);
-        let same = rows == check.rows;
-        if same {
-            self.remember(check.position);
-            self.fruitless = 0;
-            self.compare_statements(statements, check.statements, cx, out)?;
-            if self.dirty {
-                self.send_check(cx, out);
-            }
-            if !self.synced {
-                self.synced = true;
-                self.scope.rest();
-                out.push(Event::Synced);
-            }
-            return Ok(());
-        }
-        self.synced = false;
-        let pair = (rows, check.rows);
-        if self.dialed && !self.held && self.compared != Some(pair) {
-            self.compared = Some(pair);
-            self.compare(cx, out)?;
-        } else if self.dirty {
-            self.send_check(cx, out);
-        }
-        Ok(())
-    }
-
-    /// Both hold the same: that is where the next meeting begins.
-    fn remember(&mut self, position: u64) {
-        let (Some(meeting), Some(epoch)) = (self.meeting, self.peer_epoch) else {
-            return;
-        };
-        let key = self
-            .memory
-            .as_ref()
-            .map_or(*meeting.key(), |memory| memory.key);
-        let shared = self.scope.topics();
-        let unmatched = self.offered.values();
-        self.memory = Some(PeerMemory {
-            key,
-            shared: shared.clone(),
-            unmatched: unmatched
-                .filter(|topic| !shared.contains(topic))
-                .copied()
-                .collect(),
-            cursor: (epoch, position),
-        });
     }
 
     /// Sends a message at once.

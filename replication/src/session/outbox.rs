@@ -57,6 +57,8 @@ pub(super) struct Outbox {
     ahead_bytes: usize,
     /// Messages that are not runs of a feed from somewhere on.
     pieces: VecDeque<Message>,
+    /// Those that mean nothing to a peer that has not the feeds: proofs of forks.
+    last: VecDeque<Message>,
     /// Entries of feeds that are yet to be sent.
     left: u64,
     /// Bytes of runs that were sent, and of those the receiver has taken in.
@@ -70,7 +72,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
-        self.feeds.is_empty() && self.pieces.is_empty()
+        self.feeds.is_empty() && self.pieces.is_empty() && self.last.is_empty()
     }
 
     pub(super) fn left(&self) -> u64 {
@@ -99,6 +101,11 @@ impl Outbox {
 
     pub(super) fn push(&mut self, piece: Message) {
         self.pieces.push_back(piece);
+    }
+
+    /// Behind all feeds.
+    pub(super) fn push_last(&mut self, piece: Message) {
+        self.last.push_back(piece);
     }
 
     /// A feed is to be sent from a seq on.
@@ -182,7 +189,9 @@ impl Outbox {
                 for chunk in statements.chunks(PIECES_MAX) {
                     self.pieces.push_back(Message::Statements(chunk.to_vec()));
                 }
-                break;
+                if !self.pieces.is_empty() {
+                    break;
+                }
             }
             if runs.bytes >= MESSAGE_BYTES || !self.take(feed, &mut runs, cx)? {
                 break;
@@ -190,6 +199,10 @@ impl Outbox {
         }
         if runs.is_empty() {
             let piece = self.pieces.pop_front();
+            let piece = match self.feeds.is_empty() {
+                true => piece.or_else(|| self.last.pop_front()),
+                false => piece,
+            };
             return Ok(piece.map(|piece| self.count(piece)));
         }
         let runs = runs.finish();

@@ -144,6 +144,12 @@ impl Story {
             }
             if !is_public {
                 self.world.secrets.push(topic);
+                // who shares a private topic knows how to reach another of them
+                let ring: Vec<usize> = hosts.iter().copied().collect();
+                for (at, host) in ring.iter().enumerate() {
+                    let next = self.world.hosts[ring[(at + 1) % ring.len()]].node;
+                    self.world.hosts[*host].heard.push((next, Source::Ticket));
+                }
             }
             self.topics.push(Shared {
                 topic,
@@ -397,6 +403,7 @@ fn some_lies(random: &mut Seeded) -> Lies {
         omits: chance(&[0, 0, 5, 30]),
         replays: chance(&[0, 0, 5, 30]),
         garbage: chance(&[0, 0, 5, 30]),
+        twists: chance(&[0, 0, 3, 20]),
         floods: chance(&[0, 0, 0, 20]),
         claims: chance(&[0, 0, 2, 5]),
         withholds: chance(&[0, 0, 2, 5]),

@@ -190,6 +190,26 @@ fn honest() -> Vec<Json> {
     cases
 }
 
+/// Private topics, for a reader without keys.
+fn private() -> Vec<Json> {
+    let mut cases = vec![story(
+        "private: a member is removed, another comes late",
+        bundle_of(&crate::private_order::story(&crate::private_order::people()).world),
+        &[],
+    )];
+    cases.push(story(
+        "private: every verdict that needs no key",
+        bundle_of(&crate::private_order::rejections(&crate::private_order::people()).world),
+        &[],
+    ));
+    for seed in 0..4 {
+        let (world, _) = crate::private_order::random_world(700 + seed, 120);
+        let name = format!("private: 120 entries by chance, {seed}");
+        cases.push(story(&name, bundle_of(&world), &[]));
+    }
+    cases
+}
+
 /// Stories in which something is wrong with the file or with entries.
 fn faulty() -> Vec<Json> {
     let (provider, client, mut world) = shop(Mode::Ordered);
@@ -405,7 +425,11 @@ fn faulty() -> Vec<Json> {
 
 #[test]
 fn bundles() {
-    let cases = honest().into_iter().chain(faulty()).collect();
+    let cases = honest()
+        .into_iter()
+        .chain(private())
+        .chain(faulty())
+        .collect();
     hold(
         "bundles.json",
         "Whole bundles and the order that follows (pages 4, 6 and 8)",

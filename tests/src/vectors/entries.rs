@@ -1,17 +1,18 @@
-//! `runs.json`, `proofs.json`, `fork_proofs.json`, `sealed.json`.
+//! `runs.json`, `proofs.json`, `fork_proofs.json`, `sealed.json`, `wraps.json`.
 
 use serde_json::{Value as Json, json};
 use synlog_log::admission::fork_proof;
 use synlog_log::cbor::Value;
 use synlog_log::fork::{Commitment, ForkProof};
 use synlog_log::header::Header;
-use synlog_log::ids::{DeviceId, EntryId, TopicId, hex};
+use synlog_log::ids::{DeviceId, EntityId, EntryId, TopicId, hex};
+use synlog_log::keys::{EncryptionSecret, WrapBinding, wrap_key};
 use synlog_log::payload::{Payload, PayloadBuilder};
 use synlog_log::proof::{Proof, ProofPayload};
 use synlog_log::refusal::Refusal;
 use synlog_log::run::{RunView, RunWriter};
 use synlog_log::scenario::{Person, World, genesis};
-use synlog_log::sealed::{Nonces, open, seal};
+use synlog_log::sealed::{Nonces, epoch_key_hash, open, previous_key, seal, seal_previous};
 use synlog_log::topic::Mode;
 use synlog_node::json::to_json;
 
@@ -461,4 +462,92 @@ fn sealed() {
         ));
     }
     hold("sealed.json", "Sealed payloads (page 7)", cases);
+}
+
+#[test]
+fn wraps() {
+    let secret = EncryptionSecret::derive(&[3; 32], 1);
+    let (topic, epoch, key) = (TopicId([2; 32]), 7, [5; 32]);
+    let binding = WrapBinding {
+        topic,
+        epoch,
+        key_hash: epoch_key_hash(&key),
+        recipient: EntityId([8; 32]),
+    };
+    let wrap = wrap_key(&secret.public(), &binding, &key, &[4; 32]).unwrap();
+    let previous = seal_previous(&topic, epoch as i64, &key, &[6; 32]).unwrap();
+    let mut flipped = wrap.clone();
+    flipped[40] ^= 1;
+    let small_order = [&[0; 32][..], &wrap[32..]].concat();
+    let other = EncryptionSecret::derive(&[3; 32], 0);
+    let lie = wrap_key(&secret.public(), &binding, &[9; 32], &[4; 32]).unwrap();
+    let elsewhere = WrapBinding {
+        topic: TopicId([1; 32]),
+        ..binding
+    };
+    let later = WrapBinding {
+        epoch: epoch + 1,
+        ..binding
+    };
+    let somebody = WrapBinding {
+        recipient: EntityId([9; 32]),
+        ..binding
+    };
+    let mut cases = Vec::new();
+    let wrong = Err(Refusal::Unsealable);
+    for (name, secret, binding, wrap, previous, expected) in [
+        ("a wrap", &secret, binding, &wrap, &previous, Ok(())),
+        (
+            "another generation",
+            &other,
+            binding,
+            &wrap,
+            &previous,
+            wrong,
+        ),
+        ("another topic", &secret, elsewhere, &wrap, &previous, wrong),
+        ("another epoch", &secret, later, &wrap, &previous, wrong),
+        (
+            "for somebody else",
+            &secret,
+            somebody,
+            &wrap,
+            &previous,
+            wrong,
+        ),
+        ("changed", &secret, binding, &flipped, &previous, wrong),
+        (
+            "a point of small order",
+            &secret,
+            binding,
+            &small_order,
+            &previous,
+            wrong,
+        ),
+        (
+            "another key than announced",
+            &secret,
+            binding,
+            &lie,
+            &previous,
+            wrong,
+        ),
+        ("no key before", &secret, binding, &wrap, &flipped, wrong),
+    ] {
+        let read = || -> Result<Json, Refusal> {
+            let key = secret.unwrap_key(&binding, wrap)?;
+            let before = previous_key(&binding.topic, binding.epoch as i64, &key, previous);
+            let before = before.ok_or(Refusal::Unsealable)?;
+            let public = hex(&secret.public());
+            Ok(json!({ "public": public, "key": hex(&key), "previous_key": hex(&before) }))
+        };
+        let input = json!({
+            "secret": hex(&secret.to_bytes()[..]), "topic": binding.topic.to_string(),
+            "epoch": binding.epoch, "key_hash": hex(&binding.key_hash),
+            "recipient": binding.recipient.to_string(), "wrap": hex(wrap),
+            "previous": hex(previous),
+        });
+        cases.push(case(name, input, read(), expected));
+    }
+    hold("wraps.json", "Wrapped epoch keys (page 7.3)", cases);
 }

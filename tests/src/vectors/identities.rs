@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use synlog_log::identity::{Action, Certificate, IdentityLog, SignedStatement, Statement};
 use synlog_log::ids::{DeviceId, EntityId, EntryId, TopicId, hex};
-use synlog_log::keys::SecretKey;
+use synlog_log::keys::{EncryptionSecret, SecretKey};
 use synlog_log::refusal::Refusal;
 
 use super::{case, hold};
@@ -55,6 +55,7 @@ fn statements() {
             Action::Revoke { .. } => "revoke",
             Action::Rotate { .. } => "rotate",
             Action::Takeover { .. } => "takeover",
+            Action::Encryption { .. } => "encryption",
         };
         let (hash, number) = (hex(&signed.statement.hash()), signed.statement.number);
         Ok(json!({ "hash": hash, "number": number, "action": action }))
@@ -115,6 +116,27 @@ fn statements() {
         read(&after.encode(), &next),
         Ok(()),
     ));
+
+    let secrets = [0, 1].map(|generation| EncryptionSecret::of_root(&cast.next_root, generation));
+    for (name, number, last) in [
+        ("an encryption key", 0, None),
+        (
+            "the next encryption key, and the one before",
+            1,
+            Some(&secrets[0]),
+        ),
+    ] {
+        let action = cast.log.announcement(&secrets[number], last, &[7; 32]);
+        let root = cast.next_root.clone();
+        let issued = cast.log.issue(action.unwrap(), 1_767_225_600_003, &root);
+        let bytes = issued.unwrap().encode();
+        cases.push(case(
+            name,
+            input(&bytes, &next),
+            read(&bytes, &next),
+            Ok(()),
+        ));
+    }
 
     let good = issued[0].encode();
     let sign = |statement: Statement| statement.sign(&cast.root).encode();

@@ -57,8 +57,20 @@ fn links() {
     hold_case("both over QUIC", Side::Acceptor, &both, false, ok);
     hold_case("a stranger", Side::Acceptor, &stranger, false, ok);
     hold_case("the other side's", Side::Dialer, &right, false, bad);
-    hold_case("no transport key over a socket", Side::Acceptor, &right, true, bad);
-    hold_case("a wrong transport key", Side::Acceptor, &wrong_key, true, bad);
+    hold_case(
+        "no transport key over a socket",
+        Side::Acceptor,
+        &right,
+        true,
+        bad,
+    );
+    hold_case(
+        "a wrong transport key",
+        Side::Acceptor,
+        &wrong_key,
+        true,
+        bad,
+    );
     let mut long = right.clone();
     long.push(0);
     let refusal = Err(Refusal::NotCanonical);
@@ -66,7 +78,11 @@ fn links() {
     let cut = &right[..right.len() - 1];
     let refusal = Err(Refusal::Truncated);
     hold_case("cut", Side::Acceptor, cut, false, refusal);
-    hold("links.json", "Proofs of the two sides of a link (12.3)", cases);
+    hold(
+        "links.json",
+        "Proofs of the two sides of a link (12.3)",
+        cases,
+    );
 }
 
 fn ticket_json(ticket: &Ticket) -> Json {
@@ -108,7 +124,15 @@ fn tickets() {
     let texts = [
         ("only a node", plain.to_string(), true),
         ("everything", full.to_string(), true),
-        ("in capitals, broken", format!(" {}\n{}", &full.to_string().to_uppercase()[..30], &full.to_string()[30..]), true),
+        (
+            "in capitals, broken",
+            format!(
+                " {}\n{}",
+                &full.to_string().to_uppercase()[..30],
+                &full.to_string()[30..]
+            ),
+            true,
+        ),
         ("a control letter", control.to_string(), false),
         ("a wrong letter", mistyped, false),
         ("no ticket", "synlog2abc".to_owned(), false),
@@ -117,8 +141,15 @@ fn tickets() {
     let cases = texts.into_iter().map(|(name, text, right)| {
         let read: Result<Ticket, _> = text.parse();
         // a ticket is right or not: readers tell people more, but need not agree on it
-        let outcome = read.as_ref().map(ticket_json).map_err(|_| Refusal::NotCanonical);
-        let expected = if right { Ok(()) } else { Err(Refusal::NotCanonical) };
+        let outcome = read
+            .as_ref()
+            .map(ticket_json)
+            .map_err(|_| Refusal::NotCanonical);
+        let expected = if right {
+            Ok(())
+        } else {
+            Err(Refusal::NotCanonical)
+        };
         case(name, json!({ "text": text }), outcome, expected)
     });
     hold("tickets.json", "Tickets (12.5)", cases.collect());

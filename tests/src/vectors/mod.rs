@@ -4,6 +4,7 @@
 mod attestations;
 mod bundles;
 mod encodings;
+mod enrolment;
 mod entries;
 mod identities;
 mod keys;

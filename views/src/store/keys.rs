@@ -159,12 +159,17 @@ fn put_escaped(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 /// Where a row stands in an index: the encoded values of its columns. An array counts
 /// with each of its items, what is not there as null.
 pub(crate) fn places(columns: &[String], row: &Value) -> Vec<Vec<u8>> {
+    let column = |name| row.get(name).unwrap_or(&Value::Null);
+    places_of(columns.iter().map(|name| column(name)))
+}
+
+/// Where a row with these values in the columns of an index stands.
+pub(crate) fn places_of<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Vec<u8>> {
     let mut places = vec![Vec::new()];
-    for column in columns {
-        let value = row.get(column).unwrap_or(&Value::Null);
-        let items = match value {
-            Value::Array(items) => &items[..],
-            one => std::slice::from_ref(one),
+    for value in values {
+        let Value::Array(items) = value else {
+            places.iter_mut().for_each(|place| put_value(place, value));
+            continue;
         };
         let mut encoded: Vec<Vec<u8>> = items
             .iter()

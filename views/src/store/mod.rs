@@ -2,18 +2,25 @@
 //!
 //! Every value carries a checksum of its key and itself. A sum over all of them stands
 //! in the meta record and moves with every batch, so that a key that got lost shows too.
+//! What a topic is begun with may be packed into blocks ([`packed`]).
 
 pub(crate) mod keys;
+mod merge;
 mod open;
+mod packed;
 pub(crate) mod record;
 
 pub(crate) use open::open;
 pub use open::{Opened, Options};
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use synlog_log::ids::TopicId;
 
 use crate::error::ViewsError;
 use crate::hashing::Purpose;
+use packed::{Packed, Packer};
 
 /// What a stored value adds to the sum over all; 0 stands for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,12 +63,15 @@ pub(crate) struct Batch {
 }
 
 /// A value (`None`: it goes), and what that does to the sum.
+#[derive(Default)]
 struct Write {
     value: Option<Vec<u8>>,
     change: u64,
+    /// What stood there was not read: it may stand in a block.
+    guessed: bool,
 }
 
-/// Keys in one part of a batch that is written in parts: sled shuffles those of a batch.
+/// Keys in one part of a batch that is written in parts.
 const PART_KEYS: usize = 250;
 
 impl Batch {
@@ -81,23 +91,18 @@ impl Batch {
         self.write(key, None, 0u64.wrapping_sub(old.0));
     }
 
-    fn write(&mut self, key: &[u8], value: Option<Vec<u8>>, change: u64) {
+    fn write(&mut self, key: &[u8], value: Option<Vec<u8>>, change: u64) -> &mut Write {
         self.keys += 1;
-        match self.writes.get_mut(key) {
-            Some(write) => {
-                write.value = value;
-                write.change = write.change.wrapping_add(change);
-            }
-            None => {
-                let write = Write { value, change };
-                self.writes.insert(key.to_vec(), write);
-            }
-        }
+        let write = self.writes.entry(key.to_vec()).or_default();
+        write.value = value;
+        write.change = write.change.wrapping_add(change);
+        write
     }
 
     /// Removes a value that [`Batch::put`] stored with this payload.
     pub(crate) fn remove_known(&mut self, key: &[u8], payload: &[u8]) {
-        self.remove(key, Mark::of(key, checksum(key, payload)));
+        let old = Mark::of(key, checksum(key, payload));
+        self.write(key, None, 0u64.wrapping_sub(old.0)).guessed = true;
     }
 }
 
@@ -107,6 +112,10 @@ pub(crate) struct Store {
     tree: sled::Tree,
     position: Position,
     sum: u64,
+    /// What topics were begun with.
+    packed: BTreeMap<TopicId, Packed>,
+    /// Bytes written since it was opened.
+    written: u64,
 }
 
 /// Stored bytes without their checksum, and their mark.
@@ -120,40 +129,71 @@ impl Store {
 
     /// What is stored under a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Stored>, ViewsError> {
-        let found = self.tree.get(key)?;
-        found.map(|value| check(key, &value)).transpose()
+        if let Some(value) = self.tree.get(key)? {
+            let (mark, payload) = check(key, &value)?;
+            return Ok(Some((mark, payload.to_vec())));
+        }
+        let packed = self.in_blocks(key)?;
+        Ok(packed.map(|payload| (Mark::NONE, payload)))
     }
 
     /// All under a prefix, in the order of keys.
-    pub(crate) fn scan(
-        &self,
+    pub(crate) fn scan<'a>(
+        &'a self,
         prefix: &[u8],
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Stored), ViewsError>> + use<> {
-        self.tree.scan_prefix(prefix).map(|item| {
-            let (key, value) = item?;
-            Ok((key.to_vec(), check(&key, &value)?))
-        })
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Stored), ViewsError>> + use<'a> {
+        self.range(prefix.to_vec(), keys::after(prefix))
     }
 
-    /// All from one key to before another, in the order of keys.
-    pub(crate) fn range(
-        &self,
-        from: Vec<u8>,
-        to: Option<Vec<u8>>,
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Stored), ViewsError>> + use<> {
-        use std::ops::Bound;
-        let end = to.map_or(Bound::Unbounded, Bound::Excluded);
-        // sled panics on ranges that end before they begin
-        let range = match &end {
-            Bound::Excluded(to) if *to <= from => {
-                (Bound::Included(from.clone()), Bound::Excluded(from))
-            }
-            _ => (Bound::Included(from), end),
+    /// Topics whose blocks may hold a key, or keys from there on.
+    fn holders<'a>(
+        &'a self,
+        key: &[u8],
+    ) -> impl Iterator<Item = (&'a TopicId, &'a Packed)> + use<'a> {
+        let (bounds, some) = match packed::topic_in(key) {
+            Some(topic) => ((Bound::Included(topic), Bound::Included(topic)), true),
+            // entries of an index begin with their values
+            None => (
+                (Bound::Unbounded, Bound::Unbounded),
+                key.first() == Some(&b'I'),
+            ),
         };
-        self.tree.range::<Vec<u8>, _>(range).map(|item| {
-            let (key, value) = item?;
-            Ok((key.to_vec(), check(&key, &value)?))
-        })
+        self.packed.range(bounds).filter(move |_| some)
+    }
+
+    /// A block of a topic.
+    fn block(&self, topic: &TopicId, first: &[u8]) -> Result<sled::IVec, ViewsError> {
+        let key = packed::block_key(topic, first);
+        let value = self.tree.get(&key)?;
+        let value = value.ok_or_else(|| ViewsError::Damaged("a block is gone".into()))?;
+        let length = check(&key, &value)?.1.len();
+        Ok(value.subslice(0, length))
+    }
+
+    /// What stands under a key in a block.
+    fn in_blocks(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewsError> {
+        for (topic, packed) in self.holders(key).filter(|(_, it)| it.may_have(key)) {
+            let Some(first) = packed.firsts.get(packed.block_of(key)) else {
+                continue;
+            };
+            let found = packed::find(&self.block(topic, first)?, key)?;
+            let is_gone = || match packed.may_be_gone(key) {
+                true => self.tree.contains_key(packed::gone_key(topic, key)),
+                false => Ok(false),
+            };
+            if found.is_some() {
+                return Ok(if is_gone()? { None } else { found });
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether so many bytes more may be written.
+    pub(crate) fn has_room(&self, bytes: usize, written_max: u64) -> Result<(), ViewsError> {
+        match self.written.saturating_add(bytes as u64) > written_max {
+            true => Err(ViewsError::OverBudget(written_max)),
+            false => Ok(()),
+        }
     }
 
     /// Number of the commit that comes next.
@@ -188,6 +228,53 @@ impl Store {
         Ok(())
     }
 
+    /// Packs what a topic begins with, which has nothing stored yet. In parts: a crash
+    /// may tear it.
+    pub(crate) fn pack(&mut self, topic: &TopicId, batch: Batch) -> Result<(), ViewsError> {
+        let (mut firsts, mut hashes) = (Vec::new(), Vec::with_capacity(batch.writes.len()));
+        let (mut packer, mut blocks) = (Packer::default(), Batch::default());
+        let mut put = |blocks: &mut Batch, (first, block): (Vec<u8>, Vec<u8>)| {
+            blocks.put(&packed::block_key(topic, &first), &block, Mark::NONE);
+            firsts.push(first);
+        };
+        for (key, write) in batch.writes {
+            let Some(value) = write.value else { continue };
+            hashes.push(packed::hash_of(&key));
+            let payload = &value[..value.len() - CHECKSUM_LEN];
+            if let Some(full) = packer.add(&key, payload) {
+                put(&mut blocks, full);
+            }
+            if blocks.keys == PART_KEYS {
+                self.write_in_parts(std::mem::take(&mut blocks))?;
+            }
+        }
+        if let Some(last) = packer.end() {
+            put(&mut blocks, last);
+        }
+        self.write_in_parts(blocks)?;
+        self.packed.insert(*topic, Packed::new(firsts, &hashes));
+        Ok(())
+    }
+
+    /// Removes what a topic was begun with. In parts: a crash may tear it.
+    pub(crate) fn forget_packed(&mut self, topic: &TopicId) -> Result<(), ViewsError> {
+        self.packed.remove(topic);
+        for prefix in [packed::block_key(topic, &[]), packed::gone_key(topic, &[])] {
+            loop {
+                let mut batch = Batch::default();
+                for item in self.tree.scan_prefix(&prefix).take(PART_KEYS) {
+                    let (key, value) = item?;
+                    batch.remove(&key, check(&key, &value)?.0);
+                }
+                if batch.keys == 0 {
+                    break;
+                }
+                self.write_in_parts(batch)?;
+            }
+        }
+        Ok(())
+    }
+
     fn apply(
         &mut self,
         writes: impl Iterator<Item = (Vec<u8>, Write)>,
@@ -195,10 +282,17 @@ impl Store {
     ) -> Result<(), ViewsError> {
         let mut batch = sled::Batch::default();
         let mut sum = self.sum;
-        for (key, write) in writes {
+        for (key, mut write) in writes {
+            let uncertain = write.guessed || write.value.is_none();
+            if uncertain && self.holders(&key).any(|(_, it)| it.may_have(&key)) {
+                write.change = self.hide(&mut batch, &key, write.value.as_deref())?;
+            }
             sum = sum.wrapping_add(write.change);
             match write.value {
-                Some(value) => batch.insert(key, value),
+                Some(value) => {
+                    self.written += (key.len() + value.len()) as u64;
+                    batch.insert(key, value);
+                }
                 None => batch.remove(key),
             }
         }
@@ -207,6 +301,38 @@ impl Store {
         self.position = position;
         self.sum = sum;
         Ok(())
+    }
+
+    /// What it does to the sum that a key is written which a block may hold. Notes that
+    /// a key is gone which is removed and stands in a block; entries of an index aren't
+    /// noted, since queries compare them with their rows.
+    fn hide(
+        &mut self,
+        batch: &mut sled::Batch,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<u64, ViewsError> {
+        let old = match self.tree.get(key)? {
+            Some(old) => check(key, &old)?.0,
+            None => Mark::NONE,
+        };
+        let new = match value {
+            Some(value) => check(key, value)?.0,
+            None => Mark::NONE,
+        };
+        let mut change = new.0.wrapping_sub(old.0);
+        let topic = packed::topic_in(key).filter(|_| value.is_none());
+        if let Some(topic) = topic
+            && self.in_blocks(key)?.is_some()
+            && let Some(packed) = self.packed.get_mut(&topic)
+        {
+            packed.note_gone(key);
+            let gone = packed::gone_key(&topic, key);
+            let sum = checksum(&gone, &[]);
+            change = change.wrapping_add(Mark::of(&gone, sum).0);
+            batch.insert(gone, &sum.to_le_bytes());
+        }
+        Ok(change)
     }
 
     /// Hands what was written to the operating system.
@@ -221,17 +347,20 @@ impl Store {
     }
 }
 
+/// Bytes of the checksum behind each value.
+const CHECKSUM_LEN: usize = 4;
+
 fn checksum(key: &[u8], payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(key), payload)
 }
 
-fn check(key: &[u8], value: &[u8]) -> Result<Stored, ViewsError> {
+fn check<'a>(key: &[u8], value: &'a [u8]) -> Result<(Mark, &'a [u8]), ViewsError> {
     let wrong = || ViewsError::Damaged("a checksum does not fit".into());
-    let at = value.len().checked_sub(4).ok_or_else(wrong)?;
+    let at = value.len().checked_sub(CHECKSUM_LEN).ok_or_else(wrong)?;
     let (payload, tail) = value.split_at(at);
     let sum = checksum(key, payload);
     if sum.to_le_bytes() != *tail {
         return Err(wrong());
     }
-    Ok((Mark::of(key, sum), payload.to_vec()))
+    Ok((Mark::of(key, sum), payload))
 }

@@ -2,17 +2,20 @@
 //!
 //! sled panics on some damage, so each touch of old files is under `catch_unwind`.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
+use synlog_log::ids::TopicId;
 use synlog_log::wire::{Reader, Writer};
 
+use super::packed::{self, Packed};
 use super::{Batch, Mark, Position, Store, checksum, keys};
 use crate::error::ViewsError;
 
 /// Version of what is stored. Another one is thrown away and rebuilt.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// How often, and how long, to wait for a lock that a store just closed may still hold: 2 s.
 const LOCK_TRIES: u32 = 100;
@@ -32,6 +35,12 @@ pub struct Options {
     pub changes_kept: u64,
     /// Bytes of sled's cache.
     pub cache_bytes: u64,
+    /// A topic that begins with more values than so many has them packed into blocks.
+    pub pack_values: usize,
+    /// Bytes that updates may write from opening to closing, and hold in memory before.
+    /// Beyond, they fail: rows of a reducer that nobody here has chosen must not fill the
+    /// disk.
+    pub written_max: u64,
 }
 
 impl Options {
@@ -43,6 +52,8 @@ impl Options {
             commit_bytes: 160 << 20,
             changes_kept: 10_000,
             cache_bytes: 512 << 20,
+            pack_values: 10_000,
+            written_max: u64::MAX,
         }
     }
 }
@@ -144,6 +155,8 @@ fn begin(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
             tag: [0; 8],
         },
         sum: 0,
+        packed: BTreeMap::new(),
+        written: 0,
     };
     store.commit(Batch::default(), [0; 8])?;
     Ok(store)
@@ -156,24 +169,55 @@ fn attempt(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
         .get(keys::META)?
         .ok_or_else(|| damaged("no meta record"))?;
     let (_, payload) = super::check(keys::META, &value)?;
-    let (position, sum) = read_meta(&payload).ok_or_else(|| damaged("another format"))?;
+    let (position, sum) = read_meta(payload).ok_or_else(|| damaged("another format"))?;
     let mut found = 0u64;
+    let mut blocks: BTreeMap<TopicId, Blocks> = BTreeMap::new();
     for item in tree.iter() {
         let (key, value) = item?;
-        if *key != *keys::META {
-            let (mark, _) = super::check(&key, &value)?;
-            found = found.wrapping_add(mark.0);
+        if *key == *keys::META {
+            continue;
         }
+        let (mark, payload) = super::check(&key, &value)?;
+        found = found.wrapping_add(mark.0);
+        if !matches!(key[0], b'B' | b'G') {
+            continue;
+        }
+        let (topic, inner) = packed::parts(&key).ok_or_else(|| damaged("the key of a block"))?;
+        let blocks = blocks.entry(topic).or_default();
+        if key[0] == b'G' {
+            blocks.gone.push(inner.to_vec());
+            continue;
+        }
+        blocks.firsts.push(inner.to_vec());
+        packed::unpack(payload, |key, _| {
+            blocks.hashes.push(packed::hash_of(key));
+            true
+        })?;
     }
     if found != sum {
         return Err(damaged("keys are missing or of another time"));
     }
+    let packed = blocks.into_iter().map(|(topic, blocks)| {
+        let mut packed = Packed::new(blocks.firsts, &blocks.hashes);
+        blocks.gone.iter().for_each(|key| packed.note_gone(key));
+        (topic, packed)
+    });
     Ok(Store {
         db,
         tree,
         position,
         sum,
+        packed: packed.collect(),
+        written: 0,
     })
+}
+
+/// What is found of the blocks of a topic.
+#[derive(Default)]
+struct Blocks {
+    firsts: Vec<Vec<u8>>,
+    hashes: Vec<u32>,
+    gone: Vec<Vec<u8>>,
 }
 
 /// The meta record with its checksum.

@@ -4,6 +4,7 @@
 mod causal;
 mod damage;
 mod hard_cases;
+mod packing;
 mod queries;
 mod reducer;
 mod shuffles;

@@ -210,6 +210,8 @@ pub(super) fn options(chunk_events: usize) -> Options {
     Options {
         chunk_events,
         cache_bytes: 4 << 20,
+        // so that some worlds are packed and some are not
+        pack_values: 60,
         ..Options::new([1; 16])
     }
 }

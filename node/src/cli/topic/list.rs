@@ -39,22 +39,28 @@ pub(super) fn run(_: &Args, setting: &Setting) -> Result<(), Failure> {
         let app = genesis.map(|genesis| (genesis.app.clone(), genesis.major));
         let causal = genesis.is_some_and(|genesis| genesis.mode == Mode::Causal);
         let mode = if causal { "causal" } else { "ordered" };
+        let private = order.is_private();
         if screen.is_json() {
             let (word, sequencer, forked_at) = state_json(state);
             rows.push(json!({
                 "topic": topic.to_string(), "name": name,
                 "app": app.as_ref().map(|app| &app.0), "major": app.as_ref().map(|app| app.1),
-                "mode": mode, "entries": entries, "feeds": feeds,
+                "mode": mode, "visibility": if private { "private" } else { "public" },
+                "entries": entries, "feeds": feeds,
                 "state": word, "sequencer": sequencer, "forked_at": forked_at,
             }));
             continue;
         }
-        let (app, major) = app.unwrap_or_default();
+        let app = match app {
+            Some((app, _)) if app.is_empty() => "🔒 sealed".to_owned(),
+            Some((app, major)) => format!("{} {major}", plain(&app)),
+            None => String::new(),
+        };
+        let mode = if private { "private" } else { mode };
         screen.line(format_args!(
-            "{}  {}  {} {major}, {mode}, {}, {}, {}",
+            "{}  {}  {app}, {mode}, {}, {}, {}",
             topic.short(),
             screen.tone(Tone::Bold, plain(name.as_deref().unwrap_or("(no name)"))),
-            plain(&app),
             count(entries, "entry", "entries"),
             count(feeds, "feed", "feeds"),
             state_text(state),

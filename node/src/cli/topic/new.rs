@@ -23,11 +23,13 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES
-  synlog topic new orders --app relation --member 5f0c…=client
+  synlog topic new orders --app relation --member 5f0c…=client       (private)
   synlog topic new board --app board --causal --open guest
   synlog topic new shop --app market --member 5f0c…=client --role client=order.request,order.cancel
 
-A role without --role may write everything but the kernel's own kinds.")]
+A role without --role may write everything but the kernel's own kinds. Members of a private
+topic must have told their encryption keys: `synlog bundle write FILE --identity` there,
+`synlog bundle read FILE` here.")]
 pub(super) struct Args {
     /// What people call it
     #[arg(value_name = "NAME", value_parser = name)]
@@ -41,9 +43,13 @@ pub(super) struct Args {
     /// Order by clock and causality instead of by a sequencer
     #[arg(long)]
     causal: bool,
-    /// Seal entries so that only members can read them (not available yet)
-    #[arg(long)]
+    /// Seal entries so that only members can read them; topics of the app relation always
+    /// are, unless --public
+    #[arg(long, conflicts_with_all = ["causal", "public"])]
     private: bool,
+    /// Let everybody read
+    #[arg(long)]
+    public: bool,
     /// Let everybody write, with this role
     #[arg(long, value_name = "ROLE", value_parser = role)]
     open: Option<String>,
@@ -98,12 +104,6 @@ fn roles(app: Option<&App>, typed: &[(String, Vec<String>)]) -> BTreeMap<String,
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    if args.private {
-        return Err(Failure::Usage(
-            "private topics can't be written yet: nothing here would be sealed, so none is begun"
-                .into(),
-        ));
-    }
     if args.members.len() > MEMBERS_MAX {
         return Err(Failure::Usage(format!(
             "a topic begins with at most {MEMBERS_MAX} members"
@@ -123,6 +123,8 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             }
         )));
     }
+    // what two people agree on is their own business
+    let private = args.private || (args.app == "relation" && !args.public);
     let mut node = setting.open()?;
     let mut members = BTreeMap::new();
     for (entity, role) in &args.members {
@@ -136,7 +138,11 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         } else {
             Mode::Ordered
         },
-        visibility: Visibility::Public,
+        visibility: if private {
+            Visibility::Private
+        } else {
+            Visibility::Public
+        },
         nonce: node.nonce()?,
         name: Some(args.name.clone()),
         members,
@@ -166,13 +172,15 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             "app": args.app,
             "major": args.major,
             "mode": if args.causal { "causal" } else { "ordered" },
+            "visibility": if private { "private" } else { "public" },
             "sequencer": device.to_string(),
         }));
     }
     screen.line(topic)?;
     screen.flush()?;
     screen.note(format_args!(
-        "began the topic {}; this device sequences it",
+        "began the {}topic {}; this device sequences it",
+        if private { "private " } else { "" },
         plain(&args.name)
     ));
     Ok(())

@@ -42,7 +42,16 @@ pub(super) fn grant(args: &GrantArgs, setting: &Setting) -> Result<(), Failure> 
         ("entity", Value::Bytes(entity.0.to_vec())),
         ("role", Value::Text(args.role.clone())),
     ]);
+    let order = node.order(&topic)?;
+    let joins = order.is_private() && !order.policy().members.contains_key(&entity);
+    if joins {
+        node.encryption_key_of(&entity)?;
+    }
     let id = write(&mut node, &topic, "topic.member", body)?;
+    if joins {
+        node.hand_key_to(&topic, &entity, now_ms())?;
+        node.see_to_epochs(&topic, now_ms())?;
+    }
     node.close()?;
     let done = format!(
         "{} is now a member with the role {}",
@@ -55,7 +64,8 @@ pub(super) fn grant(args: &GrantArgs, setting: &Setting) -> Result<(), Failure> 
 /// Remove a member from a topic
 ///
 /// What it wrote before stays. In a causal topic its feeds end where they are
-/// known here; in an ordered one what comes later is rejected.
+/// known here; in an ordered one what comes later is rejected. In a private one the
+/// next event is sealed with a new key that it does not get.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 EXAMPLES
@@ -105,6 +115,51 @@ fn cuts(node: &mut Node, topic: &TopicId, entity: &EntityId) -> Result<Value, Fa
         ])
     });
     Ok(Value::Array(cut.collect()))
+}
+
+/// Let an entity keep a private topic for its members, without reading it
+///
+/// A keeper stores and hands on what is sealed, to members and other keepers alone. It
+/// learns who they are, and when who wrote how much.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog topic keeper orders 77e1…
+  synlog topic keeper orders 77e1… --stop")]
+pub(super) struct KeeperArgs {
+    /// Name, id, or the front of the id
+    topic: String,
+    /// Id of the entity, or the front of it
+    entity: String,
+    /// It is no keeper any more
+    #[arg(long)]
+    stop: bool,
+}
+
+/// Runs `topic keeper`.
+pub(super) fn keeper(args: &KeeperArgs, setting: &Setting) -> Result<(), Failure> {
+    let mut node = setting.open()?;
+    let topic = node.find_topic(&args.topic)?;
+    let entity = node.find_entity(&args.entity)?;
+    if !node.order(&topic)?.is_private() {
+        return Err(Failure::NoEffect(
+            "the topic is public: whoever wants to keeps it".into(),
+        ));
+    }
+    node.encryption_key_of(&entity)?;
+    let body = Value::map([
+        ("entity", Value::Bytes(entity.0.to_vec())),
+        ("keeps", Value::Bool(!args.stop)),
+    ]);
+    let id = write(&mut node, &topic, "topic.keeper", body)?;
+    node.see_to_epochs(&topic, now_ms())?;
+    node.close()?;
+    let now = if args.stop {
+        "keeps the topic no more"
+    } else {
+        "keeps the topic"
+    };
+    say(setting, &topic, id, &format!("{} {now}", entity.short()))
 }
 
 /// Say what a role may write in a topic

@@ -66,6 +66,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             .or_default() += 1;
     }
     let genesis = order.genesis().cloned();
+    let (epochs, locked) = (order.epochs_held(), order.locked());
     let (policy, state, legs, digest) =
         (order.policy(), order.state(), order.legs(), order.digest());
     let rows = match node.rows_digest(&topic) {
@@ -93,6 +94,8 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             "major": genesis.major,
             "mode": if genesis.mode == Mode::Causal { "causal" } else { "ordered" },
             "visibility": if genesis.visibility == Visibility::Private { "private" } else { "public" },
+            "epochs_held": epochs.iter().map(|(epoch, hash)| json!({ "epoch": epoch, "key_hash": hex(hash) })).collect::<Vec<_>>(),
+            "epoch_missing": locked.map(|locked| locked.epoch),
             "state": word,
             "sequencer": sequencer,
             "forked_at": forked_at,
@@ -119,11 +122,28 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     } else {
         "by its sequencer"
     };
-    screen.line(format_args!(
-        "app     {} {}, ordered {mode}",
-        plain(&genesis.app),
-        genesis.major
-    ))?;
+    let (app, major) = (plain(&genesis.app), genesis.major);
+    if genesis.app.is_empty() {
+        screen.line(format_args!("app     🔒 sealed, ordered {mode}"))?;
+    } else {
+        screen.line(format_args!("app     {app} {major}, ordered {mode}"))?;
+    }
+    if genesis.is_private() {
+        let held: Vec<String> = epochs.iter().map(|(epoch, _)| epoch.to_string()).collect();
+        let held = match held.len() {
+            0 => "no key of it is here".to_owned(),
+            _ => format!("keys of epochs {} are here", held.join(", ")),
+        };
+        screen.line(format_args!("private {held}"))?;
+    }
+    if let Some(locked) = locked {
+        let text = format!(
+            "locked  reading stops at {}: the key of epoch {} is not here",
+            locked.entry.short(),
+            locked.epoch
+        );
+        screen.line(screen.tone(Tone::Warn, text))?;
+    }
     let tone = if matches!(state, ChainState::Open { .. }) {
         Tone::Good
     } else {

@@ -1,5 +1,4 @@
-//! Sealed payloads of private topics (`spec/07-sealed.md`): who has the epoch key
-//! reads them, everybody can order, check and erase them.
+//! One sealed payload: body and erasable part apart, each bound to its place.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
@@ -71,8 +70,8 @@ pub struct Nonces {
 }
 
 /// Header bytes that a ciphertext is bound to.
-fn associated(header: &Header, part: Part) -> Vec<u8> {
-    let mut bytes = header.encode_front();
+fn associated(front: &[u8], part: Part) -> Vec<u8> {
+    let mut bytes = front.to_vec();
     bytes.push(part as u8);
     bytes
 }
@@ -127,28 +126,110 @@ pub fn seal(
     epoch_key: &[u8; 32],
     nonces: &Nonces,
 ) -> Result<Vec<u8>, Refusal> {
-    let key = |part| EntryKey::derive(epoch_key, &header.author, header.seq, part);
-    let part = payload.encode_part()?;
+    let place = (&header.author, header.seq);
+    let plain = payload.encode()?;
+    let payload = &Payload::split(&plain)?;
+    seal_front(
+        &header.encode_front(),
+        place,
+        payload,
+        (epoch, epoch_key),
+        nonces,
+    )
+}
+
+/// As [`seal`], for the front of a header that is being written; `place` is its author
+/// and seq.
+pub fn seal_front(
+    front: &[u8],
+    place: (&DeviceId, u64),
+    payload: &Payload<'_>,
+    (epoch, epoch_key): (i64, &[u8; 32]),
+    nonces: &Nonces,
+) -> Result<Vec<u8>, Refusal> {
+    let key = |part| EntryKey::derive(epoch_key, place.0, place.1, part);
     let body = seal_part(
         &key(Part::Body),
         &nonces.body,
-        &associated(header, Part::Body),
-        &part,
+        &associated(front, Part::Body),
+        payload.part,
         epoch,
     )?;
     let mut sealed = PayloadBuilder::new(SEALED_KIND, body);
-    if let Some((_, expires_ms, data)) = &payload.erasable {
-        let associated = associated(header, Part::Erasable);
+    if let Some(erasable) = &payload.erasable {
+        let associated = associated(front, Part::Erasable);
         let data = seal_part(
             &key(Part::Erasable),
             &nonces.erasable,
             &associated,
-            &data.encode(),
+            erasable.data,
             epoch,
         )?;
-        sealed.erasable = Some((nonces.salt, *expires_ms, data));
+        sealed.erasable = Some((nonces.salt, erasable.expires_ms, data));
     }
     sealed.encode()
+}
+
+/// What a holder of a key needs of a sealed entry to open its body, whenever the key comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedEntry {
+    epoch: i64,
+    author: DeviceId,
+    seq: u64,
+    front: Vec<u8>,
+    body: Value,
+}
+
+impl SealedEntry {
+    /// Takes it from an entry; `None` if it is not a sealed payload.
+    pub fn of(header: &Header, payload: &Payload<'_>) -> Option<Self> {
+        let event = payload.check().ok()?;
+        let epoch = event.body.get("e").and_then(Value::as_int)?;
+        let sealed = event.kind == SEALED_KIND && payload.evidence.is_empty();
+        sealed.then(|| Self {
+            epoch,
+            author: header.author,
+            seq: header.seq,
+            front: header.encode_front(),
+            body: event.body,
+        })
+    }
+
+    /// The epoch whose key it names.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    fn key(&self, epoch_key: &[u8; 32], part: Part) -> EntryKey {
+        EntryKey::derive(epoch_key, &self.author, self.seq, part)
+    }
+
+    /// The part inside, if the key opens it and it is one.
+    pub fn open(&self, epoch_key: &[u8; 32]) -> Option<Vec<u8>> {
+        self.open_with(&self.key(epoch_key, Part::Body))
+    }
+
+    /// As [`SealedEntry::open`], with the key of the body of this one entry.
+    pub fn open_with(&self, key: &EntryKey) -> Option<Vec<u8>> {
+        let part = open_part(key, &associated(&self.front, Part::Body), &self.body)?;
+        let inner = Payload::split_erased(&part).and_then(|inner| inner.check());
+        let fits = inner.is_ok_and(|inner| inner.kind != SEALED_KIND);
+        fits.then_some(part)
+    }
+
+    /// The erasable data inside what stands outside, if it opens.
+    pub fn open_erasable(&self, epoch_key: &[u8; 32], data: &[u8]) -> Option<Value> {
+        self.open_erasable_with(&self.key(epoch_key, Part::Erasable), data)
+    }
+
+    /// As [`SealedEntry::open_erasable`], with the key of the erasable part of this entry.
+    pub fn open_erasable_with(&self, key: &EntryKey, data: &[u8]) -> Option<Value> {
+        let map = Value::decode_map(data).ok()?;
+        let same_epoch = map.get("e").and_then(Value::as_int) == Some(self.epoch);
+        let bound_to = associated(&self.front, Part::Erasable);
+        let plain = open_part(key, &bound_to, &map).filter(|_| same_epoch)?;
+        Value::decode_map(&plain).ok()
+    }
 }
 
 /// Opens a sealed payload. `epoch_key` gives the key of an epoch, if it is held.
@@ -158,33 +239,12 @@ pub fn open(
     payload: &Payload<'_>,
     epoch_key: impl Fn(i64) -> Option<[u8; 32]>,
 ) -> Result<Opened, Refusal> {
-    let event = payload.check()?;
-    let epoch = event
-        .body
-        .get("e")
-        .and_then(Value::as_int)
-        .filter(|_| event.kind == SEALED_KIND);
-    let epoch_key = epoch_key(epoch.ok_or(Refusal::BadPayload)?).ok_or(Refusal::UnknownEpoch)?;
-    let key = |part| EntryKey::derive(&epoch_key, &header.author, header.seq, part);
-    let part = open_part(
-        &key(Part::Body),
-        &associated(header, Part::Body),
-        &event.body,
-    );
-    let part = part.ok_or(Refusal::Unsealable)?;
-    let inner =
-        Payload::split_erased(&part).and_then(|inner| Ok(inner.check()?.kind == SEALED_KIND));
-    if inner != Ok(false) {
-        return Err(Refusal::Unsealable);
-    }
+    let sealed = SealedEntry::of(header, payload).ok_or(Refusal::BadPayload)?;
+    let epoch_key = epoch_key(sealed.epoch).ok_or(Refusal::UnknownEpoch)?;
+    let part = sealed.open(&epoch_key).ok_or(Refusal::Unsealable)?;
     // who dropped the erasable part could not tell whether it opens, so that must not matter
-    let erasable = payload.erasable.as_ref().and_then(|sealed| {
-        let map = Value::decode_map(sealed.data).ok()?;
-        let same_epoch = map.get("e").and_then(Value::as_int) == epoch;
-        let bound_to = associated(header, Part::Erasable);
-        let plain = open_part(&key(Part::Erasable), &bound_to, &map).filter(|_| same_epoch)?;
-        Value::decode_map(&plain).ok()
-    });
+    let erasable = payload.erasable.as_ref();
+    let erasable = erasable.and_then(|outer| sealed.open_erasable(&epoch_key, outer.data));
     Ok(Opened { part, erasable })
 }
 
@@ -195,7 +255,8 @@ pub fn disclose(
     part: Part,
     sealed: &Value,
 ) -> Result<Vec<u8>, Refusal> {
-    open_part(key, &associated(header, part), sealed).ok_or(Refusal::Unsealable)
+    let bound_to = associated(&header.encode_front(), part);
+    open_part(key, &bound_to, sealed).ok_or(Refusal::Unsealable)
 }
 
 #[cfg(test)]

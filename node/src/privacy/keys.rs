@@ -1,0 +1,89 @@
+//! The encryption key of this node's entity: made from the root, announced by it, shared
+//! by the entity's devices.
+
+use synlog_log::ids::EntityId;
+use synlog_log::keys::{EncryptionSecret, PUBLIC_LEN};
+use synlog_log::sealed::Secrets;
+
+use crate::entropy::random;
+use crate::failure::Failure;
+use crate::node::Node;
+
+impl Node {
+    /// Reads the encryption key, if there is one, with those of earlier generations that
+    /// statements hand back. Orders that were made without it are made again.
+    pub(crate) fn load_secrets(&mut self) -> Result<(), Failure> {
+        self.secrets = Secrets::default();
+        if let Some(secret) = self.home.encryption_key()? {
+            let found = match self.identities.get(&self.entity) {
+                Some(log) => log.secrets_from(secret),
+                None => vec![secret],
+            };
+            let entity = self.entity;
+            self.secrets = Secrets::new(found.into_iter().map(|secret| (entity, secret)).collect());
+        }
+        self.orders.retain(|_, order| !order.is_private());
+        Ok(())
+    }
+
+    /// With which this node reads private topics.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The public encryption key that an entity announced last, as far as is known here.
+    pub fn encryption_key_of(&self, entity: &EntityId) -> Result<[u8; PUBLIC_LEN], Failure> {
+        let announced = self.identities.get(entity);
+        let announced = announced.and_then(|log| log.encryption_key());
+        announced
+            .map(|(_, key)| key)
+            .ok_or(Failure::NoEncryptionKey(*entity))
+    }
+
+    /// Sees to it that this entity has an encryption key that is announced. Needs the root
+    /// where it has none.
+    pub fn ensure_encryption_key(&mut self, now_ms: u64) -> Result<(), Failure> {
+        let announced = self.identities.get(&self.entity);
+        let announced = announced.and_then(|log| log.encryption_key());
+        let held = self.home.encryption_key()?;
+        match (announced, held) {
+            (Some((_, key)), Some(held)) if held.public() == key => Ok(()),
+            // the key of another generation, or one that was never announced
+            (announced, _) => {
+                let root = self.home.root_key()?;
+                let generation = announced.map_or(0, |(generation, _)| generation);
+                let secret = EncryptionSecret::of_root(&root, generation);
+                if announced.is_some_and(|(_, key)| key == secret.public()) {
+                    self.home.write_encryption_key(&secret)?;
+                    return self.load_secrets();
+                }
+                let generation = announced.map_or(0, |(generation, _)| generation + 1);
+                self.announce_encryption_key(generation, now_ms)
+            }
+        }
+    }
+
+    /// Begins a new generation of the entity's encryption key: whoever has only the old
+    /// one, a lost device for example, opens no epoch that begins from here on.
+    pub fn renew_encryption_key(&mut self, now_ms: u64) -> Result<(), Failure> {
+        let announced = self.identities.get(&self.entity);
+        let announced = announced.and_then(|log| log.encryption_key());
+        let next = announced.map_or(0, |(generation, _)| generation + 1);
+        self.announce_encryption_key(next, now_ms)
+    }
+
+    fn announce_encryption_key(&mut self, generation: u32, now_ms: u64) -> Result<(), Failure> {
+        let root = self.home.root_key()?;
+        let secret = EncryptionSecret::of_root(&root, generation);
+        let last = self.home.encryption_key()?;
+        let last = last.filter(|last| last.public() != secret.public());
+        let log = self.identities.get(&self.entity).cloned();
+        let log = log.unwrap_or_else(|| synlog_log::identity::IdentityLog::new(self.entity));
+        let action = log.announcement(&secret, last.as_ref(), &random()?);
+        let action = action.map_err(Failure::refused("the encryption key"))?;
+        // first the statement: the key follows from the root, so it can't be lost
+        self.state(action, now_ms)?;
+        self.home.write_encryption_key(&secret)?;
+        self.load_secrets()
+    }
+}

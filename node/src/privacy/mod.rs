@@ -1,0 +1,12 @@
+//! Private topics on this node: the entity's encryption key, sealing what is written,
+//! epochs that begin and members that come, and opening what is read. The rules are in
+//! `spec/07-sealed.md`; what stays visible to whom is in `docs/PRIVACY.md`.
+
+pub mod disclosing;
+mod epochs;
+mod keys;
+pub mod opening;
+mod sealing;
+
+pub use opening::opened;
+pub(crate) use sealing::add_sealed;
