@@ -253,10 +253,9 @@ impl Command {
             Self::Device(args) if args.is_of_new_device() => Place::Caller,
             Self::Audit(args) if args.is_of_bundle() => Place::Caller,
             Self::Entry(args) if args.is_of_file() => Place::Caller,
+            // they may ask for a passphrase at the caller's terminal, or in its environment
+            Self::Root(_) | Self::Backup(_) | Self::Device(_) => Place::Alone,
             Self::Whoami(_)
-            | Self::Root(_)
-            | Self::Backup(_)
-            | Self::Device(_)
             | Self::Profile(_)
             | Self::Topic(_)
             | Self::Append(_)
