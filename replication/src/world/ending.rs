@@ -82,6 +82,17 @@ impl Story {
         Ok(())
     }
 
+    /// What waits at each host, to be read by people who look for an error.
+    pub fn explain(&mut self) -> String {
+        let mut told = String::new();
+        for (number, host) in self.world.hosts.iter_mut().enumerate() {
+            for line in host.life.iter_mut().flat_map(|life| life.repo.what_waits()) {
+                told += &format!("  host {number} {line}\n");
+            }
+        }
+        told
+    }
+
     /// What must hold whatever happened: nobody has what is not for them, nobody honest
     /// was shunned by the honest, and what is kept for strangers is bounded.
     pub fn check_bounds(&self) -> Result<(), String> {

@@ -176,6 +176,36 @@ impl MemoryRepo {
         (self.waiting.len(), bytes.unwrap_or(0))
     }
 
+    /// What waits here and what for, to be read by people; it waits no more.
+    pub fn what_waits(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (source, parked) in self.waiting.drain() {
+            let Ok(run) = RunView::decode(&parked.item) else {
+                continue;
+            };
+            let (first, last) = (run.first(), run.last());
+            let deps = run
+                .entries
+                .iter()
+                .flat_map(|it| it.deps().collect::<Vec<_>>());
+            let lacks = deps
+                .chain(first.backlink)
+                .filter(|it| !self.records.contains_key(it));
+            let lacks: BTreeSet<String> = lacks.map(|it| it.short()).collect();
+            lines.push(format!(
+                "keeps, of source {source}, {}/{} {}..={} of {} ({}..{}) for {lacks:?}",
+                run.feed.topic.short(),
+                run.feed.author.short(),
+                first.seq,
+                last.seq,
+                last.hlc >> 16,
+                first.id.short(),
+                last.id.short(),
+            ));
+        }
+        lines
+    }
+
     /// The row of a feed, if anything is known of it.
     pub fn row_of(&self, key: &FeedKey) -> Option<Row> {
         let feed = self.feeds.get(key)?;
