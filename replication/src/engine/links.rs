@@ -155,6 +155,7 @@ impl Engine {
             return;
         };
         self.trees.closed(link);
+        self.untold.remove(&link);
         self.said.retain(|(from, _)| *from != link);
         let random = self.random.number();
         self.scheduler.closed(link, now.monotonic_ms, random);

@@ -14,7 +14,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use synlog_log::ids::EntityId;
+use synlog_log::ids::{EntityId, FeedKey};
 
 use crate::frontier::Frontier;
 use crate::peer::{LinkId, NodeId, Peer};
@@ -77,6 +77,9 @@ struct Line {
 
 /// How often sessions are looked after and what waits for the clock is tried again.
 const TICK_MS: u64 = 5_000;
+/// How long links that are only told of new entries wait for it: by then the entries have
+/// come to most of them another way, and need not be asked for.
+const TELL_MS: u64 = 500;
 /// Peers of which what was matched is remembered.
 const MEMORIES_MAX: usize = 1_024;
 
@@ -100,6 +103,9 @@ pub struct Engine {
     /// What sessions said that has not been acted on.
     said: VecDeque<(LinkId, Event)>,
     next_tick_ms: u64,
+    /// What links are to be told of: the feeds, and from where on.
+    untold: BTreeMap<LinkId, BTreeMap<FeedKey, u64>>,
+    tells_at_ms: Option<u64>,
 }
 
 impl Engine {
@@ -128,6 +134,8 @@ impl Engine {
             random: RandomStream::new(settings.random),
             said: VecDeque::new(),
             next_tick_ms: 0,
+            untold: BTreeMap::new(),
+            tells_at_ms: None,
         })
     }
 
@@ -174,9 +182,14 @@ impl Engine {
             self.tick(now, repo, out)?;
         }
         self.settle(now, repo, out)?;
+        if self.tells_at_ms.is_some_and(|at| at <= now.monotonic_ms) {
+            self.tell(now, repo, out)?;
+            self.settle(now, repo, out)?;
+        }
         self.dial(now, out);
         let wakes_ms = self.scheduler.wakes_at_ms(now.monotonic_ms);
-        let monotonic_ms = wakes_ms.map_or(self.next_tick_ms, |at| at.min(self.next_tick_ms));
+        let wakes_ms = wakes_ms.into_iter().chain(self.tells_at_ms);
+        let monotonic_ms = wakes_ms.fold(self.next_tick_ms, u64::min);
         out.push(Output::WakeAt { monotonic_ms });
         Ok(())
     }

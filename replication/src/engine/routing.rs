@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use synlog_log::ids::{FeedKey, TopicId};
 
 use crate::engine::terms::{PeerTerms, arrival_of, author_standing, charge_of};
-use crate::engine::{Engine, Notice, Now, Output};
+use crate::engine::{Engine, Notice, Now, Output, TELL_MS};
 use crate::peer::LinkId;
 use crate::policy::{Act, Standing, authorise};
 use crate::repo::Repo;
@@ -221,14 +221,40 @@ impl Engine {
             let trees = &self.trees;
             let eager = |it: &&Advance| trees.is_eager(&it.row.feed, link);
             let (push, announce): (Vec<&Advance>, Vec<&Advance>) = advances.iter().partition(eager);
-            for (advances, spread) in [(push, Spread::Push), (announce, Spread::Announce)] {
-                let advances: Vec<Advance> = advances.into_iter().copied().collect();
-                if !advances.is_empty() {
-                    self.with_session(link, now, repo, out, |session, context, events| {
-                        session.stored(&advances, spread, context, events)
-                    })?;
-                }
+            for advance in announce {
+                let untold = self.untold.entry(link).or_default();
+                let from = untold.entry(advance.row.feed).or_insert(advance.from);
+                *from = advance.from.min(*from);
+                let at_ms = now.monotonic_ms + TELL_MS;
+                self.tells_at_ms.get_or_insert(at_ms);
             }
+            if !push.is_empty() {
+                let push: Vec<Advance> = push.into_iter().copied().collect();
+                self.with_session(link, now, repo, out, |session, context, events| {
+                    session.stored(&push, Spread::Push, context, events)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells links of what went on, as it stands by now.
+    pub(super) fn tell<R: Repo>(
+        &mut self,
+        now: Now,
+        repo: &mut R,
+        out: &mut Vec<Output>,
+    ) -> Result<(), R::Error> {
+        self.tells_at_ms = None;
+        for (link, feeds) in std::mem::take(&mut self.untold) {
+            let advance = |(feed, from): (FeedKey, u64)| {
+                let row = self.frontier.row(&feed)?;
+                Some(Advance { row, from })
+            };
+            let advances: Vec<Advance> = feeds.into_iter().filter_map(advance).collect();
+            self.with_session(link, now, repo, out, |session, context, events| {
+                session.stored(&advances, Spread::Announce, context, events)
+            })?;
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Session {
         self.ask_for_missing(cx, out)?;
         let unreported = self.requests_reported < self.requests_seen;
         if self.outbox.is_empty() && unreported
-            || self.dirty && !self.synced && self.quiet() && !self.first_comparison_due()
+            || self.dirty && !self.live && self.quiet() && !self.first_comparison_due()
         {
             self.send_check(cx, out);
         }
@@ -70,7 +70,7 @@ impl Session {
         !self.dialed && self.memory.is_none() && self.counted_seen == 0
     }
 
-    fn state<R: Repo>(&mut self, cx: &mut Context<'_, R>) -> (Short, Short) {
+    pub(super) fn state<R: Repo>(&mut self, cx: &mut Context<'_, R>) -> (Short, Short) {
         let Some(meeting) = self.meeting else {
             return ([0; 8], [0; 8]);
         };
@@ -120,7 +120,10 @@ impl Session {
         }
         let (rows, statements) = self.state(cx);
         let same = rows == check.rows;
+        // after a comparison only what came since can differ
+        self.live |= same || self.compared_once;
         if same {
+            self.differs = false;
             self.remember(check.position);
             self.fruitless = 0;
             self.compare_statements(statements, check.statements, cx, out)?;
@@ -135,12 +138,32 @@ impl Session {
             return Ok(());
         }
         self.synced = false;
+        if self.live {
+            // where many write, two nodes are seldom the same at one moment: what is new
+            // comes by itself, and only what stays away is looked for
+            self.differs = self.compared != Some((rows, check.rows));
+            self.compared = Some((rows, check.rows));
+            return Ok(());
+        }
         let pair = (rows, check.rows);
         if self.dialed && !self.held && self.compared != Some(pair) {
             self.compared = Some(pair);
             self.compare(cx, out)?;
         } else if self.dirty {
             self.send_check(cx, out);
+        }
+        Ok(())
+    }
+
+    /// Looks for what has stayed away, if the last check differed.
+    pub(super) fn compare_again<R: Repo>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        if self.differs && self.dialed && !self.held && self.quiet() {
+            self.differs = false;
+            self.compare(cx, out)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use synlog_log::ids::{FeedKey, TopicId};
 
 use super::meeting::{Meeting, Question};
 use super::terms::{Breach, Context, Event, Fault};
-use super::{FRUITLESS_MAX, Outcome, ROUNDS_MAX, Session, height};
+use super::{FRUITLESS_MAX, NAMED_MAX, Outcome, ROUNDS_MAX, Session, height};
 use crate::frontier::{Prefix, Rows, View};
 use crate::message::{
     LISTED_MAX, Message, PARTS_MAX, Part, PartBody, RowLine, SHAPE_MAX, Shape, Short, Wish,
@@ -236,7 +236,8 @@ impl Session {
         let Some(meeting) = self.meeting else {
             return Ok(());
         };
-        self.count_comparison()?;
+        self.count_comparison(cx)?;
+        self.compared_once = true;
         let mut answer = Answer::default();
         let view = self.scope.view(cx.frontier);
         match view.under(&Prefix::ALL) {
@@ -254,7 +255,14 @@ impl Session {
         Ok(())
     }
 
-    fn count_comparison(&mut self) -> Result<(), Breach> {
+    /// Comparing over and over is a fault where nothing changes here meanwhile and nothing
+    /// was turned away here.
+    fn count_comparison<R: Repo>(&mut self, cx: &mut Context<'_, R>) -> Result<(), Breach> {
+        let (rows, _) = self.state(cx);
+        if self.compared_here != Some(rows) || std::mem::take(&mut self.declined) {
+            self.compared_here = Some(rows);
+            self.fruitless = 0;
+        }
         self.fruitless += 1;
         // the peer may have had no use for a proof when it came
         self.proven.clear();
@@ -280,7 +288,8 @@ impl Session {
             if self.dialed {
                 return Err(Breach::OutOfTurn.into());
             }
-            self.count_comparison()?;
+            self.count_comparison(cx)?;
+            self.compared_once = true;
             self.rounds = 0;
             self.questions = vec![Question::Part(Prefix::ALL)];
         }
@@ -351,6 +360,14 @@ impl Session {
             self.name(short, feed);
         }
         for (feed, from) in answer.send {
+            // a peer that turned it away is not sent it each time
+            let goes_to = height(cx.frontier, &feed);
+            if self.given.insert(feed, goes_to) == Some(goes_to) {
+                continue;
+            }
+            if self.given.len() > NAMED_MAX {
+                self.given.clear();
+            }
             self.outbox.add(feed, from, cx).map_err(Fault::Repo)?;
         }
         for feed in answer.proofs {

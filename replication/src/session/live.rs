@@ -35,7 +35,7 @@ impl Session {
             self.outbox
                 .grown(&row.feed, row.height.saturating_sub(advance.from));
             // who may lack what lies before is told the name
-            if spread == Spread::Push && self.synced {
+            if spread == Spread::Push && self.live {
                 let from = advance.from;
                 if let Some(meeting) = self.meeting {
                     // the peer may say that it had it
@@ -111,7 +111,7 @@ impl Session {
                     from: height,
                     head,
                 });
-                if self.synced {
+                if self.live {
                     out.push(Event::Grafted(feed));
                 }
             } else if theirs.height == height

@@ -81,7 +81,7 @@ impl Session {
                 self.scope.remove(&topic);
                 self.outbox.drop_topic(&topic);
             }
-            self.synced = false;
+            self.scope_changed();
         }
         if added.is_empty() {
             return;
@@ -93,10 +93,18 @@ impl Session {
             matched.push(topic.is_some());
             if let Some(topic) = topic {
                 self.scope.insert(topic);
-                self.synced = false;
+                self.scope_changed();
             }
         }
         self.send(Message::Matched(matched), out);
+    }
+
+    /// Other topics are shared than before: they are to be compared.
+    fn scope_changed(&mut self) {
+        self.synced = false;
+        self.live = false;
+        self.compared_once = false;
+        self.given.clear();
     }
 
     /// The peer says which of the named topics it shares.
@@ -116,7 +124,7 @@ impl Session {
                 && self.may_share(cx, &topic)
             {
                 self.scope.insert(topic);
-                self.synced = false;
+                self.scope_changed();
             }
         }
         // the first time there is nothing that a check could be expected to match
@@ -150,7 +158,7 @@ impl Session {
             let dropped = chunk.to_vec();
             let added = Vec::new();
             self.send(Message::Topics { added, dropped }, out);
-            self.synced = false;
+            self.scope_changed();
         }
         let fresh = self
             .offered

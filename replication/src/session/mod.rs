@@ -116,6 +116,18 @@ pub struct Session {
     /// Whether something happened since the last check that was sent.
     dirty: bool,
     synced: bool,
+    /// Whether all that lay behind has been compared once: what comes now is sent on at once.
+    live: bool,
+    /// Whether the topics that are shared now have been compared.
+    compared_once: bool,
+    /// Whether the peer's last check was not what this side has.
+    differs: bool,
+    /// What was here when it was last compared.
+    compared_here: Option<Short>,
+    /// Whether policy turned something away since.
+    declined: bool,
+    /// What was sent because a comparison found it lacking there, and how far.
+    given: BTreeMap<FeedKey, u64>,
     unasked: u32,
     /// Whether comparisons wait: another peer is filling this node.
     held: bool,
@@ -166,6 +178,12 @@ impl Session {
             statements_compared: None,
             dirty: true,
             synced: false,
+            live: false,
+            compared_once: false,
+            differs: false,
+            compared_here: None,
+            declined: false,
+            given: BTreeMap::new(),
             unasked: 0,
             held: false,
         }
@@ -318,6 +336,7 @@ impl Session {
         cx: &mut Context<'_, R>,
         out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
+        self.compare_again(cx, out)?;
         if self.dirty && self.quiet() {
             self.send_check(cx, out);
         }

@@ -14,7 +14,7 @@ impl Session {
     /// Whether entries of a feed are taken from the peer. `claimed` is whose a new feed
     /// says to be.
     pub(super) fn takes<R: Repo>(
-        &self,
+        &mut self,
         feed: &FeedKey,
         claimed: Option<EntityId>,
         cx: &Context<'_, R>,
@@ -26,7 +26,9 @@ impl Session {
             is_member: author.is_some_and(|author| cx.repo.is_member(&feed.topic, &author)),
             is_known: cx.frontier.row(feed).is_some(),
         };
-        cx.terms.takes(&self.peer, &arrival)
+        let takes = cx.terms.takes(&self.peer, &arrival);
+        self.declined |= !takes;
+        takes
     }
 
     /// Asks for feeds.
@@ -56,7 +58,7 @@ impl Session {
             if row.forked_at.is_some() {
                 self.prove(&feed, cx)?;
             }
-            if self.announced.remove(&wish.feed) && self.synced {
+            if self.announced.remove(&wish.feed) && self.live {
                 out.push(Event::Grafted(feed));
             }
             if wish.from >= row.height {

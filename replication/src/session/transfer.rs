@@ -113,7 +113,7 @@ impl Session {
 
     /// What was pushed and is here already need only be announced, in both directions.
     fn prune(&mut self, known: BTreeMap<FeedKey, bool>, out: &mut Vec<Event>) {
-        let Some(meeting) = self.meeting.filter(|_| self.synced) else {
+        let Some(meeting) = self.meeting.filter(|_| self.live) else {
             return;
         };
         let known = known.into_iter().filter(|(_, known)| *known);
@@ -144,7 +144,11 @@ impl Session {
         }
         self.note_missing(taken.missing);
         for row in &taken.advanced {
-            let head = row.head.filter(|_| row.feed.author != cx.repo.device());
+            // what waited may go on too, also in topics that the peer must not know of
+            let theirs = self.scope.contains(&row.feed.topic);
+            let head = row
+                .head
+                .filter(|_| theirs && row.feed.author != cx.repo.device());
             if let Some(head) = head {
                 let now_ms = cx.now.utc_ms;
                 let receipt = cx.repo.receipt(&row.feed, &head, now_ms);

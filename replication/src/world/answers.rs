@@ -196,7 +196,9 @@ impl Repo for MemoryRepo {
         head: &EntryId,
         now_ms: u64,
     ) -> Result<Option<Vec<u8>>, Infallible> {
-        let Some(at) = self.records.get(head) else {
+        // given to the parties of private topics alone
+        let at = self.records.get(head);
+        let Some(at) = at.filter(|_| self.audiences.contains_key(&feed.topic)) else {
             return Ok(None);
         };
         let Record::Run(bytes) = &self.disk.records[*at] else {

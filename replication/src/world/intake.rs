@@ -36,12 +36,18 @@ impl MemoryRepo {
             }
         }
         let before = self.end;
+        let offered: usize = authentic.iter().map(|(_, run)| run.len()).sum();
         let due = self.waiting.due(now_ms);
         let due = due
             .into_iter()
             .map(|(source, parked)| (source, parked.item));
         authentic.extend(due);
         self.admit(authentic, now_ms, &mut taken);
+        self.received.fresh += taken.fresh_entries;
+        self.received.known += taken.known_entries;
+        if taken.fresh_entries > 0 {
+            self.received.fresh_bytes += offered as u64;
+        }
         let advanced: BTreeSet<FeedKey> =
             self.advanced.range(before..).map(|(_, it)| *it).collect();
         taken.advanced = advanced.iter().filter_map(|it| self.row_of(it)).collect();

@@ -4,6 +4,7 @@ use synlog_log::disk::Seeded;
 use synlog_log::ids::{EntryId, FeedKey};
 
 use super::memory::MemoryRepo;
+use super::twists::twist;
 use crate::row::Row;
 
 /// How a peer lies. Each chance is "one in n"; 0 = never.
@@ -19,6 +20,8 @@ pub struct Lies {
     pub garbage: u64,
     /// A message is sent many times.
     pub floods: u64,
+    /// What a message says is changed: fingerprints, heights, what is asked for.
+    pub twists: u64,
     /// Rows are said to go farther than they do.
     pub claims: u64,
     /// Entries that it has are said not to be here.
@@ -45,6 +48,9 @@ impl Lies {
         if does(self.turns_bits, random) && !bytes.is_empty() {
             let at = random.below(bytes.len() as u64) as usize;
             bytes[at] ^= 1 << random.below(8);
+        }
+        if does(self.twists, random) {
+            bytes = twist(&bytes, random);
         }
         let mut sent = Vec::new();
         if does(self.garbage, random) {

@@ -14,6 +14,7 @@ use synlog_log::run::RunView;
 
 use super::cast::Device;
 use super::disk::{Record, RecordDisk};
+use super::gathering::Received;
 use super::lies::Lies;
 use crate::peer::NodeId;
 use crate::repo::Taken;
@@ -64,6 +65,8 @@ pub struct MemoryRepo {
     pub damaged: BTreeSet<(TopicId, EntryId)>,
     /// A copy of this device's feeds was seen that this store lacks: it signs no more.
     pub own_seen_outside: bool,
+    /// What it took in from others since it was opened.
+    pub received: Received,
     /// What it lies about.
     pub lies: Option<Lies>,
     /// The latest time that an entry here claims.
@@ -100,6 +103,7 @@ impl MemoryRepo {
             damaged: BTreeSet::new(),
             own_seen_outside: false,
             latest_ms: 0,
+            received: Received::default(),
             lies: None,
         };
         for record in disk.records {

@@ -403,6 +403,7 @@ fn some_lies(random: &mut Seeded) -> Lies {
         omits: chance(&[0, 0, 5, 30]),
         replays: chance(&[0, 0, 5, 30]),
         garbage: chance(&[0, 0, 5, 30]),
+        twists: chance(&[0, 0, 3, 20]),
         floods: chance(&[0, 0, 0, 20]),
         claims: chance(&[0, 0, 2, 5]),
         withholds: chance(&[0, 0, 2, 5]),

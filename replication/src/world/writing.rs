@@ -7,6 +7,7 @@ use synlog_log::ids::{EntryId, FeedKey, TopicId};
 use synlog_log::limits::{AHEAD_MAX_MS, DEPS_MAX};
 use synlog_log::payload::PayloadBuilder;
 use synlog_log::run::RunView;
+use synlog_log::scenario::START_MS;
 use synlog_log::topic::{GENESIS_KIND, Genesis};
 
 use super::cast::Device;
@@ -102,6 +103,17 @@ impl MemoryRepo {
         Ok(self.publish(run, now_ms))
     }
 
+    /// Writes, in one step, the first entry of a device's feed; for whoever holds many keys.
+    pub fn write_as(&mut self, device: &Device, topic: TopicId, payload: &[u8], now_ms: u64) {
+        let first = (EntryId(topic.0), START_MS << 16);
+        let mut draft = Draft::first(&device.key, topic, device.certificate.to_vec());
+        if draft.add(now_ms, &[first], payload).is_ok()
+            && let Some((run, _)) = draft.sign()
+        {
+            self.publish(run, now_ms);
+        }
+    }
+
     /// Stores a run of this device's own.
     pub fn publish(&mut self, run: Vec<u8>, now_ms: u64) -> Option<FeedKey> {
         let feed = RunView::decode(&run).ok()?.feed;
@@ -116,7 +128,7 @@ impl MemoryRepo {
         let order = self.replica.orders.get_mut(topic);
         order.is_some_and(|order| {
             order.settle();
-            order.awaits_sequencer(&device)
+            !order.is_causal() && order.awaits_sequencer(&device)
         })
     }
 }

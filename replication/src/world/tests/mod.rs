@@ -1,3 +1,5 @@
 //! Worlds that must end well.
 
+mod cases;
+mod gathering;
 mod simulation;
