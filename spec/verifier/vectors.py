@@ -11,6 +11,7 @@ from .identity import check_certificate, check_statement, parse_statement
 from .proof import check_attestation, check_fork_proof, check_proof
 from .report import order_rows
 from .sealed import open_payload
+from .sync import Meeting, message_name, rows_hash
 
 
 def unhex(text):
@@ -101,13 +102,28 @@ def _bundles(case):
     return {"ok": not errors, "errors": errors, "topics": topics}
 
 
+def _frontiers(case):
+    meeting = Meeting(unhex(case["caller"]), unhex(case["called"]))
+    rows = [(unhex(row["topic"]), unhex(row["author"]), row["height"],
+             None if row["head"] is None else unhex(row["head"]), row["forked_at"])
+            for row in case["rows"]]
+    digest = rows_hash(rows)
+    return {"digest": digest.hex(), "short": meeting.short(1, digest).hex(),
+            "feeds": [meeting.short(2, row[0] + row[1]).hex() for row in rows]}
+
+
+def _messages(case):
+    return {"message": message_name(unhex(case["bytes"]))}
+
+
 FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "keys.json": _keys, "signatures.json": _signatures, "headers.json": _headers,
          "payloads.json": _payloads, "runs.json": _runs, "statements.json": _statements,
          "certificates.json": _certificates, "proofs.json": _proofs,
          "attestations.json": _attestations,
          "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "bundles.json": _bundles,
-         "other_bundles.json": _bundles}
+         "other_bundles.json": _bundles,
+         "frontiers.json": _frontiers, "messages.json": _messages}
 
 
 def run_case(name, case):

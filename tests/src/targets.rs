@@ -15,6 +15,8 @@ use synlog_log::proof::Proof;
 use synlog_log::run::{PayloadForm, RunView};
 use synlog_log::sealed;
 use synlog_log::wire::Reader;
+use synlog_replication::message::Message;
+use synlog_replication::session::PeerMemory;
 
 /// One decoder: its name and what it does with bytes.
 pub type Decoder = (&'static str, fn(&[u8]));
@@ -99,6 +101,18 @@ fn manifest(bytes: &[u8]) {
     let _ = Manifest::decode(bytes);
 }
 
+fn message(bytes: &[u8]) {
+    if let Ok(message) = Message::decode(bytes) {
+        assert_eq!(message.encode(), bytes, "one encoding");
+    }
+}
+
+fn peer_memory(bytes: &[u8]) {
+    if let Ok(memory) = PeerMemory::decode(bytes) {
+        assert_eq!(memory.encode(), bytes, "one encoding");
+    }
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("varint", varints),
     ("cbor", cbor),
@@ -115,4 +129,6 @@ pub const DECODERS: &[Decoder] = &[
     ("evidence", evidence),
     ("event of a fold", fold_event),
     ("manifest", manifest),
+    ("message", message),
+    ("memory of a peer", peer_memory),
 ];

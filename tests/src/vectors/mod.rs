@@ -8,6 +8,7 @@ mod entries;
 mod identities;
 mod keys;
 mod speccheck;
+mod sync;
 
 use std::path::PathBuf;
 
