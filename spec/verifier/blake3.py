@@ -17,6 +17,7 @@ IV = (0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A,
       0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19)
 CHUNK_START, CHUNK_END, PARENT, ROOT = 1, 2, 4, 8
 KEY_CONTEXT, KEY_MATERIAL = 32, 64
+KEYED_HASH = 1 << 4
 PERMUTATION = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
 WORDS8, WORDS16 = struct.Struct("<8I"), struct.Struct("<16I")
 
@@ -188,3 +189,8 @@ def _derive_key_fast(context, data):
 
 
 derive_key = derive_key_slow if _fast is None else _derive_key_fast
+
+
+def keyed(key, data):
+    """The keyed mode, with a key of 32 bytes."""
+    return _digest(WORDS8.unpack(key), bytes(data), KEYED_HASH)

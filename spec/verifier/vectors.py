@@ -13,6 +13,7 @@ from .link import check_proof_of_side, read_ticket
 from .proof import check_attestation, check_fork_proof, check_proof
 from .report import order_rows
 from .sealed import open_payload
+from .sync import Meeting, message_name, rows_hash
 
 
 def unhex(text):
@@ -134,6 +135,20 @@ def _tickets(case):
     return read_ticket(case["text"])
 
 
+def _frontiers(case):
+    meeting = Meeting(unhex(case["caller"]), unhex(case["called"]))
+    rows = [(unhex(row["topic"]), unhex(row["author"]), row["height"],
+             None if row["head"] is None else unhex(row["head"]), row["forked_at"])
+            for row in case["rows"]]
+    digest = rows_hash(rows)
+    return {"digest": digest.hex(), "short": meeting.short(1, digest).hex(),
+            "feeds": [meeting.short(2, row[0] + row[1]).hex() for row in rows]}
+
+
+def _messages(case):
+    return {"message": message_name(unhex(case["bytes"]))}
+
+
 FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "keys.json": _keys, "signatures.json": _signatures, "headers.json": _headers,
          "payloads.json": _payloads, "runs.json": _runs, "statements.json": _statements,
@@ -143,8 +158,8 @@ FILES = {"varint.json": _varint, "cbor.json": _cbor, "lipmaa.json": _lipmaa,
          "attestations.json": _attestations,
          "fork_proofs.json": _fork_proofs, "sealed.json": _sealed, "wraps.json": _wraps,
          "bundles.json": _bundles,
-         "other_bundles.json": _bundles, "links.json": _links,
-         "tickets.json": _tickets}
+         "other_bundles.json": _bundles, "links.json": _links, "tickets.json": _tickets,
+         "frontiers.json": _frontiers, "messages.json": _messages}
 
 
 def run_case(name, case):

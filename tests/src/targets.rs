@@ -24,6 +24,8 @@ use synlog_log::sealed::inbox::{Invitation, Letter};
 use synlog_log::sealed::{self, Secrets};
 use synlog_log::store::{Decoder as SegmentDecoder, RunFacts, check_segment};
 use synlog_log::wire::Reader;
+use synlog_replication::message::Message;
+use synlog_replication::session::PeerMemory;
 
 /// One decoder: its name and what it does with bytes.
 pub type Decoder = (&'static str, fn(&[u8]));
@@ -178,6 +180,18 @@ fn segment(bytes: &[u8]) {
     let _ = check_segment(bytes, &Runs, true);
 }
 
+fn message(bytes: &[u8]) {
+    if let Ok(message) = Message::decode(bytes) {
+        assert_eq!(message.encode(), bytes, "one encoding");
+    }
+}
+
+fn peer_memory(bytes: &[u8]) {
+    if let Ok(memory) = PeerMemory::decode(bytes) {
+        assert_eq!(memory.encode(), bytes, "one encoding");
+    }
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("varint", varints),
     ("cbor", cbor),
@@ -202,4 +216,6 @@ pub const DECODERS: &[Decoder] = &[
     ("device answer", device_answer),
     ("ticket", ticket),
     ("segment", segment),
+    ("message", message),
+    ("memory of a peer", peer_memory),
 ];

@@ -17,6 +17,7 @@ mod late;
 mod meter;
 mod opening;
 mod rows;
+mod sync;
 mod table;
 mod tallies;
 
@@ -69,7 +70,7 @@ impl Stage {
 type Case = fn(&Stage) -> Result<Vec<Row>, Failure>;
 
 /// The cases in the order in which they run: `open` opens what `ingest` wrote.
-const CASES: [(&str, Case); 12] = [
+const CASES: [(&str, Case); 14] = [
     ("admission", admission::run),
     ("ingest-one-feed", ingest::one_feed),
     ("ingest-many-feeds", ingest::many_feeds),
@@ -82,6 +83,8 @@ const CASES: [(&str, Case); 12] = [
     ("fold-rows", rows::run),
     ("fold-late", late::run),
     ("fold-replay", late::replay),
+    ("sync-meetings", sync::meetings),
+    ("sync-initial", sync::initial),
 ];
 
 /// Runs the cases and prints what they measured. An error only where something

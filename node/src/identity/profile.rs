@@ -1,5 +1,5 @@
 //! Profiles: a public topic of each entity that says what it is called, which public
-//! topics of it there are, and where its nodes are reached (`spec/12-profile.md`).
+//! topics of it there are, and where its nodes are reached (`spec/14-profile.md`).
 //!
 //! Read natively, since what is announced is needed before any app runs.
 

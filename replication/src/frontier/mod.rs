@@ -36,6 +36,8 @@ struct TopicRows {
     changed: u64,
     /// Hash over the statements that concern the topic.
     statements: Digest,
+    /// Whether a feed is forked, which it stays.
+    forked: bool,
 }
 
 /// The rows of all feeds that are here.
@@ -59,12 +61,17 @@ impl Frontier {
         rows.sort_unstable_by_key(|row| row.feed.author);
         rows.dedup_by_key(|row| row.feed.author);
         let held = rows.iter().map(HeldRow::new).collect();
-        self.change(topic).rows = Trie::of_sorted(held);
+        let forked = rows.iter().any(|row| row.forked_at.is_some());
+        let of_topic = self.change(topic);
+        of_topic.rows = Trie::of_sorted(held);
+        of_topic.forked |= forked;
     }
 
     /// Takes in a row that is new or has changed.
     pub fn put(&mut self, row: &Row) {
-        self.change(row.feed.topic).rows.put(HeldRow::new(row));
+        let of_topic = self.change(row.feed.topic);
+        of_topic.rows.put(HeldRow::new(row));
+        of_topic.forked |= row.forked_at.is_some();
     }
 
     /// Takes in the statements that concern a topic, in any order; whether they are others
@@ -123,6 +130,11 @@ impl Frontier {
                 .each(root, &mut |held| found.push(held.row(topic)));
         }
         found
+    }
+
+    /// Whether a feed of a topic is forked.
+    pub fn has_forks(&self, topic: &TopicId) -> bool {
+        self.topics.get(topic).is_some_and(|held| held.forked)
     }
 
     /// How many feeds a topic has.

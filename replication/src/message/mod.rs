@@ -1,4 +1,4 @@
-//! What two nodes say to each other (`spec/12-sync.md`).
+//! What two nodes say to each other (`spec/13-sync.md`).
 //!
 //! One encoding for each message; whatever else is refused. Nothing is allocated that
 //! the bytes at hand could not fill.
@@ -11,7 +11,6 @@ mod tests;
 pub use lines::{Check, Head, Hello, RowLine, Wish};
 pub use reconcile::{LISTED_MAX, Part, PartBody, SHAPE_MAX, Shape};
 
-use synlog_log::attestation::Attestation;
 use synlog_log::ids::{DeviceId, EntryId};
 use synlog_log::limits::{FORK_PROOF_MAX, PROOF_MAX, RUN_READ_BYTES_MAX, STATEMENT_MAX};
 use synlog_log::refusal::Refusal;
@@ -338,11 +337,7 @@ impl Message {
                 ascending(&known)?;
                 Self::Known(known)
             }
-            12 => {
-                let bytes = reader.bytes(PROOF_MAX)?;
-                Attestation::decode(bytes)?;
-                Self::Receipt(bytes.to_vec())
-            }
+            12 => Self::Receipt(reader.bytes(PROOF_MAX)?.to_vec()),
             13 => Self::Credit(reader.varint()?),
             14 => Self::Check(Check::read(reader)?),
             15 => Self::Prune(some(list(reader, LIST_MAX, short)?)?),

@@ -1,4 +1,4 @@
-//! One meeting of two nodes over one link (`spec/12-sync.md`).
+//! One meeting of two nodes over one link (`spec/13-sync.md`).
 //!
 //! Both greet; both come to know which topics they share, by what they remember or by
 //! matching; both send what the other lacks, by its cursor or by comparing rows; then

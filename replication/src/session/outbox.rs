@@ -261,6 +261,13 @@ impl Outbox {
         let entries = next.min(height).saturating_sub(from);
         self.order.remove(&(position, feed));
         self.left = self.left.saturating_sub(entries);
+        // where a feed is forked, what lies between two runs of another may be something that
+        // is only sent when it is asked for
+        let apart = runs.next_position != Some(position) && cx.frontier.has_forks(&feed.topic);
+        if apart {
+            runs.join();
+        }
+        runs.next_position = Some(position.saturating_add(next.saturating_sub(from)));
         runs.push(feed, run);
         let place = match next_read {
             _ if next >= height || next <= from => None,
@@ -286,6 +293,8 @@ struct Group {
     small: Vec<Vec<u8>>,
     small_bytes: usize,
     bytes: usize,
+    /// Arrival position behind the last run.
+    next_position: Option<u64>,
 }
 
 impl Group {

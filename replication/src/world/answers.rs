@@ -10,7 +10,7 @@ use synlog_log::run::RunView;
 use synlog_log::topic::Visibility;
 
 use super::disk::Record;
-use super::memory::MemoryRepo;
+use super::memory::{MemoryRepo, remembered};
 use crate::peer::{NodeId, Peer};
 use crate::repo::{Access, Epoch, Repo, Taken};
 use crate::row::{Advance, Row};
@@ -181,9 +181,7 @@ impl Repo for MemoryRepo {
             .map(|order| order.policy().members)
             .unwrap_or_default();
         let logs = members.keys().filter_map(|it| self.statements.get(it));
-        Ok(logs
-            .flat_map(|log| log.statements().map(|it| it.encode()))
-            .collect())
+        Ok(logs.flatten().cloned().collect())
     }
 
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Infallible> {
@@ -225,9 +223,11 @@ impl Repo for MemoryRepo {
     }
 
     fn take_in_receipt(&mut self, receipt: &[u8]) -> Result<(), Infallible> {
-        let right = Attestation::decode(receipt)
-            .and_then(|it| it.verify())
-            .is_ok();
+        let right = remembered(receipt, || {
+            Attestation::decode(receipt)
+                .and_then(|it| it.verify())
+                .is_ok()
+        });
         if right && self.receipts.len() < RECEIPTS_MAX {
             self.keep_receipt(receipt.to_vec());
         }

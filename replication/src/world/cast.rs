@@ -38,6 +38,20 @@ pub fn device(number: u8, index: u8) -> Device {
     })
 }
 
+/// The statements of a person's identity log, encoded.
+pub fn statements(number: u8) -> Vec<Vec<u8>> {
+    thread_local! {
+        static KEPT: RefCell<BTreeMap<u8, Vec<Vec<u8>>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    KEPT.with_borrow_mut(|kept| {
+        let made = || {
+            let person = Person::new(number, DEVICES);
+            person.log.statements().map(|it| it.encode()).collect()
+        };
+        kept.entry(number).or_insert_with(made).clone()
+    })
+}
+
 fn devices_of(number: u8) -> Vec<Device> {
     let person = Person::new(number, DEVICES);
     let keys = person.devices.iter();

@@ -82,6 +82,22 @@ impl Story {
         Ok(())
     }
 
+    /// What waits at each host, to be read by people who look for an error.
+    pub fn explain(&mut self) -> String {
+        let mut told = String::new();
+        let now_ms = START_MS + self.world.now_ms;
+        for (number, host) in self.world.hosts.iter_mut().enumerate() {
+            let ahead = host.life.as_ref().map(|life| life.repo.is_ahead_of(now_ms));
+            let device = host.identity().id.short();
+            let number_of = host.device;
+            told += &format!("  host {number}: device {number_of} {device}, ahead {ahead:?}\n");
+            for line in host.life.iter_mut().flat_map(|life| life.repo.what_waits()) {
+                told += &format!("  host {number} {line}\n");
+            }
+        }
+        told
+    }
+
     /// What must hold whatever happened: nobody has what is not for them, nobody honest
     /// was shunned by the honest, and what is kept for strangers is bounded.
     pub fn check_bounds(&self) -> Result<(), String> {

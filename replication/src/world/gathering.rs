@@ -114,12 +114,13 @@ impl Gathering {
     ) -> Spreading {
         let mut slowest_ms: Vec<u64> = Vec::new();
         let mut entries = 0;
-        for arrivals in world.counts.arrivals.values() {
-            let Some((_, written_ms)) = arrivals.first() else {
+        for ((feed, _), arrivals) in &world.counts.arrivals {
+            let Some((first, written_ms)) = arrivals.first() else {
                 continue;
             };
             // an entry from before that came to somebody late is not counted
-            if arrivals.len() == 1 || *written_ms < from_ms {
+            let by_author = world.hosts[*first].identity().id == feed.author;
+            if !by_author || *written_ms < from_ms {
                 continue;
             }
             entries += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use synlog_log::admission::WaitingLimits;
 use synlog_log::disk::Seeded;
 use synlog_log::ids::TopicId;
-use synlog_log::scenario::{Person, START_MS};
+use synlog_log::scenario::START_MS;
 
 use super::cast::{self, DEVICES, Device};
 use super::disk::RecordDisk;
@@ -166,7 +166,6 @@ impl Host {
 
     /// The statements of the person's identity log.
     pub fn statements(person: u8) -> Vec<Vec<u8>> {
-        let person = Person::new(person, DEVICES);
-        person.log.statements().map(|it| it.encode()).collect()
+        cast::statements(person)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use synlog_log::admission::{Ledger, Parked, Waiting, WaitingLimits};
 use synlog_log::fork::ForkProof;
-use synlog_log::identity::{IdentityLog, SignedStatement};
+use synlog_log::identity::SignedStatement;
 use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::limits::AHEAD_MAX_MS;
 use synlog_log::replica::Replica;
@@ -57,7 +57,7 @@ pub struct MemoryRepo {
     /// Entries of runs that wait, so that nobody is asked for them again.
     pub(super) parked: HashSet<EntryId>,
     pub(super) sources: BTreeMap<NodeId, u64>,
-    pub(super) statements: BTreeMap<EntityId, IdentityLog>,
+    pub(super) statements: BTreeMap<EntityId, Vec<Vec<u8>>>,
     pub(super) receipts: BTreeSet<Vec<u8>>,
     /// Who may have the private topics that this node knows of.
     pub audiences: BTreeMap<TopicId, Audience>,
@@ -176,6 +176,36 @@ impl MemoryRepo {
         (self.waiting.len(), bytes.unwrap_or(0))
     }
 
+    /// What waits here and what for, to be read by people; it waits no more.
+    pub fn what_waits(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (source, parked) in self.waiting.drain() {
+            let Ok(run) = RunView::decode(&parked.item) else {
+                continue;
+            };
+            let (first, last) = (run.first(), run.last());
+            let deps = run
+                .entries
+                .iter()
+                .flat_map(|it| it.deps().collect::<Vec<_>>());
+            let lacks = deps
+                .chain(first.backlink)
+                .filter(|it| !self.records.contains_key(it));
+            let lacks: BTreeSet<String> = lacks.map(|it| it.short()).collect();
+            lines.push(format!(
+                "keeps, of source {source}, {}/{} {}..={} of {} ({}..{}) for {lacks:?}",
+                run.feed.topic.short(),
+                run.feed.author.short(),
+                first.seq,
+                last.seq,
+                last.hlc >> 16,
+                first.id.short(),
+                last.id.short(),
+            ));
+        }
+        lines
+    }
+
     /// The row of a feed, if anything is known of it.
     pub fn row_of(&self, key: &FeedKey) -> Option<Row> {
         let feed = self.feeds.get(key)?;
@@ -241,7 +271,9 @@ impl MemoryRepo {
     /// Notes that a feed went on, by so many arrivals.
     pub(super) fn advance(&mut self, key: &FeedKey, arrivals: u64) {
         let feed = self.feeds.entry(*key).or_default();
-        self.advanced.remove(&feed.position).filter(|it| it == key);
+        if self.advanced.get(&feed.position) == Some(key) {
+            self.advanced.remove(&feed.position);
+        }
         feed.position = self.end;
         self.advanced.insert(self.end, *key);
         self.end += arrivals;
@@ -261,25 +293,27 @@ impl MemoryRepo {
         true
     }
 
-    /// Keeps a statement that fits; whether it was news.
+    /// Keeps a statement that follows on those that are here; whether it was news. In
+    /// these worlds nobody rotates a root.
     pub(super) fn keep_statement(&mut self, bytes: Vec<u8>) -> bool {
         let Ok(signed) = SignedStatement::decode(&bytes) else {
             return false;
         };
-        let entity = signed.statement.entity;
-        let log = self
-            .statements
-            .entry(entity)
-            .or_insert_with(|| IdentityLog::new(entity));
-        let before = (log.statements().count(), log.conflicts().len());
-        let added = log.add(signed).is_ok();
-        let news = added && before != (log.statements().count(), log.conflicts().len());
-        if news {
-            self.disk.records.push(Record::Statement(bytes));
-        } else if before.0 == 0 {
-            self.statements.remove(&entity);
+        let statement = &signed.statement;
+        let log = self.statements.get(&statement.entity);
+        let count = log.map_or(0, Vec::len);
+        let last = log.and_then(|log| log.last());
+        let last = last.and_then(|last| SignedStatement::decode(last).ok());
+        let follows = statement.number == count as u64
+            && statement.prev == last.map(|last| last.statement.hash());
+        let root = statement.entity.0;
+        if !follows || !remembered(&bytes, || signed.verify(&root).is_ok()) {
+            return false;
         }
-        news
+        let log = self.statements.entry(statement.entity).or_default();
+        log.push(bytes.clone());
+        self.disk.records.push(Record::Statement(bytes));
+        true
     }
 
     /// Keeps a receipt; whether it was news.
@@ -345,18 +379,23 @@ pub(super) enum Until {
     Clock(u64),
 }
 
-/// Whether a run's signature is right. The same bytes come to each node of a world, so
-/// what was found is remembered.
+/// Whether a run's signature is right.
 pub(super) fn is_authentic(run: &RunView<'_>) -> bool {
+    remembered(run.bytes, || run.verify().is_ok())
+}
+
+/// Whether some bytes are right by their signatures. The same bytes come to each node of a
+/// world, so what was found is remembered.
+pub(super) fn remembered(bytes: &[u8], check: impl FnOnce() -> bool) -> bool {
     const REMEMBERED_MAX: usize = 1 << 15;
     thread_local! {
         static FOUND: RefCell<HashMap<[u8; 32], bool>> = RefCell::new(HashMap::new());
     }
-    let name = *blake3::hash(run.bytes).as_bytes();
+    let name = *blake3::hash(bytes).as_bytes();
     FOUND.with_borrow_mut(|found| {
         if found.len() > REMEMBERED_MAX {
             found.clear();
         }
-        *found.entry(name).or_insert_with(|| run.verify().is_ok())
+        *found.entry(name).or_insert_with(check)
     })
 }

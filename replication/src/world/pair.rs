@@ -284,6 +284,18 @@ impl<R: Repo> Pair<R> {
             .all(|topic| one.frontier.digest(topic) == other.frontier.digest(topic))
     }
 
+    /// Bytes that both said beside runs.
+    pub fn overhead_bytes(&self) -> u64 {
+        self.sides.iter().map(Side::overhead_bytes).sum()
+    }
+
+    /// Those of greeting and of matching topics.
+    pub fn matching_bytes(&self) -> u64 {
+        let said = self.sides.iter().flat_map(|side| &side.said);
+        let matching = said.filter(|(name, _)| ["hello", "topics", "matched"].contains(*name));
+        matching.map(|(_, tally)| tally.bytes).sum()
+    }
+
     /// Whether both say that they hold the same.
     pub fn is_synced(&self) -> bool {
         let synced = |side: &Side<R>| side.session.as_ref().is_some_and(|it| it.progress().synced);

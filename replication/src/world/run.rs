@@ -321,12 +321,14 @@ impl World {
             && let Some(life) = &self.hosts[host].life
         {
             for row in life.repo.rows_of(&topic) {
-                let arrivals = self
-                    .counts
-                    .arrivals
-                    .entry((row.feed, row.height))
-                    .or_default();
-                if arrivals.iter().all(|(other, _)| *other != host) {
+                let arrivals = &mut self.counts.arrivals;
+                arrivals.entry((row.feed, row.height)).or_default();
+                // what came with a later one came with it
+                let lower = arrivals.range_mut((row.feed, 0)..=(row.feed, row.height));
+                for (_, arrivals) in lower.rev() {
+                    if arrivals.iter().any(|(other, _)| *other == host) {
+                        break;
+                    }
                     arrivals.push((host, self.now_ms));
                 }
             }

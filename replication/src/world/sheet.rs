@@ -10,6 +10,7 @@ use synlog_log::wire::{Reader, Writer};
 use crate::peer::{NodeId, Peer};
 use crate::repo::{Access, Epoch, Repo, Taken};
 use crate::row::{Advance, Row};
+use crate::world::pair::Pair;
 
 /// Bytes of a made-up entry.
 const ENTRY_BYTES: usize = 300;
@@ -133,6 +134,32 @@ fn row(topic: TopicId, author: DeviceId, height: u64) -> Row {
         height,
         head: height.checked_sub(1).map(|seq| entry_of(&feed, seq)),
         forked_at: None,
+    }
+}
+
+impl Pair<Sheet> {
+    /// Two stores with the same feeds, spread over topics.
+    pub fn alike(feeds: u64, topics: u64) -> Self {
+        let mut one = Sheet::new(1);
+        for number in 0..feeds {
+            one.write(feed(number % topics, number), 1 + number % 3);
+        }
+        let mut other = one.clone();
+        other.set_epoch(2);
+        Self::new(one, other)
+    }
+
+    /// Writes one entry more in so many feeds on each side, in others on each.
+    pub fn change(&mut self, feeds: u64, topics: u64, changed: u64) {
+        for (index, side) in self.sides.iter_mut().enumerate() {
+            for number in 0..changed {
+                let number = (number * 2 + index as u64) * (feeds / (2 * changed + 2));
+                let feed = feed(number % topics, number);
+                side.repo.write(feed, 1);
+                let Ok(row) = side.repo.row(&feed);
+                row.iter().for_each(|row| side.frontier.put(row));
+            }
+        }
     }
 }
 

@@ -215,7 +215,7 @@ impl Story {
                 Err(differs) => why = differs,
             }
         }
-        Err(why)
+        Err(why + &self.explain())
     }
 
     fn some_host(&mut self) -> usize {

@@ -10,6 +10,7 @@ mod identities;
 mod keys;
 mod links;
 mod speccheck;
+mod sync;
 
 use std::path::PathBuf;
 

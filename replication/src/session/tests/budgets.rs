@@ -7,47 +7,18 @@ use crate::session::{Breach, Fault};
 use crate::world::pair::Pair;
 use crate::world::sheet::{Sheet, feed};
 
-/// Two stores with the same `feeds`, spread over `topics`.
 fn same(feeds: u64, topics: u64) -> Pair<Sheet> {
-    let mut one = Sheet::new(1);
-    for number in 0..feeds {
-        one.write(feed(number % topics, number), 1 + number % 3);
-    }
-    let mut other = one.clone();
-    other.set_epoch(2);
-    Pair::new(one, other)
+    Pair::alike(feeds, topics)
 }
-
-/// Changes some feeds on each side.
-fn change(pair: &mut Pair<Sheet>, feeds: u64, topics: u64, changed: u64) {
-    for (index, side) in pair.sides.iter_mut().enumerate() {
-        for number in 0..changed {
-            let number = (number * 2 + index as u64) * (feeds / (2 * changed + 2));
-            let feed = feed(number % topics, number);
-            side.repo.write(feed, 1);
-            let row = side.repo.row(&feed).unwrap().unwrap();
-            side.frontier.put(&row);
-        }
-    }
-}
-
-fn overhead(pair: &Pair<Sheet>, without: &[&str]) -> u64 {
-    let said = pair.sides.iter().flat_map(|side| &side.said);
-    said.filter(|(name, _)| !without.contains(name))
-        .map(|(_, tally)| tally.bytes)
-        .sum()
-}
-
-const MATCHING: [&str; 3] = ["hello", "topics", "matched"];
 
 #[test]
 fn a_cold_meeting_is_short() {
     for topics in [1, 100, 600, 5_000] {
         let mut pair = same(10_000, topics);
-        change(&mut pair, 10_000, topics, 50);
+        pair.change(10_000, topics, 50);
         pair.connect().unwrap();
         let same = pair.settle(30).unwrap();
-        let bytes = overhead(&pair, &MATCHING);
+        let bytes = pair.overhead_bytes() - pair.matching_bytes();
         assert!(pair.is_synced(), "{topics}");
         // three flights greet and match topics
         let flights = same.unwrap() - 3;
@@ -65,10 +36,10 @@ fn a_warm_meeting_is_shorter() {
         pair.connect().unwrap();
         pair.settle(30).unwrap();
         pair.cut();
-        change(&mut pair, 10_000, topics, 50);
+        pair.change(10_000, topics, 50);
         pair.connect().unwrap();
         let same = pair.settle(30).unwrap();
-        let bytes = overhead(&pair, &[]);
+        let bytes = pair.overhead_bytes();
         assert!(pair.is_synced());
         assert_eq!(same, Some(2), "one round trip");
         assert!(bytes <= 2_000, "{bytes} bytes");
@@ -98,7 +69,7 @@ fn another_history_of_the_peer_and_a_cursor_ahead_of_its_end() {
         let memory = side.memory.as_mut().unwrap();
         memory.cursor.1 = u64::MAX;
     }
-    change(&mut pair, 500, 5, 10);
+    pair.change(500, 5, 10);
     pair.connect().unwrap();
     pair.settle(60).unwrap();
     assert!(pair.is_synced() && pair.is_same());
@@ -110,7 +81,7 @@ fn a_cursor_that_skips_something_does_not_end_it() {
     pair.connect().unwrap();
     pair.settle(30).unwrap();
     pair.cut();
-    change(&mut pair, 2_000, 7, 20);
+    pair.change(2_000, 7, 20);
     for side in &mut pair.sides {
         // as if all that changed had been seen
         side.memory.as_mut().unwrap().cursor.1 += 1_000_000;
