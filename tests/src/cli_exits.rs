@@ -222,8 +222,14 @@ fn what_people_type_never_panics() {
             assert!(!ended.err.contains('\u{1b}'), "{arguments:?}: {ended:?}");
         }
     }
-    let ended = desk.fails(2, &["topic", "new", "secret", "--app", "a", "--private"]);
-    assert!(ended.err.contains("private topics"), "{ended:?}");
+    let private = ["topic", "new", "secret", "--app", "a", "--private"];
+    desk.fails(2, &[&private[..], &["--causal"]].concat());
+    let stranger = format!("{}=client", "5f".repeat(32));
+    let ended = desk.fails(1, &[&private[..], &["--member", &stranger]].concat());
+    assert!(
+        ended.err.contains("encryption key is not known"),
+        "{ended:?}"
+    );
 }
 
 #[test]

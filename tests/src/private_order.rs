@@ -103,7 +103,7 @@ pub fn story(people: &[Person; 5]) -> Story {
 fn each_reader_reads_as_far_as_its_keys_reach() {
     let people = people();
     let story = story(&people);
-    let mut reading = |index: usize| read(&story.world, people[index].secrets());
+    let reading = |index: usize| read(&story.world, people[index].secrets());
     for holder in [0, 1, 3] {
         let mut node = reading(holder);
         for entry in [story.first_note, story.after_removal, story.by_the_late] {
@@ -357,7 +357,7 @@ fn told(node: &mut Node) -> (Vec<(EntryId, Status)>, Option<(EntryId, i64)>, usi
 #[test]
 fn random_lives_come_out_the_same_in_any_order_of_arrival() {
     let (mut locked, mut open) = (0, 0);
-    for seed in 0..24 {
+    for seed in 0..12 {
         let (world, people) = random_world(seed, 160);
         let readers = people.iter().map(Person::secrets);
         let readers: Vec<Secrets> = readers.chain([Secrets::default()]).collect();
@@ -395,5 +395,5 @@ fn random_lives_come_out_the_same_in_any_order_of_arrival() {
             assert_eq!(told(&mut node), first, "seed {seed}");
         }
     }
-    assert!(locked > 20 && open > 10, "{locked} locked, {open} open");
+    assert!(locked > 10 && open > 5, "{locked} locked, {open} open");
 }

@@ -88,9 +88,9 @@ pub(super) fn entry_json(entry: &Entry, app: Option<&str>, content: &Content) ->
         "body": content.body,
         "erasable": content.erasable,
         "erased": content.erased,
-        "sealed": content.open.map(|open| if open { "open" } else { "closed" }),
         "deps": header.deps.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "backlink": header.backlink.map(|id| id.to_string()),
+        "sealed": content.open.map(|open| if open { "open" } else { "closed" }),
     })
 }
 
