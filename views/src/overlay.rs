@@ -268,13 +268,13 @@ impl Work<'_> {
             })
         };
         let steps: Vec<Step<'_>> = folded.iter().filter_map(step).collect();
-        Ok(folding::fold(
+        folding::fold(
             &self.topic,
             self.reducer,
             (over, self.options.written_max),
             &steps,
             &mut self.state.halted,
-        )?)
+        )
     }
 
     /// Writes overlay records that are new or different, removes those that are not there any more.

@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use synlog_log::ids::TopicId;
 
-use super::packed::{self, Packed};
+use super::packed::{self, Packed, Pair};
 use super::{Mark, Store, Stored, check};
 use crate::error::ViewsError;
 
@@ -62,7 +62,7 @@ struct Blocks<'a> {
     from: Vec<u8>,
     to: Option<Vec<u8>>,
     /// What is read and not given out yet, the last one first.
-    held: Vec<(Vec<u8>, Vec<u8>)>,
+    held: Vec<Pair>,
 }
 
 impl Blocks<'_> {

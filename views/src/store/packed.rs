@@ -53,7 +53,7 @@ pub(super) struct Packer {
 
 impl Packer {
     /// Adds a value behind the last one. Gives a block that thereby is full.
-    pub(super) fn add(&mut self, key: &[u8], payload: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn add(&mut self, key: &[u8], payload: &[u8]) -> Option<Pair> {
         if self.block.is_empty() {
             self.first = key.to_vec();
             self.last.clear();
@@ -71,7 +71,7 @@ impl Packer {
     }
 
     /// The block that is not full: its first key, and itself.
-    pub(super) fn end(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn end(&mut self) -> Option<Pair> {
         let block = std::mem::take(&mut self.block);
         (!block.is_empty()).then(|| (std::mem::take(&mut self.first), block))
     }
@@ -217,13 +217,16 @@ impl Packed {
     }
 }
 
+/// A key and its value.
+pub(super) type Pair = (Vec<u8>, Vec<u8>);
+
 /// The values of a block that lie in a range and are not gone, the last one first.
 pub(super) fn left_of(
     block: &[u8],
     from: &[u8],
     to: Option<&[u8]>,
     gone: &BTreeSet<Vec<u8>>,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ViewsError> {
+) -> Result<Vec<Pair>, ViewsError> {
     let mut left = Vec::new();
     unpack(block, |key, payload| {
         let inside = key >= from && to.is_none_or(|to| key < to);
