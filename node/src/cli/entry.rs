@@ -10,8 +10,7 @@ use synlog_log::limits::PROOF_MAX;
 use synlog_log::payload::Payload;
 use synlog_log::proof::{Proof, ProofPayload, Proven};
 
-use crate::cli::input;
-use crate::cli::screen::{Screen, Tone, count, plain, size};
+use crate::cli::screen::{Tone, count, plain, size};
 use crate::cli::setting::Setting;
 use crate::cli::view::{Content, entry_json, mark, pretty};
 use crate::clock::now_ms;
