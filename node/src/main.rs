@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Rows are many small values: with the allocator of the system folding takes half as
-/// long again or more (`docs/decisions/0012-packed-rows.md`).
+/// long again or more (`docs/decisions/0015-packed-rows.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -316,6 +316,7 @@ pub fn accept(home: Home, text: &str) -> Result<(Node, Joined), Failure> {
     node.store.clear_guard(request.device)?;
     if let Some(encryption) = &encryption {
         home.write_secret(&home.encryption_key_path(), encryption.as_bytes())?;
+        node.load_secrets()?;
     }
     // the device key comes last: a directory with one is whole
     home.write_key(&home.device_key_path(), &waiting.device)?;

@@ -83,6 +83,8 @@ pub fn recover(
         .and_then(|log| log.statements().last())
         .map(|last| (last.statement.number, last.statement.issued_ms));
     let certified = node.state(certify(&entity, &device, name), now_ms)?;
+    // it follows from the root, and with it all that was sealed to the entity opens again
+    node.ensure_encryption_key(now_ms)?;
     let this = DeviceId(device.public());
     node.store.clear_guard(this)?;
     home.write_key(&home.device_key_path(), &device)?;

@@ -72,6 +72,8 @@ impl Node {
         progress: Progress<'_>,
     ) -> Result<Told, Failure> {
         let revocation = self.retire(device, now_ms)?;
+        // what is sealed from here on opens to no key that it has
+        self.renew_encryption_key(now_ms)?;
         self.settle_topics(&[], &[revocation], Feeds::Cut, now_ms, progress)
     }
 
@@ -83,6 +85,7 @@ impl Node {
         progress: Progress<'_>,
     ) -> Result<Told, Failure> {
         let revocation = self.retire(device, now_ms)?;
+        self.renew_encryption_key(now_ms)?;
         let statements = [revocation];
         self.settle_topics(&statements, &statements, Feeds::Cut, now_ms, progress)
     }

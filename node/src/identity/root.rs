@@ -105,6 +105,8 @@ impl Node {
             }
             self.state_with(&root, action, now_ms)?;
         }
+        // the recovery words of the new root alone must lead to all that was sealed
+        self.renew_encryption_key(now_ms)?;
         let number = rotation.statement.number;
         let told = self.settle_topics(&[], &[rotation], Feeds::Keep, now_ms, progress)?;
         Ok(Rotated {

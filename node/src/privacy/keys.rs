@@ -50,7 +50,7 @@ impl Node {
             (Some((_, key)), Some(held)) if held.public() == key => Ok(()),
             // the key of another generation, or one that was never announced
             (announced, _) => {
-                let root = self.home.root_key()?;
+                let root = self.root()?;
                 let generation = announced.map_or(0, |(generation, _)| generation);
                 let secret = EncryptionSecret::of_root(&root, generation);
                 if announced.is_some_and(|(_, key)| key == secret.public()) {
@@ -73,7 +73,7 @@ impl Node {
     }
 
     fn announce_encryption_key(&mut self, generation: u32, now_ms: u64) -> Result<(), Failure> {
-        let root = self.home.root_key()?;
+        let root = self.root()?;
         let secret = EncryptionSecret::of_root(&root, generation);
         let last = self.home.encryption_key()?;
         let last = last.filter(|last| last.public() != secret.public());
