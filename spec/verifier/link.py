@@ -72,6 +72,8 @@ def read_ticket(text):
         raw = base64.b32decode(code + "=" * (-len(code) % 8))
     except ValueError:
         raise Refused("not_canonical", "letters") from None
+    if base64.b32encode(raw).decode().rstrip("=") != code:
+        raise Refused("not_canonical", "unused bits")
     body, check = raw[:-4], raw[-4:]
     if len(raw) < 5 or H("ticket", body)[:4] != check:
         raise Refused("not_canonical", "check")

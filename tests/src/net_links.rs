@@ -132,6 +132,10 @@ fn two_nodes_meet_by_ticket_and_prove_their_devices() {
     let (link, bytes) = (from_ana, b"hello".to_vec());
     ana.tell(Command::Send { link, bytes });
     assert_eq!(message(&mut ben), b"hello");
+    wait(&mut ana, |event| match event {
+        Event::Sent { bytes, .. } => Some(bytes),
+        _ => None,
+    });
     let known = &ana.desk().peers()[0];
     assert_eq!(known.name.as_deref(), Some("device-2"));
     assert!(matches!(known.via, Via::Lan(_)), "{known:?}");

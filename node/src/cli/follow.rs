@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 use synlog_log::ids::{EntityId, TopicId, hex, unhex};
 use synlog_replication::peer::NodeId;
-use synlog_replication::policy::{Follow, HOPS_MAX, Interests, Mode};
+use synlog_replication::policy::{HOPS_MAX, Interests, Mode};
 
 use crate::cli::peers;
 use crate::cli::setting::Setting;
@@ -243,10 +243,7 @@ pub(super) fn pin(args: &PinArgs, setting: &Setting) -> Result<(), Failure> {
             }
             Thing::Entity(entity, nodes) => {
                 interests.blocked.remove(entity);
-                interests
-                    .follows
-                    .entry(*entity)
-                    .or_insert_with(Follow::default);
+                interests.follows.entry(*entity).or_default();
                 interests.pinned.extend(nodes);
             }
             Thing::Node(node) => {
