@@ -52,19 +52,6 @@ pub fn genesis_of(run: &RunView<'_>) -> Option<Genesis> {
 }
 
 impl Replica {
-    /// An empty one, with an admission that knows keys from before.
-    pub fn with_admission(admission: Admission) -> Self {
-        Self {
-            admission,
-            ..Self::default()
-        }
-    }
-
-    /// What it admits runs with.
-    pub fn admission(&self) -> &Admission {
-        &self.admission
-    }
-
     /// Takes in a run that is known to be authentic. What waits is for the caller to keep.
     pub fn offer(&mut self, run: &RunView<'_>) -> Admit {
         let Ok(outcome) = self.admission.admit(run, &self.ledger, None);

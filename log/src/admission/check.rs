@@ -99,16 +99,6 @@ impl Admission {
         self.derived.insert(topic);
     }
 
-    /// An admission that has looked at the same keys and certificates, and at no feed:
-    /// what it found of them holds for every ledger.
-    pub fn for_another_ledger(&self) -> Self {
-        Self {
-            keys: self.keys.clone(),
-            certificates: self.certificates.clone(),
-            ..Self::default()
-        }
-    }
-
     /// Forgets what it remembers of feeds: after a commit that failed.
     pub fn forget(&mut self) {
         self.tips.clear();

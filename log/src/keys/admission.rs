@@ -29,7 +29,7 @@ pub fn admit(key: &[u8; 32]) -> Result<(), Refusal> {
 }
 
 /// Remembers which keys were admitted, since the check costs as much as a signature.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct AdmittedKeys {
     known: HashSet<[u8; 32]>,
 }

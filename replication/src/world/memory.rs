@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use synlog_log::admission::{Admission, Ledger, Parked, Waiting, WaitingLimits};
+use synlog_log::admission::{Ledger, Parked, Waiting, WaitingLimits};
 use synlog_log::fork::ForkProof;
 use synlog_log::identity::SignedStatement;
 use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
@@ -87,7 +87,7 @@ impl MemoryRepo {
                 epoch: disk.epoch,
                 records: Vec::with_capacity(disk.records.len()),
             },
-            replica: Replica::with_admission(known_keys()),
+            replica: Replica::default(),
             records: HashMap::new(),
             feeds: BTreeMap::new(),
             topics: BTreeMap::new(),
@@ -138,7 +138,6 @@ impl MemoryRepo {
 
     /// The disk, when the node goes down.
     pub fn into_disk(self) -> RecordDisk {
-        remember_keys(self.replica.admission());
         self.disk
     }
 
@@ -399,18 +398,4 @@ pub(super) fn remembered(bytes: &[u8], check: impl FnOnce() -> bool) -> bool {
         }
         *found.entry(name).or_insert_with(check)
     })
-}
-
-thread_local! {
-    static KNOWN_KEYS: RefCell<Admission> = RefCell::new(Admission::default());
-}
-
-/// An admission that has looked at the keys and certificates of other stores: the same few
-/// people are in all worlds.
-fn known_keys() -> Admission {
-    KNOWN_KEYS.with_borrow(Admission::for_another_ledger)
-}
-
-fn remember_keys(admission: &Admission) {
-    KNOWN_KEYS.set(admission.for_another_ledger());
 }
