@@ -80,9 +80,14 @@ impl Relation {
         let [shop, client, clerk] = ["counter", "phone", "till"].map(Desk::new);
         let canaries = Canaries::new(&shop);
         let name = canaries.text("name");
-        let new = ["topic", "new", &name, "--app", "relation"];
+        let new = ["topic", "new", name.as_str(), "--app", "relation"];
         let members = [&client, &clerk].map(|desk| format!("{}=client", desk.entity()));
-        let invited = ["--member", &members[0], "--member", &members[1]];
+        let invited = [
+            "--member",
+            members[0].as_str(),
+            "--member",
+            members[1].as_str(),
+        ];
         // nothing can be sealed to somebody whose key isn't known
         let refused = shop.fails(1, &[&new[..], &invited].concat());
         assert!(
@@ -119,6 +124,7 @@ fn what_is_private_stands_nowhere_else() {
         canaries,
         topic,
     } = &relation;
+    let topic = topic.as_str();
     let quote = relation.say(shop, "from-shop");
     shop.carry_to(client, topic);
     relation.say(client, "from-client");
@@ -165,7 +171,7 @@ fn what_is_private_stands_nowhere_else() {
     stranger.ok(&["bundle", "read", stick.to_str().unwrap()]);
     let copied = stranger.path("copy.synlog");
     stranger.ok(&["bundle", "write", &copied]);
-    for path in [stick.as_path(), back.as_path(), &stranger.root] {
+    for path in [stick.as_path(), back.as_path(), stranger.root.as_path()] {
         assert_absent(path, &before);
         assert_absent(path, &["relation".to_owned()]);
     }
@@ -241,7 +247,9 @@ fn checked_elsewhere(relation: &Relation, late: &Desk, stick: &Path, quote: &str
 
     let file = relation.shop.path("one.disclosure");
     relation.shop.ok(&["entry", "disclose", quote, "-o", &file]);
-    let shown = program().args(["entry", "check", &file, "--json"]).output();
+    let shown = program()
+        .args(["entry", "check", file.as_str(), "--json"])
+        .output();
     let shown: Json = serde_json::from_slice(&shown.unwrap().stdout).unwrap();
     assert_eq!(shown["body"]["text"], json!(canary));
     let others = ["name", "from-client", "line", "note", "address", "after"];
@@ -250,14 +258,17 @@ fn checked_elsewhere(relation: &Relation, late: &Desk, stick: &Path, quote: &str
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[25] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    let wrong = program().args(["entry", "check", &file]).output().unwrap();
+    let wrong = program()
+        .args(["entry", "check", file.as_str()])
+        .output()
+        .unwrap();
     assert_eq!(wrong.status.code(), Some(1));
 }
 
 #[test]
 fn keepers_order_erase_and_know_who_may_fetch() {
     let relation = Relation::begin();
-    let (shop, client, topic) = (&relation.shop, &relation.client, &relation.topic);
+    let (shop, client, topic) = (&relation.shop, &relation.client, relation.topic.as_str());
     let keeper = Desk::new("old-pc");
     keeper.introduce_to(shop);
     shop.ok(&["topic", "keeper", topic, &keeper.entity()]);
@@ -287,7 +298,7 @@ fn keepers_order_erase_and_know_who_may_fetch() {
         (&json!(true), &json!("closed"))
     );
     assert_eq!(erased["status"], json!("sequenced"));
-    assert_absent(&keeper.root, &[text]);
+    assert_absent(&keeper.root, std::slice::from_ref(&text));
     // a member's node tells the same entries to be erased
     let entries = tail(shop);
     let erased = entries

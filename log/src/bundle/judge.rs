@@ -11,6 +11,7 @@ use crate::ids::{EntityId, EntryId, FeedKey};
 use crate::refusal::Refusal;
 use crate::replica::Replica;
 use crate::run::RunView;
+use crate::sealed::Secrets;
 use crate::skiplink;
 
 /// A run, or one entry of it, with the byte offset of its record.
@@ -29,6 +30,14 @@ pub(super) struct Judge {
 }
 
 impl Judge {
+    /// One who may have keys of private topics.
+    pub(super) fn with_secrets(secrets: Secrets) -> Self {
+        Self {
+            replica: Replica::with_secrets(secrets),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn problem(&mut self, offset: u64, refusal: Refusal) {
         self.problems.push(Problem {
             offset,

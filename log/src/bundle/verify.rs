@@ -15,7 +15,6 @@ use crate::identity::SignedStatement;
 use crate::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use crate::order::TopicOrder;
 use crate::refusal::Refusal;
-use crate::replica::Replica;
 use crate::run::RunView;
 use crate::sealed::Secrets;
 
@@ -99,8 +98,7 @@ pub fn verify(input: impl Read) -> Result<Report, BundleError> {
 /// As [`verify`], by a reader who may have keys of private topics.
 pub fn verify_with(input: impl Read, secrets: Secrets) -> Result<Report, BundleError> {
     let (records, frame_problem) = read_records(input)?;
-    let mut judge = Judge::default();
-    judge.replica = Replica::with_secrets(secrets);
+    let mut judge = Judge::with_secrets(secrets);
     judge.problems.extend(frame_problem);
     let of = |kind| {
         let of_kind = records.iter().filter(move |(_, of, _)| *of == kind);

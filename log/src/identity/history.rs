@@ -165,18 +165,16 @@ impl IdentityLog {
     /// The encryption key that was announced last, if it is of a suite that is known here:
     /// its generation and the public key.
     pub fn encryption_key(&self) -> Option<(u32, [u8; PUBLIC_LEN])> {
-        let actions = self.statements.values().rev();
-        actions
-            .filter_map(|signed| match &signed.statement.action {
-                Action::Encryption {
-                    generation,
-                    suite,
-                    key,
-                    ..
-                } => Some((*generation, admit_encryption_key(*suite, key).ok()?)),
-                _ => None,
-            })
-            .next()
+        let mut actions = self.statements.values().rev();
+        actions.find_map(|signed| match &signed.statement.action {
+            Action::Encryption {
+                generation,
+                suite,
+                key,
+                ..
+            } => Some((*generation, admit_encryption_key(*suite, key).ok()?)),
+            _ => None,
+        })
     }
 
     /// The action that announces an encryption key. `last` is the secret of the generation
