@@ -11,7 +11,7 @@ use synlog_log::store::FeedState;
 use synlog_log::topic::{Genesis, Visibility};
 use synlog_replication::peer::{NodeId, Peer, Proven};
 use synlog_replication::repo::{Access, Epoch, Repo, Taken};
-use synlog_replication::row::Row;
+use synlog_replication::row::{Advance, Row};
 
 use crate::failure::Failure;
 use crate::ledger::read;
@@ -99,6 +99,31 @@ impl Node {
                 return Ok(Some(seq));
             };
             seq += u64::from(record.positions - record.index_in_run).max(1);
+        }
+        Ok(None)
+    }
+
+    /// How high a feed was before a position: where its entries arrived in order.
+    fn height_before(&self, feed: &FeedKey, height: u64, position: u64) -> Result<u64, Failure> {
+        let (mut low, mut high) = (0, height);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.store.at_seq(feed, middle)?.first() {
+                Some(place) if *place < position => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// Whose device writes a feed.
+    fn author_of(&self, feed: &FeedKey) -> Result<Option<EntityId>, Failure> {
+        for position in self.store.at_seq(feed, 0)? {
+            let Some(record) = read(&self.store, position)? else {
+                continue;
+            };
+            let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
+            return Ok(self.certified_of(&run).map(|certified| certified.entity));
         }
         Ok(None)
     }
@@ -237,14 +262,7 @@ impl Node {
     fn statements_for(&self, topic: &TopicId) -> Result<Vec<Vec<u8>>, Failure> {
         let mut entities = BTreeSet::new();
         for state in self.store.feeds_of(topic) {
-            for position in self.store.at_seq(&state.key, 0)?.into_iter().take(1) {
-                let Some(record) = read(&self.store, position)? else {
-                    continue;
-                };
-                let run =
-                    RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
-                entities.extend(self.certified_of(&run).map(|certified| certified.entity));
-            }
+            entities.extend(self.author_of(&state.key)?);
         }
         if let Some(order) = self.orders.get(topic) {
             entities.extend(order.policy().members.keys());
@@ -332,17 +350,38 @@ impl Repo for Peering<'_> {
         state.map(|state| node.frontier_row(&state)).transpose()
     }
 
-    fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Row)>, Failure> {
+    fn advanced_since(
+        &self,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Advance)>, Failure> {
         let mut node = self.node.borrow_mut();
         let node: &mut Node = &mut node;
         node.arrivals.catch_up(&node.store)?;
-        let mut rows = Vec::new();
-        for (position, feed) in node.arrivals.since(position).take(limit) {
+        let mut advances = Vec::new();
+        for (last, feed) in node.arrivals.since(position).take(limit) {
             if let Some(state) = node.store.feed(&feed) {
-                rows.push((position, node.frontier_row(&state)?));
+                let row = node.frontier_row(&state)?;
+                let from = node.height_before(&feed, row.height, position)?;
+                advances.push((last, Advance { row, from }));
             }
         }
-        Ok(rows)
+        Ok(advances)
+    }
+
+    fn place(&self, feed: &FeedKey, seq: u64) -> Result<Option<u64>, Failure> {
+        Ok(self.node.borrow().store.at_seq(feed, seq)?.first().copied())
+    }
+
+    fn id_at(&self, feed: &FeedKey, seq: u64) -> Result<Option<EntryId>, Failure> {
+        let node = self.node.borrow();
+        let Some(state) = node.store.feed(feed) else {
+            return Ok(None);
+        };
+        if seq >= node.frontier_row(&state)?.height {
+            return Ok(None);
+        }
+        node.entry_at(feed, seq)
     }
 
     fn runs(
@@ -404,6 +443,20 @@ impl Repo for Peering<'_> {
 
     fn access(&self, topic: &TopicId, peer: &Peer) -> Access {
         self.node.borrow_mut().access_of(topic, peer)
+    }
+
+    fn author(&self, feed: &FeedKey) -> Option<EntityId> {
+        // a feed that can't be read is one of which nothing is here
+        self.node.borrow().author_of(feed).ok().flatten()
+    }
+
+    fn is_member(&self, topic: &TopicId, entity: &EntityId) -> bool {
+        let mut node = self.node.borrow_mut();
+        let Ok(order) = node.order(topic) else {
+            return false;
+        };
+        let policy = order.policy();
+        policy.members.contains_key(entity) || (policy.private && policy.role(entity).is_some())
     }
 
     fn fork_proof(&self, feed: &FeedKey) -> Result<Option<Vec<u8>>, Failure> {

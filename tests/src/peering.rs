@@ -226,7 +226,7 @@ fn what_went_on_since_a_position_is_told_once_in_order() {
     let since = |repo: &Peering<'_>, position| {
         let rows = repo.advanced_since(position, 10).unwrap();
         rows.into_iter()
-            .map(|(_, row)| row.feed)
+            .map(|(_, advance)| advance.row.feed)
             .collect::<Vec<_>>()
     };
     // entry 5 is the last of these, by the second to speak

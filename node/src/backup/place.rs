@@ -86,9 +86,8 @@ impl Place {
 
     fn put_as(&self, name: &str, bytes: Vec<u8>, mode: PutMode) -> Result<(), Error> {
         let options = PutOptions::from(mode);
-        let put = self
-            .store
-            .put_opts(&ObjectPath::from(name), PutPayload::from(bytes), options);
+        let path = ObjectPath::from(name);
+        let put = self.store.put_opts(&path, PutPayload::from(bytes), options);
         self.runtime.block_on(put).map(drop)
     }
 }

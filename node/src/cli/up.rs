@@ -18,7 +18,7 @@ use crate::daemon::session::Service;
 use crate::daemon::socket;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::instant::to_rfc3339;
+use crate::instant::{to_rfc3339, to_text};
 
 /// Run the node: meet other nodes, exchange entries with them, serve other commands
 ///
@@ -208,9 +208,10 @@ impl Told<'_> {
     }
 
     fn line(&self, event: &str, text: &str, fields: serde_json::Value) -> Result<(), Failure> {
-        let time = to_rfc3339(now_ms());
+        let now_ms = now_ms();
+        let time = to_rfc3339(now_ms);
         if !self.screen.is_json() {
-            let time = self.screen.tone(Tone::Dim, &time);
+            let time = self.screen.tone(Tone::Dim, to_text(now_ms));
             return self.screen.line(format_args!("{time} {text}"));
         }
         let mut line = json!({ "event": event, "time": time });

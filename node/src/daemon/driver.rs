@@ -155,7 +155,7 @@ impl Driver {
                 Some((position, _)) if !whole => position + 1,
                 _ => node.store.end(),
             };
-            let feeds: Vec<_> = rows.iter().map(|(_, row)| row.feed).collect();
+            let feeds: Vec<_> = rows.iter().map(|(_, advance)| advance.row.feed).collect();
             self.told_end = end;
             if !feeds.is_empty() {
                 self.give_only(Input::Stored { feeds }, now, node, board)?;
