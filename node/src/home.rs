@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use age::secrecy::SecretString;
 use synlog_log::disk::RealDisk;
 use synlog_log::ids::{DeviceId, EntityId, hex};
-use synlog_log::keys::{EncryptionSecret, SecretKey};
+use synlog_log::keys::SecretKey;
 
 use crate::failure::Failure;
 use crate::identity::lock::{LockError, lock, unlock};
@@ -380,27 +380,6 @@ impl Home {
     /// Path of the key from which the secrets of apps are derived: it outlives device keys.
     pub fn secrets_key_path(&self) -> PathBuf {
         self.root.join("keys/secrets.key")
-    }
-
-    /// Path of the entity's encryption key.
-    pub fn encryption_key_path(&self) -> PathBuf {
-        self.root.join("keys/encryption.key")
-    }
-
-    /// The entity's encryption key, if it is here.
-    pub fn encryption_key(&self) -> Result<Option<EncryptionSecret>, Failure> {
-        let path = self.encryption_key_path();
-        let Some(text) = self.read_secret(&path)? else {
-            return Ok(None);
-        };
-        let key = EncryptionSecret::from_file(&text);
-        key.map(Some)
-            .map_err(|source| Failure::KeyFile { path, source })
-    }
-
-    /// Puts an encryption key in the place of the one before, from which it leads back to it.
-    pub fn write_encryption_key(&self, key: &EncryptionSecret) -> Result<(), Failure> {
-        write_secret(&self.encryption_key_path(), key.to_file().as_bytes())
     }
 
     /// Where the rows are.

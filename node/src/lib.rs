@@ -41,3 +41,4 @@ pub mod writing;
 pub mod zones;
 
 mod arrivals;
+mod frontier;

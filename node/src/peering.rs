@@ -7,7 +7,7 @@ use synlog_log::identity::SignedStatement;
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::refusal::Refusal;
 use synlog_log::run::RunView;
-use synlog_log::store::FeedState;
+use synlog_log::sealed::access::Access as Fetch;
 use synlog_log::topic::{Genesis, Visibility};
 use synlog_replication::peer::{NodeId, Peer, Proven};
 use synlog_replication::repo::{Access, Epoch, Repo, Taken};
@@ -55,94 +55,6 @@ fn source_of(node: &NodeId) -> u64 {
 }
 
 impl Node {
-    /// The row of a feed: of a forked one what lies under the fork, of a damaged one
-    /// what lies under the damage, so that the rest is fetched again.
-    fn frontier_row(&self, state: &FeedState) -> Result<Row, Failure> {
-        let proven = self.forks.get(&state.key).map(|(seq, _)| *seq);
-        let branched = state.branches.iter().map(|branch| branch.from).min();
-        let forked_at = proven.into_iter().chain(branched).min();
-        let longest = state
-            .branches
-            .iter()
-            .map(|branch| branch.height)
-            .fold(state.height, u64::max);
-        let mut height = forked_at.map_or(longest, |seq| seq.min(longest));
-        if let Some(hole) = self.lowest_hole(&state.key, height)? {
-            height = hole;
-        }
-        let mut row = Row {
-            feed: state.key,
-            height,
-            head: None,
-            forked_at,
-        };
-        row.head = match height.checked_sub(1) {
-            None => None,
-            Some(_) if height == state.height => Some(state.head),
-            Some(last) => self.entry_at(&state.key, last)?,
-        };
-        Ok(row)
-    }
-
-    /// The lowest seq under a height that cannot be read; looked for only where the store
-    /// knows of damage.
-    fn lowest_hole(&self, feed: &FeedKey, height: u64) -> Result<Option<u64>, Failure> {
-        if self.store.missing()?.iter().all(|range| range.healed) {
-            return Ok(None);
-        }
-        let mut seq = 0;
-        while seq < height {
-            let Some(position) = self.store.at_seq(feed, seq)?.first().copied() else {
-                return Ok(Some(seq));
-            };
-            let Some(record) = read(&self.store, position)? else {
-                return Ok(Some(seq));
-            };
-            seq += u64::from(record.positions - record.index_in_run).max(1);
-        }
-        Ok(None)
-    }
-
-    /// How high a feed was before a position: where its entries arrived in order.
-    fn height_before(&self, feed: &FeedKey, height: u64, position: u64) -> Result<u64, Failure> {
-        let (mut low, mut high) = (0, height);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.store.at_seq(feed, middle)?.first() {
-                Some(place) if *place < position => low = middle + 1,
-                _ => high = middle,
-            }
-        }
-        Ok(low)
-    }
-
-    /// Whose device writes a feed.
-    fn author_of(&self, feed: &FeedKey) -> Result<Option<EntityId>, Failure> {
-        for position in self.store.at_seq(feed, 0)? {
-            let Some(record) = read(&self.store, position)? else {
-                continue;
-            };
-            let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
-            return Ok(self.certified_of(&run).map(|certified| certified.entity));
-        }
-        Ok(None)
-    }
-
-    /// The id of the entry at a seq where only one is.
-    fn entry_at(&self, feed: &FeedKey, seq: u64) -> Result<Option<EntryId>, Failure> {
-        for position in self.store.at_seq(feed, seq)? {
-            let Some(record) = read(&self.store, position)? else {
-                continue;
-            };
-            let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
-            let entry = run.entries.get(record.index_in_run as usize);
-            if let Some(entry) = entry {
-                return Ok(Some(entry.id));
-            }
-        }
-        Ok(None)
-    }
-
     /// A stored run without what was erased, as far as its order is in use: what is on
     /// the disk may still have it until it is pruned.
     fn run_to_send(&self, run: &RunView<'_>, from: u64) -> Vec<u8> {
@@ -223,14 +135,14 @@ impl Node {
         if let Some(access) = known {
             return access;
         }
-        let access = match self.order(topic) {
-            Ok(order) => match order.access(&proven.entity, &proven.device) {
-                synlog_log::sealed::access::Access::Nothing => Access::Nothing,
-                synlog_log::sealed::access::Access::Ciphertext => Access::Keeper,
-                synlog_log::sealed::access::Access::Member => Access::Member,
-                synlog_log::sealed::access::Access::Public => Access::Public,
-            },
-            Err(_) => return Access::Nothing,
+        let Ok(order) = self.order(topic) else {
+            return Access::Nothing;
+        };
+        let access = match order.access(&proven.entity, &proven.device) {
+            Fetch::Nothing => Access::Nothing,
+            Fetch::Ciphertext => Access::Keeper,
+            Fetch::Member => Access::Member,
+            Fetch::Public => Access::Public,
         };
         if let Some(Readers::Some(known)) = self.readers.get_mut(topic)
             && known.len() < READERS_MAX
@@ -350,11 +262,7 @@ impl Repo for Peering<'_> {
         state.map(|state| node.frontier_row(&state)).transpose()
     }
 
-    fn advanced_since(
-        &self,
-        position: u64,
-        limit: usize,
-    ) -> Result<Vec<(u64, Advance)>, Failure> {
+    fn advanced_since(&self, position: u64, limit: usize) -> Result<Vec<(u64, Advance)>, Failure> {
         let mut node = self.node.borrow_mut();
         let node: &mut Node = &mut node;
         node.arrivals.catch_up(&node.store)?;
@@ -415,16 +323,13 @@ impl Repo for Peering<'_> {
         now_ms: u64,
     ) -> Result<Taken, Failure> {
         let node = self.node.get_mut();
-        let mut taken = Taken::default();
-        for bytes in &runs {
-            if let Err(refusal) = RunView::decode(bytes) {
-                let feed = RunView::feed_of(bytes).unwrap_or(FeedKey {
-                    author: DeviceId::ZERO,
-                    topic: TopicId::ZERO,
-                });
-                taken.refused.push((feed, refusal));
-            }
-        }
+        let nobody = FeedKey {
+            author: DeviceId::ZERO,
+            topic: TopicId::ZERO,
+        };
+        let feed_of = |bytes: &[u8]| RunView::feed_of(bytes).unwrap_or(nobody);
+        let broken = |bytes: &Vec<u8>| Some((feed_of(bytes), RunView::decode(bytes).err()?));
+        let mut broken: Vec<_> = runs.iter().filter_map(broken).collect();
         let mut intake = Intake::default();
         node.take_in_from(source_of(&source), runs, now_ms, &mut intake)?;
         node.unproven.clear();
@@ -432,7 +337,7 @@ impl Repo for Peering<'_> {
             node.readers.remove(&feed.topic);
         }
         let mut result = node.taken(intake)?;
-        result.refused.append(&mut taken.refused);
+        result.refused.append(&mut broken);
         Ok(result)
     }
 

@@ -3,7 +3,7 @@
 //! Entries of one's own ([`crate::writing`]) and those of others
 //! ([`crate::carrying`]) go the same way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use synlog_log::admission::{Admit, Ledger, MemoryLedger, Parked, fork_proof};
 use synlog_log::bundle::RecordKind;
@@ -191,6 +191,7 @@ impl Node {
         let mut staged_ledger = MemoryLedger::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut forks: Vec<(Vec<u8>, u64)> = Vec::new();
+        let mut parked: HashSet<EntryId> = HashSet::new();
         while let Some(bytes) = queue.pop() {
             let Ok(run) = RunView::decode(&bytes) else {
                 continue;
@@ -208,6 +209,7 @@ impl Node {
                     let room = MISSING_MAX.saturating_sub(intake.missing.len());
                     let asked = missing.iter().take(room);
                     intake.missing.extend(asked.map(|id| (run.feed.topic, *id)));
+                    parked.extend(run.entries.iter().map(|entry| entry.id));
                     self.waiting.park(
                         source,
                         Parked {
@@ -266,6 +268,8 @@ impl Node {
                 }
             }
         }
+        // what waits itself is here, and need not be asked for
+        intake.missing.retain(|(_, id)| !parked.contains(id));
         self.store_staged(&staged)?;
         for (bytes, seq) in forks {
             self.note_fork(&bytes, seq, intake)?;

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use synlog_log::ids::DeviceId;
+use synlog_log::ids::{DeviceId, TopicId};
 use synlog_net::{Command, Event, NetDesk, Ticket};
 use synlog_replication::engine::{Engine, Input, Notice, Now, Output, Settings, Source};
 use synlog_replication::peer::{LinkId, NodeId};
+use synlog_replication::policy::Interests;
 use synlog_replication::repo::Repo;
 
 use crate::daemon::board::Board;
@@ -17,6 +18,16 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::node::Node;
 use crate::peering::Peering;
+
+/// What is wanted here: what was asked for, and what this device has a part in.
+fn wishes(home: &Home, node: &Node) -> Result<Interests, Failure> {
+    let mut interests = files::interests(home)?;
+    let own = node.store.own().map(|(feed, _)| feed.topic);
+    let kept = own.filter(|topic| !interests.left.contains(topic));
+    let kept: Vec<TopicId> = kept.collect();
+    interests.topics.extend(kept);
+    Ok(interests)
+}
 
 /// Feeds that are told to the engine at a time, after this node's own writing.
 const STORED_MAX: usize = 1_024;
@@ -42,7 +53,7 @@ impl Driver {
         let settings = Settings {
             own: node.entity(),
             node: net.node(),
-            interests: files::interests(home)?,
+            interests: wishes(home, node)?,
             memories: files::memories(home),
             random: random()?,
             ..Settings::default()
@@ -125,7 +136,7 @@ impl Driver {
             self.net.tell(Command::Become(identity(node)));
         }
         self.tell_stored(now, node, board)?;
-        let interests = files::interests(&self.home)?;
+        let interests = wishes(&self.home, node)?;
         if interests != *self.engine.interests() {
             let says = self.engine.says().clone();
             self.engine.set_interests(interests, says);

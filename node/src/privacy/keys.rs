@@ -1,13 +1,39 @@
 //! The encryption key of this node's entity: made from the root, announced by it, shared
 //! by the entity's devices.
 
+use std::path::PathBuf;
+
 use synlog_log::ids::EntityId;
 use synlog_log::keys::{EncryptionSecret, PUBLIC_LEN};
 use synlog_log::sealed::Secrets;
 
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::node::Node;
+
+impl Home {
+    /// Path of the entity's encryption key.
+    pub fn encryption_key_path(&self) -> PathBuf {
+        self.path().join("keys/encryption.key")
+    }
+
+    /// The entity's encryption key, if it is here.
+    pub fn encryption_key(&self) -> Result<Option<EncryptionSecret>, Failure> {
+        let path = self.encryption_key_path();
+        let Some(text) = self.read_secret(&path)? else {
+            return Ok(None);
+        };
+        let key = EncryptionSecret::from_file(&text);
+        key.map(Some)
+            .map_err(|source| Failure::KeyFile { path, source })
+    }
+
+    /// Puts an encryption key in the place of the one before, from which it leads back to it.
+    pub fn write_encryption_key(&self, key: &EncryptionSecret) -> Result<(), Failure> {
+        self.write_secret(&self.encryption_key_path(), key.to_file().as_bytes())
+    }
+}
 
 impl Node {
     /// Reads the encryption key, if there is one, with those of earlier generations that

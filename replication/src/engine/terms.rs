@@ -28,8 +28,13 @@ pub(super) fn author_standing(
         return Standing::Stranger;
     };
     let standing = circle.of_entity(&entity, own, interests);
-    if arrival.is_member && standing != Standing::Blocked {
+    if standing == Standing::Blocked {
+        standing
+    } else if arrival.is_member {
         standing.max(Standing::Member)
+    } else if interests.topics.contains(&arrival.feed.topic) {
+        // who asked for a topic wants what is written in it, within the quotas
+        standing.max(Standing::Introduced)
     } else {
         standing
     }
