@@ -272,7 +272,7 @@ impl Node {
                 Err(Failure::NoTopic(id))
             };
         }
-        let mut found = Vec::new();
+        let (mut by_name, mut by_front) = (Vec::new(), Vec::new());
         for topic in topics {
             let named = match self.order(&topic) {
                 Ok(order) => order
@@ -282,10 +282,18 @@ impl Node {
                 Err(failure) => return Err(failure),
             };
             let fits = !name.is_empty() && hex(&topic.0).starts_with(&name.to_lowercase());
-            if named || fits {
-                found.push(topic);
+            if named {
+                by_name.push(topic);
+            } else if fits {
+                by_front.push(topic);
             }
         }
+        // a name that is meant must not stop to fit when somebody's id begins like it
+        let found = if by_name.is_empty() {
+            by_front
+        } else {
+            by_name
+        };
         one_of("topic", name, &found, |id| id.to_string())
     }
 

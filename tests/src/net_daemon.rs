@@ -129,8 +129,8 @@ const SCRIPT: &[Step<'static>] = &[
     (&["topic", "list"], None),
     (&["topic", "new", "board", "--app", "board"], None),
     (&["topic", "new", "board", "--app"], None),
-    (&["topic", "new", "shop", "--app", "space", "--json"], None),
     (&["topic", "list", "--json"], None),
+    (&["topic", "new", "shop", "--app", "space", "--json"], None),
     (
         &[
             "append",

@@ -147,6 +147,14 @@ impl Watch {
             line.is_synced() || (failed && tried)
         });
         let late = self.begun.elapsed() >= self.patience;
+        let mut lines = lines;
+        for line in lines
+            .iter_mut()
+            .filter(|line| late && line.peer.link.is_none())
+        {
+            let waited = || format!("no answer within {} s", self.patience.as_secs());
+            line.peer.why_not.get_or_insert_with(waited);
+        }
         ((self.once && settled) || late).then_some(lines)
     }
 
