@@ -172,7 +172,8 @@ impl Node {
 
     /// Statements of those who write in a topic.
     fn statements_for(&self, topic: &TopicId) -> Result<Vec<Vec<u8>>, Failure> {
-        let mut entities = BTreeSet::new();
+        // and one's own: who would invite this entity needs its key
+        let mut entities = BTreeSet::from([self.entity]);
         for state in self.store.feeds_of(topic) {
             entities.extend(self.author_of(&state.key)?);
         }

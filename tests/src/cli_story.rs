@@ -179,6 +179,7 @@ fn tail_has_the_documented_fields() {
         "erased",
         "deps",
         "backlink",
+        "sealed",
     ];
     for row in &rows {
         let keys: Vec<&str> = row

@@ -30,7 +30,7 @@ fn meet(stage: &mut Stage) -> Result<(), Failure> {
     stage.synlog("sanna", &["sync", "--once"])?;
     stage.synlog(
         "sanna",
-        &["view", "query", "helsinki", "items", "--limit", "3"],
+        &["view", "list", "helsinki", "items", "--limit", "3"],
     )?;
     stage.say("\nThe shop opens a topic for the two of them. What is said there goes to Sanna's");
     stage.say("node as it is written; commands on both sides run in the running nodes.");
