@@ -519,7 +519,7 @@ fn a_node_whose_clock_is_off_signs_nothing() {
         assert!(refused.hint().unwrap().contains("clock"));
         assert!(node.create_topic(&genesis, 1_000_000).is_err());
         assert!(
-            node.append_run(&topic, &[payload.clone()], 1_000_000)
+            node.append_run(&topic, std::slice::from_ref(&payload), 1_000_000)
                 .is_err()
         );
         // set right

@@ -241,7 +241,6 @@ fn what_went_on_since_a_position_is_told_once_in_order() {
     repo.take_in(SOMEBODY, runs[6..7].to_vec(), NOW_MS).unwrap();
     assert_eq!(since(&repo, end).len(), 1);
     assert_eq!(repo.advanced_since(0, 1).unwrap().len(), 1);
-    drop(repo);
     node.close().unwrap();
     // the same after it was opened again
     let mut node = open(folder.path());
@@ -301,7 +300,6 @@ fn a_damaged_feed_is_asked_for_from_the_damage_on() {
     repo.take_in(SOMEBODY, runs_of(&world)[20..].to_vec(), NOW_MS)
         .unwrap();
     let whole = repo.rows(&world.topic).unwrap();
-    drop(repo);
     node.close().unwrap();
     let segment = std::fs::read_dir(folder.path().join("store/segments")).unwrap();
     let segment = segment.map(|entry| entry.unwrap().path()).min().unwrap();

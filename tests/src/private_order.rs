@@ -346,7 +346,10 @@ pub fn random_world(seed: u64, count: usize) -> (World, Vec<Person>) {
 }
 
 /// All that a reader can tell of a topic.
-fn told(node: &mut Node) -> (Vec<(EntryId, Status)>, Option<(EntryId, i64)>, usize) {
+/// The order, where reading stops and by which epoch, and how much is placed.
+type Told = (Vec<(EntryId, Status)>, Option<(EntryId, i64)>, usize);
+
+fn told(node: &mut Node) -> Told {
     let order = node.order();
     order.settle();
     let lines = order.lines().map(|line| (line.id, line.status)).collect();

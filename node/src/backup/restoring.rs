@@ -7,6 +7,9 @@ use synlog_log::store::segment_path;
 use crate::backup::manifest::{Manifest, PART_BYTES, Part, Segment};
 use crate::backup::{BackupError, Objects, Progress};
 
+/// Modules of reducers, and sealed keys where they are there.
+type ModulesAndKeys = (Vec<Vec<u8>>, Option<Vec<u8>>);
+
 /// Fetches a part and checks it.
 pub(super) fn fetch(place: &dyn Objects, part: &Part) -> Result<Vec<u8>, BackupError> {
     let damaged = |what: &str| BackupError::Damaged {
@@ -90,7 +93,7 @@ fn restore_segment<D: Disk>(
 pub fn restore_parts(
     place: &dyn Objects,
     manifest: &Manifest,
-) -> Result<(Vec<Vec<u8>>, Option<Vec<u8>>), BackupError> {
+) -> Result<ModulesAndKeys, BackupError> {
     let mut modules = Vec::new();
     for part in &manifest.modules {
         modules.push(fetch(place, part)?);

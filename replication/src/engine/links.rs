@@ -44,7 +44,7 @@ impl Engine {
             dialed,
             random: self.random.bytes(),
             memory: self.memories.remove(&peer.node),
-            limits: self.limits.clone(),
+            limits: self.limits,
         };
         let line = Line {
             peer,

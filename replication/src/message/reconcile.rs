@@ -130,7 +130,9 @@ impl Shape {
         }
         let skip = skip as usize;
         let bits = Box::from(reader.take(skip.div_ceil(8))?);
-        if skip % 8 > 0 && <[u8]>::last(&bits).is_some_and(|last| last << (skip % 8) != 0) {
+        if !skip.is_multiple_of(8)
+            && <[u8]>::last(&bits).is_some_and(|last| last << (skip % 8) != 0)
+        {
             return Err(Refusal::NotCanonical);
         }
         let left = Self::read(reader, below, leaves)?;

@@ -90,6 +90,7 @@ impl Scheduler {
 
     /// Whether a connection that a node opened may stay, by the slots. Where all are
     /// taken it may be by closing the least wanted link, which is named.
+    #[allow(clippy::result_unit_err)]
     pub fn room_for(&self, standing: Standing) -> Result<Option<LinkId>, ()> {
         if standing >= Standing::Pinned {
             return Ok(None);
