@@ -32,7 +32,7 @@ class Slow:
         for e in self.all:
             self.ancestors[e] = set(e.parents).union(*(self.ancestors[x] for x in e.parents))
         self.causal = self.policy.mode == "causal"
-        self.private, self.epochs = self.policy.private, {}
+        self.private, self.epochs = self.policy.visibility == "private", {}
         self.f = {a: feed.forked_at for a, feed in topic.feeds.items()}
         self.held = [e for e in self.all if not (self.causal and self.above_fork(e))]
         self.chain, self.legs = [], []   # (entry, leg number); [device, start, withdrawn]
