@@ -32,8 +32,9 @@ pub(super) fn author_standing(
         standing
     } else if arrival.is_member {
         standing.max(Standing::Member)
-    } else if interests.topics.contains(&arrival.feed.topic) {
-        // who asked for a topic wants what is written in it, within the quotas
+    } else if arrival.is_vouched && interests.topics.contains(&arrival.feed.topic) {
+        // who asked for a topic wants what is written in it, within the quotas; what a
+        // stranger brings of others is of nobody
         standing.max(Standing::Introduced)
     } else {
         standing
@@ -83,6 +84,7 @@ pub(super) fn arrival_of(feed: FeedKey, author: Option<EntityId>, is_member: boo
         feed,
         author,
         is_member,
+        is_vouched: false,
         is_known: true,
     }
 }

@@ -20,9 +20,15 @@ impl Session {
         cx: &Context<'_, R>,
     ) -> bool {
         let author = cx.repo.author(feed).or(claimed);
+        let peer = self.peer.proven.map(|proven| proven.entity);
+        let is_new = || cx.repo.rows(&feed.topic).is_ok_and(|rows| rows.is_empty());
+        let of_member = |peer: EntityId| cx.repo.is_member(&feed.topic, &peer);
         let arrival = Arrival {
             feed: *feed,
             author,
+            is_vouched: (author.is_some() && author == peer)
+                || peer.is_some_and(of_member)
+                || is_new(),
             is_member: author.is_some_and(|author| cx.repo.is_member(&feed.topic, &author)),
             is_known: cx.frontier.row(feed).is_some(),
         };

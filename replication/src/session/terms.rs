@@ -29,6 +29,8 @@ pub struct Arrival {
     pub author: Option<EntityId>,
     /// Whether the topic itself answers for the author.
     pub is_member: bool,
+    /// Whether it is the peer's own, brought by a member, or the beginning of the topic.
+    pub is_vouched: bool,
     /// Whether entries of the feed are here already.
     pub is_known: bool,
 }
