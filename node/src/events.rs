@@ -12,7 +12,7 @@ use synlog_log::payload::Payload;
 use synlog_log::run::{EntryView, PayloadForm, RunView};
 use synlog_log::store::Store;
 use synlog_log::wire::Writer;
-use synlog_views::{EventSource, FoldLine, SourceError};
+use synlog_views::{EventSource, Events, FoldLine, SourceError};
 
 use crate::ledger::read;
 use crate::privacy::opening::opened_part;
@@ -118,17 +118,22 @@ impl Prepared {
         })
     }
 
-    /// The encoded event at its place.
-    fn at(&self, line: &FoldLine) -> Vec<u8> {
+    /// Writes the encoded event at its place.
+    fn write_at(&self, line: &FoldLine, out: &mut Vec<u8>) {
         let (head, rest) = self.bytes.split_at(self.flags_at);
         let flags = rest[0] | if line.sequenced { SEQUENCED } else { 0 };
-        let mut out = Vec::with_capacity(self.bytes.len() + line.role.len());
         out.extend_from_slice(head);
         out.push(flags);
         out.put_bytes(line.role.as_bytes());
         // an empty role takes one byte
         out.extend_from_slice(&rest[2..]);
-        out
+    }
+}
+
+fn give(event: Option<&Prepared>, line: &FoldLine, out: &mut Events) {
+    match event {
+        Some(event) => out.push(|bytes| event.write_at(line, bytes)),
+        None => out.push_missing(),
     }
 }
 
@@ -232,10 +237,10 @@ impl EventSource for StoreSource<'_> {
         &mut self,
         _topic: &TopicId,
         lines: &[FoldLine],
-        out: &mut Vec<Option<Vec<u8>>>,
+        out: &mut Events,
     ) -> Result<(), SourceError> {
         for line in lines {
-            out.push(self.find(&line.id)?.map(|event| event.at(line)));
+            give(self.find(&line.id)?, line, out);
         }
         Ok(())
     }
@@ -260,11 +265,10 @@ impl EventSource for MemorySource {
         &mut self,
         _topic: &TopicId,
         lines: &[FoldLine],
-        out: &mut Vec<Option<Vec<u8>>>,
+        out: &mut Events,
     ) -> Result<(), SourceError> {
         for line in lines {
-            let event = self.events.get(&line.id);
-            out.push(event.map(|event| event.at(line)));
+            give(self.events.get(&line.id), line, out);
         }
         Ok(())
     }
@@ -296,10 +300,12 @@ mod tests {
                     let line = FoldLine {
                         id: entry.id,
                         sequenced,
-                        role: role.to_owned(),
+                        role: role.into(),
                     };
+                    let mut bytes = Vec::new();
+                    prepared.write_at(&line, &mut bytes);
                     let event = event_of(&run, entry, None, entity, sequenced, role).unwrap();
-                    assert_eq!(prepared.at(&line), event.encode());
+                    assert_eq!(bytes, event.encode());
                 }
             }
         }

@@ -1,14 +1,16 @@
 //! Causal topics: one state of all entries. A late one folds again what stands behind it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use synlog_log::ids::{DeviceId, EntryId};
 
-use crate::driver::{FoldLine, positions};
+use crate::driver::positions;
 use crate::error::ViewsError;
 use crate::folding::{self, Slots, Step};
 use crate::routing::{self, EventView, Route, SORT_KEY_LEN};
 use crate::snapshots::{self, List, Listed, id_of, kept};
+use crate::source::FoldLine;
 use crate::store::Mark;
 use crate::store::keys::{self, Layer};
 use crate::store::record::Rejection;
@@ -16,7 +18,7 @@ use crate::work::{Flow, Work, next_line};
 
 /// The lines that are folded, while the program runs.
 pub(crate) struct CausalMemory {
-    lines: Vec<(EntryId, String)>,
+    lines: Vec<(EntryId, Arc<str>)>,
     head: Option<EntryId>,
     legs: Vec<(DeviceId, u64)>,
 }
@@ -68,7 +70,7 @@ impl Work<'_> {
                 self.write_base()?;
                 self.commit()?;
             }
-            let chunk: Vec<(EntryId, String)> = rest.by_ref().take(chunk_events).collect();
+            let chunk: Vec<(EntryId, Arc<str>)> = rest.by_ref().take(chunk_events).collect();
             let (added, gap) = self.load_lines(&chunk)?;
             let taken = gap.unwrap_or(chunk.len());
             self.edit(BTreeMap::new(), added)?;
@@ -93,7 +95,7 @@ impl Work<'_> {
     fn change(
         &mut self,
         mut memory: CausalMemory,
-        new: Vec<(EntryId, String)>,
+        new: Vec<(EntryId, Arc<str>)>,
         same: usize,
     ) -> Result<Flow, ViewsError> {
         if self.change_lines(&memory.lines[same..], &new[same..])? {
@@ -116,7 +118,7 @@ impl Work<'_> {
     }
 
     /// The lines behind those that are folded, where those are as they were.
-    fn lines_behind(&self, memory: &CausalMemory) -> Option<Vec<(EntryId, String)>> {
+    fn lines_behind(&self, memory: &CausalMemory) -> Option<Vec<(EntryId, Arc<str>)>> {
         if !self.chain_goes_on(memory) {
             return None;
         }
@@ -130,7 +132,7 @@ impl Work<'_> {
         Some(accepted.map(with_role).collect())
     }
 
-    fn memory_of(&self, lines: Vec<(EntryId, String)>) -> CausalMemory {
+    fn memory_of(&self, lines: Vec<(EntryId, Arc<str>)>) -> CausalMemory {
         CausalMemory {
             lines,
             head: self.order.head(),
@@ -144,7 +146,7 @@ impl Work<'_> {
             return Some(memory);
         }
         let accepted = self.order.lines().filter(|line| line.status.is_accepted());
-        let lines: Vec<(EntryId, String)> = accepted
+        let lines: Vec<(EntryId, Arc<str>)> = accepted
             .take(self.record.lines as usize)
             .map(|line| (line.id, self.order.role(&line.id).unwrap_or_default()))
             .collect();
@@ -155,7 +157,7 @@ impl Work<'_> {
 
     /// The accepted lines with their roles. Roles of lines that were there are looked up
     /// again only where the chain did more than go on.
-    fn causal_lines(&self, memory: &CausalMemory) -> Vec<(EntryId, String)> {
+    fn causal_lines(&self, memory: &CausalMemory) -> Vec<(EntryId, Arc<str>)> {
         let goes_on = self.chain_goes_on(memory);
         let mut behind: Option<HashMap<EntryId, usize>> = None;
         let mut lines = Vec::with_capacity(memory.lines.len() + 16);
@@ -179,14 +181,14 @@ impl Work<'_> {
     /// Takes lines out and puts others in. `false`: a payload is not here, nothing was done.
     fn change_lines(
         &mut self,
-        old: &[(EntryId, String)],
-        new: &[(EntryId, String)],
+        old: &[(EntryId, Arc<str>)],
+        new: &[(EntryId, Arc<str>)],
     ) -> Result<bool, ViewsError> {
-        let stays: HashSet<&(EntryId, String)> = {
-            let old: HashSet<&(EntryId, String)> = old.iter().collect();
+        let stays: HashSet<&(EntryId, Arc<str>)> = {
+            let old: HashSet<&(EntryId, Arc<str>)> = old.iter().collect();
             new.iter().filter(|line| old.contains(line)).collect()
         };
-        let only = |lines: &[(EntryId, String)]| -> Vec<(EntryId, String)> {
+        let only = |lines: &[(EntryId, Arc<str>)]| -> Vec<(EntryId, Arc<str>)> {
             let gone = lines.iter().filter(|line| !stays.contains(line));
             gone.cloned().collect()
         };
@@ -205,7 +207,7 @@ impl Work<'_> {
     /// Loads and routes lines, up to the first whose payload is not here.
     fn load_lines(
         &mut self,
-        lines: &[(EntryId, String)],
+        lines: &[(EntryId, Arc<str>)],
     ) -> Result<(BTreeMap<Place, Loaded>, Option<usize>), ViewsError> {
         let wanted: Vec<FoldLine> = lines
             .iter()
@@ -216,15 +218,15 @@ impl Work<'_> {
             })
             .collect();
         let loaded = self.load(&wanted)?;
-        let gap = loaded.iter().position(Option::is_none);
+        let gap = loaded.gap();
         if let Some(gap) = gap {
             self.update.waits_for = Some(lines[gap].0);
         }
-        let views = loaded.iter().map_while(Option::as_ref).zip(lines);
+        let views = loaded.until_gap().zip(lines);
         let views: Vec<EventView<'_>> = views
             .map(|(bytes, (id, _))| EventView::of(bytes, id))
             .collect::<Result<_, _>>()?;
-        let is_ancestor = routing::ancestors(self.order);
+        let is_ancestor = routing::ancestors(self.order, &views);
         let routes = routing::route(&self.topic, self.reducer, &views, &is_ancestor)?;
         let events = views.iter().zip(routes).map(|(view, route)| {
             let bytes = view.bytes.to_vec();
@@ -373,7 +375,7 @@ impl Work<'_> {
             aggregate.list.reach(self.store, &self.topic, &key, start)?;
             let suffix = aggregate.list.from(start);
             let missing = suffix.iter().filter(|it| !events.contains_key(&it.place));
-            let missing: Vec<(EntryId, String)> = missing
+            let missing: Vec<(EntryId, Arc<str>)> = missing
                 .map(|it| (it.id(), self.order.role(&it.id()).unwrap_or_default()))
                 .collect();
             let joint: Vec<Place> = suffix
@@ -494,7 +496,7 @@ impl Work<'_> {
     }
 }
 
-fn hash_lines(lines: &[(EntryId, String)]) -> [u8; 32] {
-    let next = |hash: [u8; 32], (id, role): &(EntryId, String)| next_line(&hash, id, role);
+fn hash_lines(lines: &[(EntryId, Arc<str>)]) -> [u8; 32] {
+    let next = |hash: [u8; 32], (id, role): &(EntryId, Arc<str>)| next_line(&hash, id, role);
     lines.iter().fold([0; 32], next)
 }

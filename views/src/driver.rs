@@ -9,9 +9,10 @@ use synlog_log::ids::{DeviceId, EntryId, TopicId};
 use synlog_log::order::TopicOrder;
 
 use crate::causal::CausalMemory;
-use crate::error::{SourceError, ViewsError};
+use crate::error::ViewsError;
 use crate::folding::Slots;
 use crate::overlay::OverlayMemory;
+use crate::source::EventSource;
 use crate::store::keys::{self, Layer};
 use crate::store::record::{Aggregate, ChangeRecord, TopicRecord};
 use crate::store::{Batch, Mark, Opened, Options, Store, open};
@@ -20,32 +21,6 @@ use crate::work::{Flow, Work, commit, index_entries};
 /// Version of the rules by which events become rows and digests (`spec/11-views.md`).
 /// What an older one made is folded again.
 pub const RULES_VERSION: u64 = 1;
-
-/// An entry whose event is to be folded, as it stands in the order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoldLine {
-    /// The entry.
-    pub id: EntryId,
-    /// Whether the sequencer has placed it. Always false in a causal topic.
-    pub sequenced: bool,
-    /// Role of its entity at its place.
-    pub role: String,
-}
-
-/// What gives out events: the store of the node.
-pub trait EventSource {
-    /// Appends to `out`, for each line in order, the encoded [`synlog_log::fold::FoldEvent`];
-    /// `None` where the payload is not here: the fold waits there, it never differs.
-    ///
-    /// # Errors
-    /// Where reading fails; nothing is folded then.
-    fn load(
-        &mut self,
-        topic: &TopicId,
-        lines: &[FoldLine],
-        out: &mut Vec<Option<Vec<u8>>>,
-    ) -> Result<(), SourceError>;
-}
 
 /// How far an update is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

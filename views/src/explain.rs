@@ -6,9 +6,10 @@ use synlog_log::fold::Reducer;
 use synlog_log::ids::{EntryId, TopicId};
 use synlog_log::order::{Line, Status, TopicOrder};
 
-use crate::driver::{EventSource, FoldLine, Views, guarded};
+use crate::driver::{Views, guarded};
 use crate::error::{SourceError, ViewsError};
 use crate::routing::{self, EventView, Route};
+use crate::source::{EventSource, Events, FoldLine};
 use crate::store::keys::{self, Layer};
 pub use crate::store::record::Rejection;
 
@@ -75,19 +76,18 @@ impl Views {
                         role: order.role(&line.id).unwrap_or_default(),
                     })
                     .collect();
-                let mut loaded = Vec::with_capacity(chunk.len());
+                let mut loaded = Events::default();
                 source.load(&topic, &wanted, &mut loaded)?;
                 if loaded.len() != wanted.len() {
                     return Err(
                         SourceError("another number of events than asked for".into()).into(),
                     );
                 }
-                let gap = loaded.iter().position(Option::is_none);
-                let views = loaded.iter().map_while(Option::as_ref).zip(&wanted);
+                let views = loaded.until_gap().zip(&wanted);
                 let views: Vec<EventView<'_>> = views
                     .map(|(bytes, line)| EventView::of(bytes, &line.id))
                     .collect::<Result<_, _>>()?;
-                let is_ancestor = routing::ancestors(order);
+                let is_ancestor = routing::ancestors(order, &views);
                 let routes = routing::route(&topic, reducer, &views, &is_ancestor)?;
                 for (line, route) in chunk.iter().zip(routes) {
                     let Route::Keys(keys) = route else { continue };
@@ -99,7 +99,7 @@ impl Views {
                         });
                     }
                 }
-                if gap.is_some() {
+                if loaded.gap().is_some() {
                     break;
                 }
             }

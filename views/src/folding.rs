@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use synlog_log::fold::{FoldInput, Folded, Halt, Reducer};
 use synlog_log::ids::{EntryId, TopicId};
 
@@ -54,7 +55,7 @@ impl Slot {
 #[derive(Default)]
 pub(crate) struct Slots {
     pub list: Vec<Slot>,
-    by_key: HashMap<String, usize>,
+    by_key: HashMap<String, usize, RandomState>,
     /// About how many bytes they hold.
     pub bytes: usize,
 }

@@ -21,16 +21,18 @@ mod query;
 mod routing;
 mod sequenced;
 mod snapshots;
+mod source;
 mod store;
 mod watch;
 mod work;
 
 pub use digest::{Digest, DigestName};
-pub use driver::{EventSource, FoldLine, Progress, RULES_VERSION, Stats, Update, Views};
+pub use driver::{Progress, RULES_VERSION, Stats, Update, Views};
 pub use error::{SourceError, ViewsError};
 pub use explain::{Explained, Rejection, Rejections};
 pub use preview::Preview;
 pub use query::{Filter, LIMIT_MAX, Page, PageToken, Query, RowView, Shown};
+pub use source::{EventSource, Events, FoldLine};
 pub use store::{Opened, Options};
 pub use watch::{ChangedRows, Changes, Cursor, WatchFilter};
 

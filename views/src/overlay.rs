@@ -4,13 +4,14 @@
 //! An aggregate has an overlay record only while a tentative event has changed it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use synlog_log::ids::EntryId;
 
-use crate::driver::FoldLine;
 use crate::error::ViewsError;
 use crate::folding::{self, Slot, Slots, Step};
 use crate::routing::{self, EventView, Route, SORT_KEY_LEN};
+use crate::source::FoldLine;
 use crate::store::Mark;
 use crate::store::keys::{self, Layer};
 use crate::store::record::{Aggregate, Rejection, Showing};
@@ -19,7 +20,7 @@ use crate::work::{Work, next_line, project};
 /// A tentative event that is folded.
 struct Tentative {
     id: EntryId,
-    role: String,
+    role: Arc<str>,
     /// Sorts like the order.
     place: [u8; SORT_KEY_LEN],
     route: Route,
@@ -166,20 +167,18 @@ impl Work<'_> {
             }
         }
         let lines: Vec<FoldLine> = wanted.iter().map(|(_, line)| line.clone()).collect();
-        let mut loaded = self.load(&lines)?;
-        if let Some(gap) = loaded.iter().position(Option::is_none) {
+        let loaded = self.load(&lines)?;
+        if let Some(gap) = loaded.gap() {
             self.update.waits_for = Some(lines[gap].id);
             events.truncate(wanted[gap].0);
             wanted.truncate(gap);
-            loaded.truncate(gap);
         }
         let views = loaded
-            .iter()
-            .flatten()
+            .until_gap()
             .zip(&lines)
             .map(|(bytes, line)| EventView::of(bytes, &line.id));
         let views: Vec<EventView<'_>> = views.collect::<Result<_, _>>()?;
-        let is_ancestor = routing::ancestors(self.order);
+        let is_ancestor = routing::ancestors(self.order, &views);
         let routes = routing::route(&self.topic, self.reducer, &views, &is_ancestor)?;
         for ((view, route), (event, _)) in views.iter().zip(routes).zip(&wanted) {
             let event = &mut events[*event];
@@ -220,13 +219,12 @@ impl Work<'_> {
             })
             .collect();
         let loaded = self.load(&lines)?;
-        for ((event, bytes), line) in missing.into_iter().zip(loaded).zip(&lines) {
-            let Some(bytes) = bytes else {
+        for (number, (event, line)) in missing.into_iter().zip(&lines).enumerate() {
+            let Some(bytes) = loaded.get(number) else {
                 self.update.waits_for = Some(line.id);
                 return Ok(false);
             };
-            EventView::of(&bytes, &line.id)?;
-            events[event].bytes = Some(bytes);
+            events[event].bytes = Some(bytes.to_vec());
         }
         Ok(true)
     }

@@ -45,7 +45,7 @@ impl Views {
             if Value::decode_map(&event.body).is_err() {
                 return Err(SourceError("the body is no map".into()).into());
             }
-            let is_ancestor = |_: &EntryId, reference: &EntryId| order.contains(reference);
+            let is_ancestor = |_: usize, reference: &EntryId| order.contains(reference);
             let routes = routing::route(&topic, reducer, &[view], &is_ancestor)?;
             let keys = match routes.into_iter().next() {
                 Some(Route::Keys(keys)) => keys,

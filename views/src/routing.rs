@@ -81,12 +81,16 @@ pub(crate) enum Route {
     Keys(Vec<String>),
 }
 
-/// Whether a reference leads to an ancestor: the event, then what it names.
-pub(crate) type IsAncestor<'a> = &'a dyn Fn(&EntryId, &EntryId) -> bool;
+/// Whether a reference leads to an ancestor: the number of the event among those that are
+/// routed, then what it names.
+pub(crate) type IsAncestor<'a> = &'a dyn Fn(usize, &EntryId) -> bool;
 
-/// Asks the order of a topic about references.
-pub(crate) fn ancestors(order: &TopicOrder) -> impl Fn(&EntryId, &EntryId) -> bool + '_ {
-    |event, reference| order.is_ancestor(reference, event)
+/// Asks the order of a topic about the references of events.
+pub(crate) fn ancestors(
+    order: &TopicOrder,
+    events: &[EventView<'_>],
+) -> impl Fn(usize, &EntryId) -> bool {
+    move |event, reference| order.is_ancestor(reference, &events[event].id)
 }
 
 /// Routes events.
@@ -98,8 +102,9 @@ pub(crate) fn route(
 ) -> Result<Vec<Route>, Halt> {
     let manifest = reducer.manifest();
     let mut routes: Vec<Option<Route>> = Vec::with_capacity(events.len());
-    for event in events {
-        routes.push(host_says(manifest, event, is_ancestor));
+    for (number, event) in events.iter().enumerate() {
+        let is_ancestor = |reference: &EntryId| is_ancestor(number, reference);
+        routes.push(host_says(manifest, event, &is_ancestor));
     }
     let asked: Vec<&[u8]> = events
         .iter()
@@ -125,7 +130,7 @@ pub(crate) fn route(
 fn host_says(
     manifest: &Manifest,
     event: &EventView<'_>,
-    is_ancestor: IsAncestor<'_>,
+    is_ancestor: &dyn Fn(&EntryId) -> bool,
 ) -> Option<Route> {
     if event.kind.starts_with("topic.") {
         return Some(Route::Kernel);
@@ -139,15 +144,11 @@ fn host_says(
     if let [field] = &kind.refs[..]
         && let Some(found) = body::id_in(event.body, field)
     {
-        let right = found.is_none_or(|id| is_ancestor(&event.id, &EntryId(id)));
+        let right = found.is_none_or(|id| is_ancestor(&EntryId(id)));
         return (!right).then(|| Route::Rejected(MISSING_REFERENCE.to_owned()));
     }
     let body = Value::decode(event.body).unwrap_or(Value::Null);
-    let leads = |value: &Value| {
-        value
-            .as_id()
-            .is_some_and(|id| is_ancestor(&event.id, &EntryId(id)))
-    };
+    let leads = |value: &Value| value.as_id().is_some_and(|id| is_ancestor(&EntryId(id)));
     let right = kind.refs.iter().all(|field| match body.get(field) {
         None | Some(Value::Null) => true,
         Some(Value::Array(items)) => items.iter().all(leads),

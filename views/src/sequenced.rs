@@ -1,11 +1,11 @@
 //! The sequenced prefix of an ordered topic: folded once, never again.
 
-use synlog_log::order::Line;
+use synlog_log::order::Placed;
 
-use crate::driver::FoldLine;
 use crate::error::ViewsError;
 use crate::folding::{self, Step};
 use crate::routing::{self, EventView, Route};
+use crate::source::FoldLine;
 use crate::store::Mark;
 use crate::store::keys::Layer;
 use crate::store::record::Rejection;
@@ -36,10 +36,9 @@ impl Work<'_> {
             return true;
         }
         let mut hash = [0; 32];
-        for line in self.order.prefix_from(0).take(lines) {
+        for line in self.order.placed_from(0).take(lines) {
             if line.status.is_accepted() {
-                let role = self.order.role(&line.id).unwrap_or_default();
-                hash = next_line(&hash, &line.id, &role);
+                hash = next_line(&hash, &line.id, line.role);
             }
         }
         hash == self.record.lines_hash
@@ -47,12 +46,12 @@ impl Work<'_> {
 
     /// Folds what was added to the prefix.
     pub(crate) fn sequenced(&mut self) -> Result<Flow, ViewsError> {
-        let whole = self.order.prefix_len();
+        let order = self.order;
+        let whole = order.prefix_len();
         loop {
             let from = self.record.lines as usize;
-            let chunk: Vec<Line> = self
-                .order
-                .prefix_from(from)
+            let chunk: Vec<Placed<'_>> = order
+                .placed_from(from)
                 .take(self.options.chunk_events.max(1))
                 .collect();
             if chunk.is_empty() {
@@ -74,7 +73,7 @@ impl Work<'_> {
     }
 
     /// Folds some lines; gives how many, up to the first whose payload is not here.
-    fn fold_lines(&mut self, from: usize, chunk: &[Line]) -> Result<usize, ViewsError> {
+    fn fold_lines(&mut self, from: usize, chunk: &[Placed<'_>]) -> Result<usize, ViewsError> {
         let mut taken = chunk.len();
         let mut wanted = Vec::with_capacity(chunk.len());
         let mut places = Vec::with_capacity(chunk.len());
@@ -84,23 +83,23 @@ impl Work<'_> {
                 wanted.push(FoldLine {
                     id: line.id,
                     sequenced: true,
-                    role: self.order.role(&line.id).unwrap_or_default(),
+                    role: line.role.clone(),
                 });
             }
         }
         let loaded = self.load(&wanted)?;
-        let mut events = Vec::with_capacity(loaded.len());
-        for (number, (line, bytes)) in wanted.iter().zip(&loaded).enumerate() {
-            let Some(bytes) = bytes else {
-                self.update.waits_for = Some(line.id);
-                taken = places[number];
-                break;
-            };
-            events.push(EventView::of(bytes, &line.id)?);
+        if let Some(gap) = loaded.gap() {
+            self.update.waits_for = Some(wanted[gap].id);
+            taken = places[gap];
         }
-        let is_ancestor = routing::ancestors(self.order);
+        let events = loaded.until_gap().zip(&wanted);
+        let events: Vec<EventView<'_>> = events
+            .map(|(bytes, line)| EventView::of(bytes, &line.id))
+            .collect::<Result<_, _>>()?;
+        let order = self.order;
+        let is_ancestor =
+            |event: usize, ancestor: &_| order.leads_to(ancestor, &chunk[places[event]]);
         let routes = routing::route(&self.topic, self.reducer, &events, &is_ancestor)?;
-        drop(is_ancestor);
         let mut steps = Vec::with_capacity(events.len());
         let mut step_places = Vec::with_capacity(events.len());
         for ((event, route), place) in events.iter().zip(routes).zip(&places) {

@@ -9,9 +9,10 @@ use synlog_log::ids::{EntryId, TopicId};
 use synlog_log::order::TopicOrder;
 
 use crate::body;
-use crate::driver::{EventSource, FoldLine, Progress, TopicState, Update};
+use crate::driver::{Progress, TopicState, Update};
 use crate::error::{SourceError, ViewsError};
 use crate::folding::{Slot, Slots};
+use crate::source::{EventSource, Events, FoldLine};
 use crate::store::keys::{self, Layer};
 use crate::store::record::{Aggregate, ChangeRecord, Rejection, Showing, StoredRow, TableInfo};
 use crate::store::record::{TopicRecord, columns};
@@ -54,9 +55,9 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// The events of some lines; `None` where a payload is not here.
-    pub(crate) fn load(&mut self, lines: &[FoldLine]) -> Result<Vec<Option<Vec<u8>>>, ViewsError> {
-        let mut out = Vec::with_capacity(lines.len());
+    /// The events of some lines.
+    pub(crate) fn load(&mut self, lines: &[FoldLine]) -> Result<Events, ViewsError> {
+        let mut out = Events::default();
         if !lines.is_empty() {
             self.source.load(&self.topic, lines, &mut out)?;
         }

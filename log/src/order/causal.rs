@@ -310,18 +310,18 @@ impl Causal {
     }
 
     /// Role of an entry's entity by the latest policy among its ancestors.
-    pub(super) fn role(&self, graph: &Graph, chain: &Chain, number: u32) -> String {
+    pub(super) fn role(&self, graph: &Graph, chain: &Chain, number: u32) -> Arc<str> {
         let entity = graph.certified(number).entity;
         if self.derived {
-            return role_text(&open_to_all(), &entity, false).to_owned();
+            return role_text(&open_to_all(), &entity, false).into();
         }
         let parents = graph.parents(number).iter();
         let before = parents.filter_map(|parent| self.info(*parent));
         let before = before.map(|info| info.chain_len).max().unwrap_or(0);
         let at = self.policies.partition_point(|(len, _)| *len <= before);
         let policy = at.checked_sub(1).and_then(|at| self.policies.get(at));
-        policy.map_or_else(String::new, |(_, policy)| {
-            role_text(policy, &entity, chain.contains(number)).to_owned()
+        policy.map_or_else(Arc::default, |(_, policy)| {
+            role_text(policy, &entity, chain.contains(number)).into()
         })
     }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::hash::Context;
 use crate::identity::Certified;
 use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
@@ -91,7 +93,8 @@ pub(super) struct Graph {
     pub tombstones: HashMap<EntryId, Vec<u32>>,
     /// Grows whenever a feed turns out forked, or forked lower.
     pub forks: u64,
-    ids: HashMap<EntryId, u32>,
+    /// Ids are hashes that others choose; the seed of this hasher is drawn here.
+    ids: HashMap<EntryId, u32, RandomState>,
     devices: HashMap<DeviceId, u32>,
     /// Kinds of events, each once in memory.
     kinds: HashSet<Arc<str>>,
@@ -121,7 +124,7 @@ impl Graph {
             statements: Vec::new(),
             tombstones: HashMap::new(),
             forks: 0,
-            ids: HashMap::new(),
+            ids: HashMap::default(),
             devices: HashMap::new(),
             kinds: HashSet::new(),
             parents: Vec::new(),

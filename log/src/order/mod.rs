@@ -14,6 +14,8 @@ mod placement;
 mod reading;
 mod verdict;
 
+use std::sync::Arc;
+
 use crate::hash::Context;
 use crate::identity::Certified;
 use crate::ids::{DeviceId, EntityId, EntryId, TopicId};
@@ -56,6 +58,18 @@ pub struct Line {
     pub id: EntryId,
     /// Where it stands.
     pub status: Status,
+}
+
+/// One line of the sequenced prefix, and the role of its entity there.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'a> {
+    /// The entry.
+    pub id: EntryId,
+    /// Where it stands.
+    pub status: &'a Status,
+    /// As [`TopicOrder::role`] gives it.
+    pub role: &'a Arc<str>,
+    node: u32,
 }
 
 /// What [`TopicOrder::settle`] changed.
@@ -263,6 +277,23 @@ impl TopicOrder {
         lines.map(|(node, status)| self.line(*node, *status))
     }
 
+    /// Lines of the sequenced prefix as [`TopicOrder::prefix_from`] gives them, with roles.
+    pub fn placed_from(&self, from: usize) -> impl Iterator<Item = Placed<'_>> + '_ {
+        let placed = match &self.engine {
+            Engine::Ordered(placement) => Some(placement.prefix_with_roles(from)),
+            Engine::Causal(_) => None,
+        };
+        placed
+            .into_iter()
+            .flatten()
+            .map(|(node, status, role)| Placed {
+                id: self.graph.nodes[node as usize].id,
+                status,
+                role,
+                node,
+            })
+    }
+
     /// Ids of the accepted lines of a causal topic, in order: what [`TopicOrder::lines`]
     /// gives of them, at a fraction of its cost. Nothing in an ordered topic.
     pub fn causal_accepted(&self) -> impl Iterator<Item = EntryId> + '_ {
@@ -309,7 +340,7 @@ impl TopicOrder {
     }
 
     /// Role of an entry's entity at the entry's place (`spec/10-reducer.md` 10.3).
-    pub fn role(&self, id: &EntryId) -> Option<String> {
+    pub fn role(&self, id: &EntryId) -> Option<Arc<str>> {
         let node = self.graph.find(id)?;
         Some(match &self.engine {
             Engine::Ordered(placement) => placement.role(&self.graph, &self.chain, node),
@@ -321,6 +352,12 @@ impl TopicOrder {
     pub fn is_ancestor(&self, ancestor: &EntryId, of: &EntryId) -> bool {
         let found = self.graph.find(ancestor).zip(self.graph.find(of));
         found.is_some_and(|(ancestor, of)| self.graph.is_ancestor(ancestor, of))
+    }
+
+    /// Whether an entry is among the ancestors of one that is placed.
+    pub fn leads_to(&self, ancestor: &EntryId, placed: &Placed<'_>) -> bool {
+        let ancestor = self.graph.find(ancestor);
+        ancestor.is_some_and(|ancestor| self.graph.is_ancestor(ancestor, placed.node))
     }
 
     /// The last entry of the chain: by which the sequencer decided last.

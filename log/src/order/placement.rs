@@ -1,6 +1,7 @@
 //! Ordered topics: placing what the chain cites, and what is left tentative.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::ids::EntityId;
 use crate::order::chain::Chain;
@@ -15,7 +16,7 @@ pub(super) struct Placement {
     placed: Vec<(u32, Status)>,
     /// Role, at its place, of the entity of each placed entry: index in `role_names`.
     roles: Vec<u32>,
-    role_names: Vec<String>,
+    role_names: Vec<Arc<str>>,
     /// Index in `placed` by node; [`NONE`] where it is not placed.
     place: Vec<u32>,
     /// Length of the prefix after each entry of the chain.
@@ -43,6 +44,18 @@ impl Placement {
 
     pub(super) fn prefix(&self) -> &[(u32, Status)] {
         &self.placed
+    }
+
+    /// The sequenced prefix from a line on, with the roles at each place.
+    pub(super) fn prefix_with_roles(
+        &self,
+        from: usize,
+    ) -> impl Iterator<Item = (u32, &Status, &Arc<str>)> + '_ {
+        let placed = self.placed[..self.readable()].iter().skip(from);
+        let roles = self.roles.iter().skip(from);
+        placed
+            .zip(roles)
+            .map(|((node, status), role)| (*node, status, &self.role_names[*role as usize]))
     }
 
     pub(super) fn policy(&self) -> &Policy {
@@ -191,24 +204,20 @@ impl Placement {
     }
 
     fn role_number(&mut self, role: &str) -> u32 {
-        let known = self.role_names.iter().position(|name| name == role);
+        let known = self.role_names.iter().position(|name| **name == *role);
         let number = known.unwrap_or_else(|| {
-            self.role_names.push(role.to_owned());
+            self.role_names.push(role.into());
             self.role_names.len() - 1
         });
         number as u32
     }
 
     /// Role of an entry's entity at its place; of what is tentative, at the end of the prefix.
-    pub(super) fn role(&self, graph: &Graph, chain: &Chain, number: u32) -> String {
+    pub(super) fn role(&self, graph: &Graph, chain: &Chain, number: u32) -> Arc<str> {
         let place = self.place[number as usize] as usize;
         match self.roles.get(place) {
-            Some(role) => self
-                .role_names
-                .get(*role as usize)
-                .cloned()
-                .unwrap_or_default(),
-            None => self.role_now(graph, chain, number),
+            Some(role) => self.role_names[*role as usize].clone(),
+            None => self.role_now(graph, chain, number).into(),
         }
     }
 

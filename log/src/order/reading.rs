@@ -81,8 +81,8 @@ impl TopicOrder {
 
     /// Whether an entry is sealed.
     pub fn is_sealed(&self, id: &EntryId) -> bool {
-        let node = self.graph.find(id);
-        node.is_some_and(|node| self.graph.seal(node).is_some())
+        let find = || self.graph.find(id);
+        self.is_private() && find().is_some_and(|node| self.graph.seal(node).is_some())
     }
 
     /// The keys that disclose one sealed entry and nothing else: of its body and of its

@@ -94,7 +94,7 @@ pub fn tell(material: Material<'_>) -> Audit {
             continue;
         };
         event.number = index + 1;
-        event.role = order.role(&line.id).unwrap_or_default();
+        event.role = order.role(&line.id).unwrap_or_default().to_string();
         event.device_name = order.device_name(&line.id).unwrap_or_default().to_owned();
         event.outcome = outcome(line.status, rejected.get(&line.id).copied());
         event.delivered = delivered(order, &receipts, &event);

@@ -20,7 +20,7 @@ use synlog_log::ids::TopicId;
 
 use crate::error::ViewsError;
 use crate::hashing::Purpose;
-use packed::{Packed, Packer};
+use packed::{Growing, Packed, Packer};
 
 /// What a stored value adds to the sum over all; 0 stands for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,6 +114,9 @@ pub(crate) struct Store {
     sum: u64,
     /// What topics were begun with.
     packed: BTreeMap<TopicId, Packed>,
+    /// Keys that blocks could hold and that stand by themselves: most that are asked for
+    /// or removed after a rebuild don't, and sled takes its time to say so.
+    loose: Growing,
     /// Bytes written since it was opened.
     written: u64,
 }
@@ -129,12 +132,20 @@ impl Store {
 
     /// What is stored under a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Stored>, ViewsError> {
-        if let Some(value) = self.tree.get(key)? {
+        if let Some(value) = self.loose(key)? {
             let (mark, payload) = check(key, &value)?;
             return Ok(Some((mark, payload.to_vec())));
         }
         let packed = self.in_blocks(key)?;
         Ok(packed.map(|payload| (Mark::NONE, payload)))
+    }
+
+    /// What stands under a key by itself.
+    fn loose(&self, key: &[u8]) -> Result<Option<sled::IVec>, ViewsError> {
+        match packed::can_hold(key) && !self.loose.may_have(key) {
+            true => Ok(None),
+            false => Ok(self.tree.get(key)?),
+        }
     }
 
     /// All under a prefix, in the order of keys.
@@ -291,8 +302,13 @@ impl Store {
             match write.value {
                 Some(value) => {
                     self.written += (key.len() + value.len()) as u64;
+                    if packed::can_hold(&key) {
+                        self.loose.add(&key);
+                    }
                     batch.insert(key, value);
                 }
+                // removing what is not there would be as much work as writing it
+                None if packed::can_hold(&key) && !self.loose.may_have(&key) => {}
                 None => batch.remove(key),
             }
         }
@@ -312,7 +328,7 @@ impl Store {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<u64, ViewsError> {
-        let old = match self.tree.get(key)? {
+        let old = match self.loose(key)? {
             Some(old) => check(key, &old)?.0,
             None => Mark::NONE,
         };

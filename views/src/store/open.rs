@@ -10,7 +10,7 @@ use std::time::Duration;
 use synlog_log::ids::TopicId;
 use synlog_log::wire::{Reader, Writer};
 
-use super::packed::{self, Packed};
+use super::packed::{self, Growing, Packed};
 use super::{Batch, Mark, Position, Store, checksum, keys};
 use crate::error::ViewsError;
 
@@ -156,6 +156,7 @@ fn begin(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
         },
         sum: 0,
         packed: BTreeMap::new(),
+        loose: Growing::default(),
         written: 0,
     };
     store.commit(Batch::default(), [0; 8])?;
@@ -170,7 +171,7 @@ fn attempt(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
         .ok_or_else(|| damaged("no meta record"))?;
     let (_, payload) = super::check(keys::META, &value)?;
     let (position, sum) = read_meta(payload).ok_or_else(|| damaged("another format"))?;
-    let mut found = 0u64;
+    let (mut found, mut loose) = (0u64, Growing::default());
     let mut blocks: BTreeMap<TopicId, Blocks> = BTreeMap::new();
     for item in tree.iter() {
         let (key, value) = item?;
@@ -179,6 +180,9 @@ fn attempt(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
         }
         let (mark, payload) = super::check(&key, &value)?;
         found = found.wrapping_add(mark.0);
+        if packed::can_hold(&key) {
+            loose.add(&key);
+        }
         if !matches!(key[0], b'B' | b'G') {
             continue;
         }
@@ -208,6 +212,7 @@ fn attempt(directory: &Path, options: &Options) -> Result<Store, ViewsError> {
         position,
         sum,
         packed: packed.collect(),
+        loose,
         written: 0,
     })
 }

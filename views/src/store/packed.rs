@@ -43,6 +43,12 @@ pub(super) fn topic_in(key: &[u8]) -> Option<TopicId> {
     Some(TopicId(rest.get(..32)?.try_into().ok()?))
 }
 
+/// Whether blocks can hold a key.
+pub(super) fn can_hold(key: &[u8]) -> bool {
+    key.first()
+        .is_some_and(|letter| *letter == b'I' || OF_TOPIC.contains(letter))
+}
+
 /// Puts sorted keys and values into blocks.
 #[derive(Default)]
 pub(super) struct Packer {
@@ -160,6 +166,38 @@ impl Filter {
         }
         let (line, hash) = self.spot(hash_of(key));
         Self::bits(hash).all(|(word, bit)| self.lines[line][word] & bit != 0)
+    }
+}
+
+/// A set of keys as [`Filter`] is one, which grows.
+#[derive(Default)]
+pub(super) struct Growing {
+    filters: Vec<Filter>,
+    /// How many keys more fit into the last one.
+    room: usize,
+}
+
+/// Keys of the first part of a set that grows; each further part has twice as many.
+const FIRST_KEYS: usize = 4_096;
+
+impl Growing {
+    pub(super) fn add(&mut self, key: &[u8]) {
+        if self.may_have(key) {
+            return;
+        }
+        if self.room == 0 {
+            self.room = FIRST_KEYS << self.filters.len().min(20);
+            self.filters.push(Filter::of(self.room));
+        }
+        self.room -= 1;
+        if let Some(last) = self.filters.last_mut() {
+            last.add(hash_of(key));
+        }
+    }
+
+    pub(super) fn may_have(&self, key: &[u8]) -> bool {
+        // the last ones hold most
+        self.filters.iter().rev().any(|filter| filter.may_have(key))
     }
 }
 
@@ -295,6 +333,20 @@ mod tests {
             let _ = unpack(&bytes, |_, _| true);
             let _ = find(&bytes, b"a");
         }
+    }
+
+    #[test]
+    fn a_set_grows_and_forgets_nothing() {
+        let mut set = Growing::default();
+        let key = |n: u32| [&b"key"[..], &n.to_be_bytes()].concat();
+        for n in 0..30_000 {
+            set.add(&key(n));
+            set.add(&key(n / 2));
+        }
+        assert!((0..30_000).all(|n| set.may_have(&key(n))));
+        assert_eq!(set.filters.len(), 4);
+        let wrong = (30_000..130_000).filter(|n| set.may_have(&key(*n)));
+        assert!(wrong.count() < 6_000);
     }
 
     #[test]

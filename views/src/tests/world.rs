@@ -11,7 +11,7 @@ use synlog_log::scenario::{Node, Person, World, genesis};
 use synlog_log::topic::Mode;
 
 use super::reducer::Shop;
-use crate::{EventSource, FoldLine, Opened, Options, SourceError, Update, Views};
+use crate::{EventSource, Events, FoldLine, Opened, Options, SourceError, Update, Views};
 
 /// Numbers that look random.
 pub(super) struct Lcg(pub u64);
@@ -94,20 +94,19 @@ impl EventSource for Source {
         &mut self,
         _: &TopicId,
         lines: &[FoldLine],
-        out: &mut Vec<Option<Vec<u8>>>,
+        out: &mut Events,
     ) -> Result<(), SourceError> {
         for line in lines {
             self.loaded += 1;
             let known = self.events.get_mut(&line.id);
-            out.push(
-                known
-                    .filter(|_| !self.missing.contains(&line.id))
-                    .map(|event| {
-                        event.role.clone_from(&line.role);
-                        event.sequenced = line.sequenced;
-                        event.encode()
-                    }),
-            );
+            match known.filter(|_| !self.missing.contains(&line.id)) {
+                Some(event) => {
+                    event.role = line.role.to_string();
+                    event.sequenced = line.sequenced;
+                    out.push(|bytes| bytes.extend_from_slice(&event.encode()));
+                }
+                None => out.push_missing(),
+            }
         }
         Ok(())
     }
