@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use synlog_log::bundle::BundleError;
 use synlog_log::draft::DraftError;
+use synlog_log::fold::Misfit;
 use synlog_log::ids::{DeviceId, EntityId, EntryId, TopicId, hex};
 use synlog_log::keys::KeyFileError;
 use synlog_log::order::Verdict;
@@ -99,10 +100,12 @@ pub enum Failure {
     #[error("the event would be rejected here: {0}")]
     Rejected(&'static str),
     /// The app's rules would reject the event.
-    #[error("the app's rules refuse the event: {code}")]
+    #[error("the app's rules refuse the event: {code}{}", named(.fields))]
     AgainstRules {
         /// The stable code.
         code: String,
+        /// What is not as the app's manifest says.
+        fields: Vec<Misfit>,
         /// The entry after whose effect it was met.
         met: Option<EntryId>,
     },
@@ -453,5 +456,14 @@ fn off_text(off_ms: i64) -> String {
         600..=35_999 => format!("{} minutes", seconds / 60),
         36_000..=863_999 => format!("{} hours", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// Fields that are not right, behind a code.
+fn named(fields: &[Misfit]) -> String {
+    let texts: Vec<String> = fields.iter().map(Misfit::to_string).collect();
+    match texts.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", texts.join("; ")),
     }
 }

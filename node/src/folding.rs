@@ -26,6 +26,13 @@ pub struct Folding {
     decoded: DecodedRuns,
 }
 
+impl Folding {
+    /// The reducers.
+    pub(crate) fn reducers(&mut self) -> &mut Reducers {
+        &mut self.reducers
+    }
+}
+
 /// Reducers that are ready to run, by the hash of their modules.
 pub struct Reducers {
     engine: Engine,

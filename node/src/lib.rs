@@ -36,6 +36,7 @@ pub mod rehearsal;
 pub mod replay;
 pub mod rows;
 pub mod secrets;
+pub mod trial;
 pub mod upkeep;
 pub mod writing;
 pub mod zones;

@@ -88,7 +88,10 @@ impl Node {
                 Err(Failure::NoReducer(_)) => unchecked = true,
                 Ok(Preview::Accepted) => {}
                 Ok(Preview::Rejected { code, met, .. }) if !force => {
-                    return Err(Failure::AgainstRules { code, met });
+                    let manifest = self.manifest(topic)?;
+                    let kind = manifest.as_ref().and_then(|it| it.event(&event.kind));
+                    let fields = kind.map_or_else(Vec::new, |kind| kind.misfits(&event.body));
+                    return Err(Failure::AgainstRules { code, fields, met });
                 }
                 Ok(Preview::Rejected { code, .. }) => rejected = Some(code),
                 Err(failure @ (Failure::Halted(_) | Failure::BadReducer { .. })) if !force => {

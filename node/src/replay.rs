@@ -110,10 +110,10 @@ pub enum Noted {
 }
 
 /// A directory for rows that is removed in the end.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(pub PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let name = format!("synlog-replay-{}", hex(&random::<8>()?));
         Ok(Self(std::env::temp_dir().join(name)))
     }
@@ -237,7 +237,7 @@ fn choose(order: &TopicOrder) -> Option<Chosen> {
 }
 
 /// Gives out all rows of a topic, page by page, table by table.
-fn each_row(
+pub(crate) fn each_row(
     views: &Views,
     topic: &TopicId,
     manifest: &Manifest,
@@ -279,7 +279,7 @@ pub fn all_rows(
 }
 
 /// Gives out all rejections of a topic, page by page.
-fn each_rejection(
+pub(crate) fn each_rejection(
     views: &Views,
     topic: &TopicId,
     take: &mut dyn FnMut(Vec<(Rejection, bool)>),

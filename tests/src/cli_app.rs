@@ -188,3 +188,96 @@ fn a_module_from_a_bundle_runs_only_where_somebody_lets_it() {
     ben.ok(&["bundle", "read", &bundle, "--install-reducers"]);
     ben.ok(&["view", "tables", "poll"]);
 }
+
+/// A tally that knows no additions: the kind has another name in it.
+fn without_additions() -> Vec<u8> {
+    let mut wasm = TALLY_IN_C.to_vec();
+    let places: Vec<usize> = wasm
+        .windows(9)
+        .enumerate()
+        .filter(|(_, bytes)| bytes == b"tally.add")
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!places.is_empty());
+    for at in places {
+        wasm[at + 8] = b'x';
+    }
+    wasm
+}
+
+#[test]
+fn another_reducer_is_tried_before_it_decides() {
+    let desk = Desk::new("anna");
+    desk.ok(&["topic", "new", "poll", "--app", "tally"]);
+    let body = r#"{"title":"Hours","unit":"h"}"#;
+    let tally = desk.ok(&["append", "poll", "tally.open", "--body", body]);
+    let tally = tally.out.trim().to_owned();
+    let body = format!(r#"{{"tally":{{"$hex":"{tally}"}},"amount":3}}"#);
+    desk.ok(&["append", "poll", "tally.add", "--body", &body]);
+
+    // the same rules in another language: nothing changes
+    std::fs::write(desk.path("tally-c.wasm"), TALLY_IN_C).unwrap();
+    let tried = desk.ok(&[
+        "app",
+        "use",
+        "poll",
+        "./tally-c.wasm",
+        "--dry-run",
+        "--json",
+    ]);
+    let json = tried.json();
+    assert_eq!(json["entry"], Json::Null, "{json}");
+    assert_eq!(json["changes"]["rows_changed"], 0, "{json}");
+    assert_eq!(json["changes"]["lost"], Json::Array(Vec::new()), "{json}");
+    let json = desk
+        .ok(&["app", "use", "poll", "tally-c.wasm", "--json"])
+        .json();
+    assert!(json["entry"].is_string(), "{json}");
+    let hash = json["hash"].as_str().unwrap().to_owned();
+    let again = desk.ok(&["app", "use", "poll", &hash[..8]]);
+    assert!(again.out.contains("is active already"), "{again:?}");
+    let rows = desk.ok(&["view", "list", "poll", "tallies"]).out;
+    assert!(rows.contains("Hours") && rows.contains('3'), "{rows}");
+
+    // one by which the addition would not count any more
+    std::fs::write(desk.path("other.wasm"), without_additions()).unwrap();
+    let refused = desk.fails(1, &["app", "use", "poll", "other.wasm"]);
+    assert!(
+        refused.out.contains("1 event would not count any more"),
+        "{refused:?}"
+    );
+    assert!(refused.out.contains("unknown_kind"), "{refused:?}");
+    let again = desk.ok(&["app", "use", "poll", &hash]);
+    assert!(again.out.contains("is active already"), "{again:?}");
+    desk.ok(&["app", "use", "poll", "other.wasm", "--force"]);
+    let rejections = desk
+        .ok(&["app", "use", "poll", "--dry-run", "--json"])
+        .json();
+    assert_eq!(rejections["changes"]["gained"].as_array().unwrap().len(), 1);
+    // back to what comes with synlog
+    desk.ok(&["app", "use", "poll"]);
+    let rows = desk.ok(&["view", "list", "poll", "tallies"]).out;
+    assert!(rows.contains("Hours") && rows.contains('3'), "{rows}");
+
+    // what is of another app is not taken
+    let space = synlog_apps::Pinned::find("space", 1).unwrap();
+    std::fs::write(desk.path("space.wasm"), space.wasm).unwrap();
+    let refused = desk.fails(2, &["app", "use", "poll", "space.wasm"]);
+    assert!(refused.err.contains("one of tally 1"), "{refused:?}");
+    desk.fails(2, &["app", "use", "poll", "ffffffff"]);
+}
+
+#[test]
+fn a_refusal_names_the_field() {
+    let desk = Desk::new("anna");
+    desk.ok(&["topic", "new", "poll", "--app", "tally"]);
+    let body = r#"{"titel":"Hours","unit":5}"#;
+    let refused = desk.fails(3, &["append", "poll", "tally.open", "--body", body]);
+    for text in [
+        "title is missing",
+        "unit is not a text",
+        "titel is no field of it",
+    ] {
+        assert!(refused.err.contains(text), "{refused:?}");
+    }
+}

@@ -4,10 +4,12 @@
 
 mod event;
 mod manifest;
+mod misfit;
 mod reducer;
 
 pub use event::{Fact, FoldEvent};
 pub use manifest::{Column, EventKind, Field, FieldType, Index, Manifest, ManifestError, Table};
+pub use misfit::{Misfit, Wrong};
 pub use reducer::{FoldInput, Folded, Halt, Projected, Reducer, Routed, Row, code_is_right};
 
 /// Version of the interface between a node and a reducer.

@@ -243,11 +243,12 @@ impl Command {
         match self {
             Self::Init(_)
             | Self::Up(_)
-            | Self::App(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions(_)
             | Self::Man(_) => Place::Caller,
+            // modules are files of the caller's
+            Self::App(args) if !args.is_of_topic() => Place::Caller,
             Self::Verify(args) if !args.unseals() => Place::Caller,
             Self::Recover(_) | Self::Restore(_) => Place::Caller,
             Self::Device(args) if args.is_of_new_device() => Place::Caller,
@@ -258,6 +259,7 @@ impl Command {
             Self::Whoami(_)
             | Self::Profile(_)
             | Self::Topic(_)
+            | Self::App(_)
             | Self::Append(_)
             | Self::Erase(_)
             | Self::Import(_)

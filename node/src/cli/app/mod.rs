@@ -1,5 +1,6 @@
 //! `synlog app …`.
 
+mod activate;
 mod build;
 mod check;
 mod install;
@@ -41,6 +42,14 @@ enum Command {
     Test(test::Args),
     Install(install::Args),
     List(list::Args),
+    Use(activate::Args),
+}
+
+impl Args {
+    /// Whether it is about a topic of the node.
+    pub(super) fn is_of_topic(&self) -> bool {
+        matches!(self.command, Command::Use(_))
+    }
 }
 
 /// Runs the command.
@@ -52,6 +61,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         Command::Test(args) => test::run(args, setting),
         Command::Install(args) => install::run(args, setting),
         Command::List(args) => list::run(args, setting),
+        Command::Use(args) => activate::run(args, setting),
     }
 }
 
