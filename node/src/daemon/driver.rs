@@ -200,6 +200,9 @@ impl Driver {
         let mut out = Vec::new();
         self.engine
             .handle(input, now, &mut Peering::new(node), &mut out)?;
+        // commands that run in this node sign nothing while its clock is too far off
+        let off = self.engine.clock().may_sign().err();
+        node.clock_off = off.map(|off| off.offset_ms);
         for wish in out {
             match wish {
                 Output::Send { link, bytes } => self.net.tell(Command::Send { link, bytes }),
