@@ -123,6 +123,7 @@ fn each_reader_reads_as_far_as_its_keys_reach() {
     // a digest is named by the last entry of the chain and by how much is folded: who lacks
     // a key has the same last entry and folds less, which is not what lagging looks like
     let mut full = reading(0);
+    full.digest();
     let full = full.order();
     assert_eq!(order.head(), full.head());
     assert!(order.head().is_some() && order.prefix_len() < full.prefix_len());
