@@ -199,11 +199,13 @@ fn answer(request: &Request, shelf: &mut Shelf) -> (&'static str, Vec<u8>) {
         }
         "POST" if request.query.contains_key("delete") => {
             let body = String::from_utf8(request.body.clone()).unwrap();
+            let mut done = "<DeleteResult>".to_owned();
             for part in body.split("<Key>").skip(1) {
                 let (key, _) = part.split_once("</Key>").unwrap();
                 shelf.objects.remove(key);
+                done += &format!("<Deleted><Key>{key}</Key></Deleted>");
             }
-            ("200 OK", b"<DeleteResult></DeleteResult>".to_vec())
+            ("200 OK", (done + "</DeleteResult>").into_bytes())
         }
         _ => ("501 Not Implemented", Vec::new()),
     }
