@@ -544,7 +544,8 @@ fn two_data_directories_of_one_machine_meet_without_a_network() {
 
 #[test]
 fn a_running_node_whose_clock_is_off_signs_nothing_until_it_is_right() {
-    const YEARS_10_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
+    // half a day more, so that the days are the same at the end of the test
+    const YEARS_10_MS: u64 = (2 * 10 * 365 + 1) * 12 * 60 * 60 * 1000;
     let (ana, mut ben) = (Desk::new("ana"), Desk::new("ben"));
     ben.ok(&["topic", "new", "board", "--app", "board"]);
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -589,4 +590,46 @@ fn a_running_node_whose_clock_is_off_signs_nothing_until_it_is_right() {
     ben.ok(&["topic", "new", "shop", "--app", "space"]);
     up.stop();
     up_ana.stop();
+}
+
+#[test]
+fn whoever_follows_finds_a_node_by_what_its_profile_announces() {
+    let [ana, ben, cleo] = ["ana", "ben", "cleo"].map(Desk::new);
+    let local = ["--no-mdns", "--no-dht", "--bind", "127.0.0.1:0"];
+    ana.ok(&["profile", "set", "--name", "Ana"]);
+    let profile = ana.ok(&["profile", "show", "--json"]).json();
+    let topic = profile["topic"].as_str().unwrap();
+    let up_ana = Up::start(&ana, &[&local[..], &["--announce"]].concat());
+    let told = up_ana.wait("announced");
+    let announced = ana.ok(&["profile", "show", "--json"]).json();
+    let at = &announced["addresses"][0];
+    assert_eq!(at["addresses"], told["addresses"]);
+    assert!(
+        !at["addresses"].as_array().unwrap().is_empty(),
+        "{announced}"
+    );
+    // cleo knows ana, ben knows cleo alone
+    let invite = |desk: &Desk| desk.ok(&["invite", topic, "--json"]).json();
+    cleo.ok(&["join", invite(&ana)["ticket"].as_str().unwrap()]);
+    let up_cleo = Up::start(&cleo, &local);
+    up_cleo.wait("connected");
+    assert_eq!(cleo.ok(&["sync", "--once", "--json"]).json()["ok"], true);
+    ben.ok(&["join", invite(&cleo)["ticket"].as_str().unwrap()]);
+    ben.ok(&["follow", &ana.entity()]);
+    let up_ben = Up::start(&ben, &local);
+    let met = (0..2).any(|_| up_ben.wait("connected")["device_name"] == "ana");
+    assert!(met, "ben did not call ana");
+    // erased, the address is nowhere to be read
+    let lines = ana.ok(&["tail", topic, "--json"]).json_lines();
+    let line = lines.iter().find(|line| line["kind"] == "profile.address");
+    ana.ok(&["erase", line.unwrap()["id"].as_str().unwrap()]);
+    let gone = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        let shown = ben.ok(&["profile", "show", &ana.entity(), "--json"]).json();
+        shown["addresses"][0]["addresses"] == serde_json::json!([])
+    });
+    assert!(gone);
+    for up in [up_ana, up_ben, up_cleo] {
+        up.stop();
+    }
 }
