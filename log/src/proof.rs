@@ -28,6 +28,65 @@ pub enum ProofPayload {
     },
 }
 
+impl ProofPayload {
+    /// Appends the one encoding.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Absent => out.put_varint(0),
+            Self::Whole(bytes) => {
+                out.put_varint(1);
+                out.put_bytes(bytes);
+            }
+            Self::Erased {
+                part,
+                erasable_hash,
+            } => {
+                out.put_varint(2);
+                out.put_bytes(part);
+                out.extend_from_slice(erasable_hash);
+            }
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Refusal> {
+        Ok(match reader.varint()? {
+            0 => Self::Absent,
+            1 => Self::Whole(reader.bytes(PAYLOAD_MAX)?.to_vec()),
+            2 => Self::Erased {
+                part: reader.bytes(PAYLOAD_MAX)?.to_vec(),
+                erasable_hash: reader.array()?,
+            },
+            _ => return Err(Refusal::NotCanonical),
+        })
+    }
+
+    /// What is split of the payload that hashes to what a header names; nothing where
+    /// there is none. `payload_mismatch` where it is another.
+    pub(crate) fn of_header(
+        &self,
+        header: &Header,
+    ) -> Result<Option<Result<Payload<'_>, Refusal>>, Refusal> {
+        let (payload, hash) = match self {
+            Self::Absent => return Ok(None),
+            Self::Whole(bytes) if bytes.len() != header.payload_len as usize => {
+                return Err(Refusal::PayloadMismatch);
+            }
+            Self::Whole(bytes) => (Payload::split(bytes), payload_hash(bytes)),
+            Self::Erased {
+                part,
+                erasable_hash,
+            } => (
+                Payload::split_erased(part),
+                erased_payload_hash(part, erasable_hash),
+            ),
+        };
+        if hash != header.payload_hash {
+            return Err(Refusal::PayloadMismatch);
+        }
+        Ok(Some(payload))
+    }
+}
+
 /// A proof that an entry was signed by a device that its entity had certified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
@@ -106,21 +165,7 @@ impl Proof {
         out.put_bytes(&self.certificate);
         write_path(&mut out, &self.path);
         out.extend_from_slice(&self.signature);
-        match &self.payload {
-            ProofPayload::Absent => out.put_varint(0),
-            ProofPayload::Whole(bytes) => {
-                out.put_varint(1);
-                out.put_bytes(bytes);
-            }
-            ProofPayload::Erased {
-                part,
-                erasable_hash,
-            } => {
-                out.put_varint(2);
-                out.put_bytes(part);
-                out.extend_from_slice(erasable_hash);
-            }
-        }
+        self.payload.write(&mut out);
         out
     }
 
@@ -137,15 +182,7 @@ impl Proof {
         let certificate = reader.bytes(CERTIFICATE_MAX)?.to_vec();
         let path = read_path(&mut reader)?;
         let signature = reader.array()?;
-        let payload = match reader.varint()? {
-            0 => ProofPayload::Absent,
-            1 => ProofPayload::Whole(reader.bytes(PAYLOAD_MAX)?.to_vec()),
-            2 => ProofPayload::Erased {
-                part: reader.bytes(PAYLOAD_MAX)?.to_vec(),
-                erasable_hash: reader.array()?,
-            },
-            _ => return Err(Refusal::NotCanonical),
-        };
+        let payload = ProofPayload::read(&mut reader)?;
         reader.end()?;
         Ok(Self {
             certificate,
@@ -164,21 +201,8 @@ impl Proof {
         admit(&header.author.0)?;
         let certified = Certificate::verify_bytes(&self.certificate, &header.author)?;
         verify(&header.author.0, &ids[0].0, &self.signature)?;
-        let hash = match &self.payload {
-            ProofPayload::Absent => None,
-            ProofPayload::Whole(bytes) if bytes.len() != header.payload_len as usize => {
-                return Err(Refusal::PayloadMismatch);
-            }
-            ProofPayload::Whole(bytes) => Some(payload_hash(bytes)),
-            ProofPayload::Erased {
-                part,
-                erasable_hash,
-            } => {
-                Payload::split_erased(part).map_err(|_| Refusal::PayloadMismatch)?;
-                Some(erased_payload_hash(part, erasable_hash))
-            }
-        };
-        if hash.is_some_and(|hash| hash != header.payload_hash) {
+        let payload = self.payload.of_header(header)?;
+        if let (ProofPayload::Erased { .. }, Some(Err(_))) = (&self.payload, payload) {
             return Err(Refusal::PayloadMismatch);
         }
         Ok(Proven {

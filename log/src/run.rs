@@ -14,6 +14,7 @@ use crate::limits::{
 use crate::payload::{Payload, erased_payload_hash, payload_hash};
 use crate::refusal::Refusal;
 use crate::skiplink;
+use crate::store::RunFacts;
 use crate::wire::{Reader, Writer};
 
 const FORM_WHOLE: u8 = 0;
@@ -118,6 +119,17 @@ pub struct RunView<'a> {
 }
 
 impl<'a> RunView<'a> {
+    /// What a store must know of it.
+    pub fn facts(&self) -> RunFacts {
+        RunFacts {
+            feed: self.feed,
+            first_seq: self.first().seq,
+            backlink: self.first().backlink,
+            ids: self.entries.iter().map(|entry| entry.id).collect(),
+            last_hlc: self.last().hlc,
+        }
+    }
+
     /// Decodes a run and computes the ids of its entries.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Refusal> {
         if bytes.len() > RUN_READ_BYTES_MAX {

@@ -13,19 +13,13 @@ pub struct EntryDecoder;
 
 /// What the store must know of a run.
 pub fn facts_of(run: &RunView<'_>) -> RunFacts {
-    RunFacts {
-        feed: run.feed,
-        first_seq: run.first().seq,
-        backlink: run.first().backlink,
-        ids: run.entries.iter().map(|entry| entry.id).collect(),
-        last_hlc: run.last().hlc,
-    }
+    run.facts()
 }
 
 impl Decoder for EntryDecoder {
     fn run_facts(&self, record: &[u8]) -> Result<RunFacts, String> {
         let run = RunView::decode(record).map_err(|refusal| refusal.to_string())?;
-        Ok(facts_of(&run))
+        Ok(run.facts())
     }
 
     fn record_id(&self, kind: u8, record: &[u8]) -> Result<[u8; 32], String> {

@@ -8,7 +8,7 @@ use synlog_log::bundle::RecordKind;
 use synlog_log::disk::RealDisk;
 use synlog_log::fork::ForkProof;
 use synlog_log::identity::{Certificate, Certified, IdentityLog, SignedStatement};
-use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::order::TopicOrder;
 use synlog_log::replica::genesis_of;
@@ -23,7 +23,6 @@ use crate::entropy::random;
 use crate::failure::Failure;
 use crate::folding::Folding;
 use crate::home::Home;
-use crate::identity::skew::ClockWatch;
 use crate::ledger::{Remembered, read};
 use crate::peering::Readers;
 use crate::receipts::Receipt;
@@ -60,9 +59,8 @@ pub struct Node {
     pub(crate) readers: HashMap<TopicId, Readers>,
     /// The root key, where it is at hand without being kept in the directory.
     pub(crate) held_root: Option<SecretKey>,
-    /// What clocks of pinned peers said.
-    pub(crate) clock_watch: ClockWatch,
-    /// How far off this machine's clock is, where that is too far to sign.
+    /// By how many milliseconds the clocks of trusted peers are ahead of this machine's,
+    /// where that is too far to sign. A running node knows it from its engine.
     pub(crate) clock_off: Option<i64>,
 }
 
@@ -113,7 +111,6 @@ impl Node {
             arrivals: Arrivals::default(),
             readers: HashMap::new(),
             held_root: None,
-            clock_watch: ClockWatch::default(),
             clock_off: None,
         };
         node.load_others()?;
@@ -172,20 +169,6 @@ impl Node {
     /// The entity whose device this is.
     pub fn entity(&self) -> EntityId {
         self.entity
-    }
-
-    /// Takes in that the clock of a pinned peer was `offset_ms` ahead of this machine's, at
-    /// a time of a clock that never jumps. Gives how far off ours is, where it is so far
-    /// that nothing is signed until it is right.
-    pub fn note_clock(&mut self, peer: DeviceId, offset_ms: i64, at_ms: u64) -> Option<i64> {
-        self.clock_watch.note(peer, offset_ms, at_ms);
-        self.look_at_clock(at_ms)
-    }
-
-    /// Asks again, with what was heard lately.
-    pub fn look_at_clock(&mut self, at_ms: u64) -> Option<i64> {
-        self.clock_off = self.clock_watch.too_far_ms(at_ms);
-        self.clock_off
     }
 
     /// The certificate of this device.

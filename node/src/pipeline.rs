@@ -17,7 +17,6 @@ use synlog_log::run::{EntryView, RunView, RunWriter, join};
 use synlog_log::skiplink;
 use synlog_log::store::{GuardReason, KIND_RUN, Record, RunFacts, StoreError};
 
-use crate::decoder::facts_of;
 use crate::failure::Failure;
 use crate::ledger::{StoreLedger, read};
 use crate::node::Node;
@@ -262,7 +261,7 @@ impl Node {
                     }
                     let kept = run.without_known(fresh.known);
                     let kept = self.order_if_needed(&kept, &staged)?.unwrap_or(kept);
-                    let facts = RunView::decode(&kept).map(|run| facts_of(&run));
+                    let facts = RunView::decode(&kept).map(|run| run.facts());
                     let facts = facts.map_err(Failure::refused("a run that was admitted"))?;
                     staged.push(Staged { bytes: kept, facts });
                 }
@@ -395,7 +394,7 @@ impl Node {
     /// Commits a run of this device: durable, marked as its own, ordered. In that order.
     pub(crate) fn publish(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let run = RunView::decode(bytes).map_err(Failure::refused("an own run"))?;
-        let facts = facts_of(&run);
+        let facts = run.facts();
         self.store.commit(&[Record::run(bytes, &facts)])?;
         self.store.mark_own(run.feed, run.last().seq)?;
         self.readers.remove(&run.feed.topic);

@@ -1,9 +1,11 @@
 //! Tests across crates; each module says what it holds.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod bucket;
 mod cli;
 mod cli_app;
 mod cli_backup;
+mod cli_bucket;
 mod cli_exits;
 mod cli_follow;
 mod cli_forks;

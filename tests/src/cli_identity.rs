@@ -1,16 +1,8 @@
 //! Root keys, recovery words, devices that join and leave.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value as Json, json};
-use synlog_log::cbor::Value;
-use synlog_log::ids::DeviceId;
-use synlog_log::topic::{Genesis, Mode, Visibility};
-use synlog_node::failure::Failure;
-use synlog_node::home::Home;
-use synlog_node::node::Node;
-use synlog_node::writing::Event;
 
 use crate::cli::Desk;
 
@@ -482,51 +474,4 @@ fn a_profile_announces_public_topics() {
         ana.ok(&["profile", "show", "--json"]).json()["topics"],
         json!([])
     );
-}
-
-#[test]
-fn a_node_whose_clock_is_off_signs_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let home = Home::at(&directory.path().join("home"));
-    let mut node = Node::init(home, "desk", 1_000_000).unwrap();
-    let genesis = Genesis {
-        app: "market".into(),
-        major: 1,
-        mode: Mode::Ordered,
-        visibility: Visibility::Public,
-        nonce: [1; 16],
-        name: None,
-        members: BTreeMap::new(),
-        open: None,
-        roles: BTreeMap::new(),
-    };
-    let topic = node.create_topic(&genesis, 1_000_000).unwrap();
-    let event = Event::new("order.request", Value::Map(Vec::new()));
-    let payload = node.payload(&event).unwrap();
-    let years_ms = 10 * 365 * 24 * 3600 * 1000;
-    let peers = [1, 2, 3].map(|peer| DeviceId([peer; 32]));
-    for off_ms in [years_ms, -years_ms] {
-        assert_eq!(
-            node.note_clock(peers[0], off_ms, 10),
-            None,
-            "one may be wrong"
-        );
-        node.note_clock(peers[1], off_ms, 10);
-        assert_eq!(node.note_clock(peers[2], off_ms + 5, 10), Some(off_ms));
-        let refused = node.append(&topic, &payload, 1_000_000, false).unwrap_err();
-        assert!(matches!(refused, Failure::ClockOff { .. }), "{refused}");
-        assert!(refused.to_string().contains("3650 days"), "{refused}");
-        assert!(refused.hint().unwrap().contains("clock"));
-        assert!(node.create_topic(&genesis, 1_000_000).is_err());
-        assert!(
-            node.append_run(&topic, std::slice::from_ref(&payload), 1_000_000)
-                .is_err()
-        );
-        // set right
-        for peer in peers {
-            node.note_clock(peer, 20, 11);
-        }
-        node.append(&topic, &payload, 1_000_000, false).unwrap();
-    }
-    node.close().unwrap();
 }

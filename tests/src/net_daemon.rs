@@ -541,3 +541,95 @@ fn two_data_directories_of_one_machine_meet_without_a_network() {
     up_ben.wait("closed");
     up_ben.stop();
 }
+
+#[test]
+fn a_running_node_whose_clock_is_off_signs_nothing_until_it_is_right() {
+    // half a day more, so that the days are the same at the end of the test
+    const YEARS_10_MS: u64 = (2 * 10 * 365 + 1) * 12 * 60 * 60 * 1000;
+    let (ana, mut ben) = (Desk::new("ana"), Desk::new("ben"));
+    ben.ok(&["topic", "new", "board", "--app", "board"]);
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now_ms = now_ms.unwrap().as_millis() as u64;
+    let local = ["--no-mdns", "--no-dht", "--bind", "127.0.0.1:0"];
+    let up_ana = Up::start(&ana, &local);
+    let ticket = ana.ok(&["invite", "--json"]).json();
+    ben.ok(&["join", ticket["ticket"].as_str().unwrap()]);
+    let writes = |ben: &Desk| ben.run(&["append", "board", "post.text", "--json"]);
+    let runs = |ben: &Desk| {
+        let up = Up::start(ben, &local);
+        assert_eq!(up.wait("clock_offset")["event"], "clock_offset");
+        up
+    };
+    // somebody who was not pinned stops nobody
+    ben.now_ms = Some(now_ms + YEARS_10_MS);
+    let up = runs(&ben);
+    assert_eq!(writes(&ben).code, Some(0));
+    up.stop();
+    ben.ok(&["pin", ticket["node"].as_str().unwrap()]);
+    for (off_ms, word) in [
+        (now_ms + YEARS_10_MS, "ahead"),
+        (now_ms - YEARS_10_MS, "behind"),
+    ] {
+        ben.now_ms = Some(off_ms);
+        let up = runs(&ben);
+        let refused = writes(&ben);
+        assert_eq!(refused.code, Some(3), "{refused:?}");
+        for part in ["\"clock_off\"", "3650 days", word, "set the clock right"] {
+            assert!(refused.err.contains(part), "{part}: {refused:?}");
+        }
+        ben.fails(3, &["topic", "new", "shop", "--app", "space"]);
+        // what is here can be read all the same
+        ben.ok(&["tail"]);
+        up.stop();
+    }
+    ben.now_ms = None;
+    let up = Up::start(&ben, &local);
+    up.wait("connected");
+    // its feed went ahead while nobody had told it: that one is refused for its own reason
+    assert!(!writes(&ben).err.contains("clock_off"));
+    ben.ok(&["topic", "new", "shop", "--app", "space"]);
+    up.stop();
+    up_ana.stop();
+}
+
+#[test]
+fn whoever_follows_finds_a_node_by_what_its_profile_announces() {
+    let [ana, ben, cleo] = ["ana", "ben", "cleo"].map(Desk::new);
+    let local = ["--no-mdns", "--no-dht", "--bind", "127.0.0.1:0"];
+    ana.ok(&["profile", "set", "--name", "Ana"]);
+    let profile = ana.ok(&["profile", "show", "--json"]).json();
+    let topic = profile["topic"].as_str().unwrap();
+    let up_ana = Up::start(&ana, &[&local[..], &["--announce"]].concat());
+    let told = up_ana.wait("announced");
+    let announced = ana.ok(&["profile", "show", "--json"]).json();
+    let at = &announced["addresses"][0];
+    assert_eq!(at["addresses"], told["addresses"]);
+    assert!(
+        !at["addresses"].as_array().unwrap().is_empty(),
+        "{announced}"
+    );
+    // cleo knows ana, ben knows cleo alone
+    let invite = |desk: &Desk| desk.ok(&["invite", topic, "--json"]).json();
+    cleo.ok(&["join", invite(&ana)["ticket"].as_str().unwrap()]);
+    let up_cleo = Up::start(&cleo, &local);
+    up_cleo.wait("connected");
+    assert_eq!(cleo.ok(&["sync", "--once", "--json"]).json()["ok"], true);
+    ben.ok(&["join", invite(&cleo)["ticket"].as_str().unwrap()]);
+    ben.ok(&["follow", &ana.entity()]);
+    let up_ben = Up::start(&ben, &local);
+    let met = (0..2).any(|_| up_ben.wait("connected")["device_name"] == "ana");
+    assert!(met, "ben did not call ana");
+    // erased, the address is nowhere to be read
+    let lines = ana.ok(&["tail", topic, "--json"]).json_lines();
+    let line = lines.iter().find(|line| line["kind"] == "profile.address");
+    ana.ok(&["erase", line.unwrap()["id"].as_str().unwrap()]);
+    let gone = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        let shown = ben.ok(&["profile", "show", &ana.entity(), "--json"]).json();
+        shown["addresses"][0]["addresses"] == serde_json::json!([])
+    });
+    assert!(gone);
+    for up in [up_ana, up_ben, up_cleo] {
+        up.stop();
+    }
+}

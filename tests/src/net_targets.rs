@@ -7,7 +7,6 @@ use synlog_net::handshake::{Greeting, Hello, Proof, Side};
 use synlog_node::contacts::Contacts;
 use synlog_node::daemon::frame::{Call, Reply, read_frame};
 use synlog_replication::peer::NodeId;
-use synlog_replication::policy::Interests;
 
 use crate::targets::Decoder;
 
@@ -54,10 +53,6 @@ fn contacts(bytes: &[u8]) {
     let _: Result<Contacts, _> = String::from_utf8_lossy(bytes).parse();
 }
 
-fn interests(bytes: &[u8]) {
-    let _ = Interests::decode(bytes);
-}
-
 fn call(bytes: &[u8]) {
     if let Ok(call) = Call::decode(bytes) {
         assert_eq!(call.encode(), bytes, "one encoding");
@@ -81,7 +76,6 @@ pub const DECODERS: &[Decoder] = &[
     ("ticket", ticket),
     ("text of a ticket", ticket_text),
     ("contacts", contacts),
-    ("interests", interests),
     ("call", call),
     ("reply", reply),
     ("frame of a command", command_frame),

@@ -120,6 +120,13 @@ fn each_reader_reads_as_far_as_its_keys_reach() {
     assert_eq!(removed.status(&story.after_removal), "sequenced:sealed");
     // what it wrote later itself can't be judged by it: it doesn't know who may write
     let order = removed.order();
+    // a digest is named by the last entry of the chain and by how much is folded: who lacks
+    // a key has the same last entry and folds less, which is not what lagging looks like
+    let mut full = reading(0);
+    full.digest();
+    let full = full.order();
+    assert_eq!(order.head(), full.head());
+    assert!(order.head().is_some() && order.prefix_len() < full.prefix_len());
     let locked = order.locked().unwrap();
     assert_eq!((locked.entry, locked.epoch), (story.after_removal, 2));
     let readable: Vec<EntryId> = order.prefix_from(0).map(|line| line.id).collect();

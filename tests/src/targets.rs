@@ -21,6 +21,7 @@ use synlog_log::sealed::{self, Secrets};
 use synlog_log::store::{Decoder as SegmentDecoder, RunFacts, check_segment};
 use synlog_log::wire::Reader;
 use synlog_replication::message::Message;
+use synlog_replication::policy::Interests;
 use synlog_replication::session::PeerMemory;
 
 /// One decoder: its name and what it does with bytes.
@@ -158,13 +159,7 @@ struct Runs;
 impl SegmentDecoder for Runs {
     fn run_facts(&self, record: &[u8]) -> Result<RunFacts, String> {
         let run = RunView::decode(record).map_err(|refusal| refusal.to_string())?;
-        Ok(RunFacts {
-            feed: run.feed,
-            first_seq: run.first().seq,
-            backlink: run.first().backlink,
-            ids: run.entries.iter().map(|entry| entry.id).collect(),
-            last_hlc: run.last().hlc,
-        })
+        Ok(run.facts())
     }
 
     fn record_id(&self, _: u8, record: &[u8]) -> Result<[u8; 32], String> {
@@ -185,6 +180,12 @@ fn message(bytes: &[u8]) {
 fn peer_memory(bytes: &[u8]) {
     if let Ok(memory) = PeerMemory::decode(bytes) {
         assert_eq!(memory.encode(), bytes, "one encoding");
+    }
+}
+
+fn interests(bytes: &[u8]) {
+    if let Ok(interests) = Interests::decode(bytes) {
+        assert_eq!(interests.encode(), bytes, "one encoding");
     }
 }
 
@@ -214,4 +215,5 @@ pub const DECODERS: &[Decoder] = &[
     ("segment", segment),
     ("message", message),
     ("memory of a peer", peer_memory),
+    ("interests", interests),
 ];

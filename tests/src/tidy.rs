@@ -181,7 +181,18 @@ fn nothing_is_left_open() {
 /// What stands between backticks and looks like a path of ours.
 fn named_paths(text: &str) -> BTreeSet<String> {
     let inside = text.split('`').skip(1).step_by(2);
-    let folders = ["log/", "node/", "spec/", "tests/", "docs/", ".ci/"];
+    let folders = [
+        "log/",
+        "node/",
+        "spec/",
+        "tests/",
+        "docs/",
+        ".ci/",
+        "apps/",
+        "replication/",
+        "runtime/",
+        "views/",
+    ];
     let paths = inside.filter(|inside| folders.iter().any(|folder| inside.starts_with(folder)));
     paths
         .filter(|path| !path.contains([' ', '*', '<', '{', '…']))

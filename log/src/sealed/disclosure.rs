@@ -3,7 +3,6 @@
 
 use crate::cbor::Value;
 use crate::limits::{PAYLOAD_MAX, PROOF_MAX};
-use crate::payload::{Payload, erased_payload_hash, payload_hash};
 use crate::proof::{Proof, ProofPayload, Proven};
 use crate::refusal::Refusal;
 use crate::sealed::{EntryKey, SealedEntry};
@@ -46,21 +45,7 @@ impl Disclosure {
         out.extend_from_slice(&self.body_key.0);
         out.put_option(self.erasable_key.as_ref().map(|key| &key.0[..]));
         out.put_bytes(&self.proof.encode());
-        match &self.payload {
-            ProofPayload::Absent => out.put_varint(0),
-            ProofPayload::Whole(bytes) => {
-                out.put_varint(1);
-                out.put_bytes(bytes);
-            }
-            ProofPayload::Erased {
-                part,
-                erasable_hash,
-            } => {
-                out.put_varint(2);
-                out.put_bytes(part);
-                out.extend_from_slice(erasable_hash);
-            }
-        }
+        self.payload.write(&mut out);
         out
     }
 
@@ -79,16 +64,10 @@ impl Disclosure {
             false => None,
         };
         let proof = Proof::decode(reader.bytes(PROOF_MAX)?)?;
-        let payload = match reader.varint()? {
-            1 => ProofPayload::Whole(reader.bytes(PAYLOAD_MAX)?.to_vec()),
-            2 => ProofPayload::Erased {
-                part: reader.bytes(PAYLOAD_MAX)?.to_vec(),
-                erasable_hash: reader.array()?,
-            },
-            _ => return Err(Refusal::NotCanonical),
-        };
+        let payload = ProofPayload::read(&mut reader)?;
         reader.end()?;
-        if proof.payload != ProofPayload::Absent {
+        // the payload is in its own place, and there
+        if proof.payload != ProofPayload::Absent || payload == ProofPayload::Absent {
             return Err(Refusal::NotCanonical);
         }
         Ok(Self {
@@ -103,25 +82,8 @@ impl Disclosure {
     /// keys are not those of the entry.
     pub fn verify(&self) -> Result<Disclosed, Refusal> {
         let proven = self.proof.verify()?;
-        let (payload, hash) = match &self.payload {
-            ProofPayload::Absent => return Err(Refusal::PayloadMismatch),
-            ProofPayload::Whole(bytes) => {
-                if bytes.len() != proven.header.payload_len as usize {
-                    return Err(Refusal::PayloadMismatch);
-                }
-                (Payload::split(bytes), payload_hash(bytes))
-            }
-            ProofPayload::Erased {
-                part,
-                erasable_hash,
-            } => (
-                Payload::split_erased(part),
-                erased_payload_hash(part, erasable_hash),
-            ),
-        };
-        if hash != proven.header.payload_hash {
-            return Err(Refusal::PayloadMismatch);
-        }
+        let payload = self.payload.of_header(&proven.header)?;
+        let payload = payload.ok_or(Refusal::PayloadMismatch)?;
         let payload = payload.map_err(|_| Refusal::BadPayload)?;
         let sealed = SealedEntry::of(&proven.header, &payload).ok_or(Refusal::BadPayload)?;
         let part = sealed

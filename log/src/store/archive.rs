@@ -5,13 +5,15 @@
 //! another file of it: so its number, length and physical identity say whether a copy
 //! is still the same.
 
+use std::collections::BTreeMap;
+
 use super::error::StoreError;
-use super::format::{DATA_START, Header, HeaderRead, SegmentDigest};
+use super::format::{DATA_START, FrameKey, Header, HeaderRead, SegmentDigest};
 use super::record::Decoder;
 use super::rows::{SegmentRows, What};
 use super::segment::{Indexing, path_of};
 use super::state::Store;
-use super::walk::Start;
+use super::walk::{Start, Walk};
 use crate::disk::{Disk, DiskFile, DiskIdentity};
 
 /// A segment as of a cut.
@@ -104,21 +106,33 @@ impl<D: Disk> Store<D> {
     }
 }
 
-/// Checks a segment of which nothing but the bytes is at hand: frames, records, and, where
-/// `deep`, what the decoder checks of each.
-pub fn check_segment(bytes: &[u8], decoder: &dyn Decoder, deep: bool) -> Option<SegmentCheck> {
+/// What the bytes of a segment say where nothing else is at hand.
+struct Alone<'a> {
+    header: Header,
+    /// Whether both copies of the header are good.
+    both: bool,
+    indexing: Indexing<'a>,
+    walk: Walk,
+}
+
+/// Takes in a segment's bytes up to `positions` of them. `None` where there is no header.
+fn read_alone<'a>(
+    bytes: &'a [u8],
+    decoder: &'a dyn Decoder,
+    deep: bool,
+    positions: impl FnOnce(&Header) -> Option<u32>,
+) -> Option<Alone<'a>> {
     let (read, both) = Header::decode_twice(bytes);
     let HeaderRead::Good(header) = read else {
         return None;
     };
-    let nothing_known = |_: std::ops::Range<u32>| std::collections::BTreeMap::new();
     let mut indexing = Indexing {
         bytes,
         deep,
-        key: super::format::FrameKey::new(&header.uuid, header.number),
+        key: FrameKey::new(&header.uuid, header.number),
         decoder,
-        known: &nothing_known,
-        limit: u32::MAX,
+        known: &|_| BTreeMap::new(),
+        limit: positions(&header)?,
         rows: SegmentRows::new(0, DATA_START),
         digest: SegmentDigest::new(&header),
         refused: Vec::new(),
@@ -128,6 +142,34 @@ pub fn check_segment(bytes: &[u8], decoder: &dyn Decoder, deep: bool) -> Option<
         next: 0,
         crc: header.crc(),
     });
+    Some(Alone {
+        header,
+        both,
+        indexing,
+        walk,
+    })
+}
+
+/// The digest over a segment's ids up to a position behind `first`: the same for all that
+/// a history goes on with. `None` where no batch ends there, or records before it are
+/// damaged.
+pub fn digest_up_to(bytes: &[u8], decoder: &dyn Decoder, end: u64) -> Option<[u8; 32]> {
+    let positions = |header: &Header| u32::try_from(end.checked_sub(header.first)?).ok();
+    let alone = read_alone(bytes, decoder, false, positions)?;
+    let rows = &alone.indexing.rows;
+    let whole = alone.header.first + u64::from(rows.end()) == end && rows.holes().next().is_none();
+    whole.then(|| alone.indexing.digest.value())
+}
+
+/// Checks a segment of which nothing but the bytes is at hand: frames, records, and, where
+/// `deep`, what the decoder checks of each.
+pub fn check_segment(bytes: &[u8], decoder: &dyn Decoder, deep: bool) -> Option<SegmentCheck> {
+    let Alone {
+        header,
+        both,
+        indexing,
+        walk,
+    } = read_alone(bytes, decoder, deep, |_| Some(u32::MAX))?;
     let mut findings = Vec::new();
     if !both {
         findings.push((header.first, "a copy of the header is damaged".to_owned()));

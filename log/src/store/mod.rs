@@ -60,7 +60,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use archive::{SegmentCheck, SegmentSnapshot, Snapshot, check_segment, segment_path};
+pub use archive::{
+    SegmentCheck, SegmentSnapshot, Snapshot, check_segment, digest_up_to, segment_path,
+};
 pub use commit::GroupCommitter;
 pub use error::StoreError;
 pub use feeds::{Branch, FeedState};

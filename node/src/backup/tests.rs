@@ -265,7 +265,13 @@ fn a_restored_store_is_the_same_and_guarded() {
         matches!(refused, Err(BackupError::Diverged { .. })),
         "{refused:?}"
     );
+    // not even where its own history has grown beyond
     fill(&mut store, 500, 90);
+    let refused = back_up(&place, &disk, &store.snapshot().unwrap(), &terms());
+    assert!(
+        matches!(refused, Err(BackupError::Diverged { .. })),
+        "{refused:?}"
+    );
     let adopt = Terms {
         adopt: true,
         ..terms()

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use synlog_log::disk::{Disk, DiskFile};
 use synlog_log::ids::{DeviceId, EntityId};
-use synlog_log::store::{Decoder, SegmentSnapshot, Snapshot, check_segment};
+use synlog_log::store::{Decoder, SegmentSnapshot, Snapshot, check_segment, digest_up_to};
 
 use crate::backup::manifest::{
     MARKER, Manifest, PART_BYTES, Part, Segment, marker, name_of, number_of, origin_of, read_marker,
@@ -109,20 +109,24 @@ fn claim(place: &dyn Objects, origin: &[u8; 32]) -> Result<(), BackupError> {
 }
 
 /// Whether a store goes on where a backup ends: nothing that is in the backup is gone.
-fn goes_on(snapshot: &Snapshot, before: &Manifest) -> Result<(), BackupError> {
+fn goes_on<D: Disk>(source: &Source<'_, D>, before: &Manifest) -> Result<(), BackupError> {
     for old in &before.segments {
-        let new = snapshot
+        let new = source
+            .snapshot
             .segments
             .iter()
-            .find(|segment| segment.number == old.number);
-        let same = new.is_some_and(|new| {
-            new.first == old.first
-                && if old.closed {
-                    new.closed && new.end == old.end && new.digest == old.digest
-                } else {
-                    new.end >= old.end && (new.end > old.end || new.digest == old.digest)
-                }
-        });
+            .find(|segment| segment.number == old.number && segment.first == old.first);
+        let same = match new {
+            None => false,
+            Some(new) if old.closed => new.closed && (new.end, new.digest) == (old.end, old.digest),
+            Some(new) if new.end == old.end => new.digest == old.digest,
+            // it grew: another history may have grown beyond it as well
+            Some(new) => {
+                new.end > old.end
+                    && digest_up_to(&read_segment(source, new)?, source.decoder, old.end)
+                        == Some(old.digest)
+            }
+        };
         if !same {
             return Err(BackupError::Diverged {
                 segment: old.number,
@@ -167,7 +171,7 @@ pub fn write<D: Disk>(
     claim(place, &origin)?;
     let before = latest(place)?;
     if let Some(before) = before.as_ref().filter(|_| !terms.adopt) {
-        goes_on(source.snapshot, before)?;
+        goes_on(source, before)?;
     }
     let mut sending = Sending {
         place,
@@ -259,6 +263,31 @@ fn unchanged<'a>(before: &'a Manifest, now: &SegmentSnapshot) -> Option<&'a Segm
     })
 }
 
+fn damaged(number: u32, what: impl std::fmt::Display) -> BackupError {
+    BackupError::DamagedStore {
+        segment: number,
+        what: what.to_string(),
+    }
+}
+
+/// The bytes of a segment as of the cut.
+fn read_segment<D: Disk>(
+    source: &Source<'_, D>,
+    segment: &SegmentSnapshot,
+) -> Result<Vec<u8>, BackupError> {
+    let number = segment.number;
+    let unreadable = |error: std::io::Error| damaged(number, error);
+    let file = source.disk.open(&segment.path).map_err(unreadable)?;
+    let length = usize::try_from(segment.bytes).map_err(|_| damaged(number, "it is too long"))?;
+    let mut bytes = vec![0; length];
+    let read = file.read_at(0, &mut bytes).map_err(unreadable)?;
+    let identity = source.disk.identity(&segment.path).map_err(unreadable)?;
+    if read != length || identity != segment.identity {
+        return Err(BackupError::Changed { segment: number });
+    }
+    Ok(bytes)
+}
+
 fn send_segment<D: Disk>(
     sending: &mut Sending<'_>,
     source: &Source<'_, D>,
@@ -266,27 +295,17 @@ fn send_segment<D: Disk>(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Segment, BackupError> {
     let number = segment.number;
-    let damaged = |what: String| BackupError::DamagedStore {
-        segment: number,
-        what,
-    };
-    let unreadable = |error: std::io::Error| damaged(error.to_string());
-    let file = source.disk.open(&segment.path).map_err(unreadable)?;
-    let length = usize::try_from(segment.bytes).map_err(|_| damaged("it is too long".into()))?;
-    let mut bytes = vec![0; length];
-    let read = file.read_at(0, &mut bytes).map_err(unreadable)?;
-    let identity = source.disk.identity(&segment.path).map_err(unreadable)?;
-    if read != length || identity != segment.identity {
-        return Err(BackupError::Changed { segment: number });
-    }
+    let bytes = read_segment(source, segment)?;
     // a good backup is not replaced by what rot has left
     let check = check_segment(&bytes, source.decoder, false)
-        .ok_or_else(|| damaged("its header is damaged".into()))?;
+        .ok_or_else(|| damaged(number, "its header is damaged"))?;
     if let Some((position, what)) = check.findings.first() {
-        return Err(damaged(format!("at position {position}: {what}")));
+        let what = format_args!("at position {position}: {what}");
+        return Err(damaged(number, what));
     }
     if (check.end, check.digest) != (segment.end, segment.digest) {
-        return Err(damaged("it does not hold what the store knows of".into()));
+        let what = "it does not hold what the store knows of";
+        return Err(damaged(number, what));
     }
     let mut parts = Vec::new();
     for (at, part) in bytes.chunks(PART_BYTES as usize).enumerate() {

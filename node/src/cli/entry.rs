@@ -1,6 +1,7 @@
 //! `synlog entry …`.
 
 mod disclose;
+mod handing;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use synlog_log::payload::Payload;
 use synlog_log::proof::{Proof, ProofPayload, Proven};
 use synlog_log::sealed::disclosure;
 
+use crate::cli::entry::handing::Handing;
 use crate::cli::screen::{Tone, count, plain, size};
 use crate::cli::setting::Setting;
 use crate::cli::view::{Content, entry_json, mark, pretty};
@@ -242,11 +244,7 @@ fn evidence_json(bytes: &[u8]) -> Json {
 }
 
 fn prove(args: &ProveArgs, setting: &Setting) -> Result<(), Failure> {
-    let screen = &setting.screen;
-    if args.output.is_none() && screen.is_terminal() && !screen.is_json() {
-        let text = "a proof is not for reading: name a file with -o FILE";
-        return Err(Failure::Usage(text.into()));
-    }
+    let handing = Handing::new("proof", args.output.as_deref(), setting)?;
     let mut node = setting.open()?;
     let id = node.find_entry(&args.entry)?;
     let proof = node.prove(&id)?;
@@ -255,31 +253,13 @@ fn prove(args: &ProveArgs, setting: &Setting) -> Result<(), Failure> {
     // what is handed out is checked by the rules that others will apply
     let checked = Proof::decode(&bytes).and_then(|proof| proof.verify());
     checked.map_err(Failure::refused("the proof of this entry"))?;
-    if let Some(path) = &args.output {
-        let path = setting.path(path);
-        std::fs::write(&path, &bytes).map_err(Failure::file(path))?;
-    }
     let headers = proof.path.len() as u64;
-    if screen.is_json() {
-        return screen.json(&json!({
-            "id": id.to_string(),
-            "path": headers,
-            "bytes": bytes.len(),
-            "file": args.output,
-            "proof": if args.output.is_none() { Some(hex(&bytes)) } else { None },
-        }));
-    }
-    if args.output.is_none() {
-        screen.bytes(&bytes)?;
-        screen.flush()?;
-    }
     let path = count(headers, "header", "headers");
-    screen.note(format_args!(
-        "proof of {} by a path of {path}, {}",
-        id.short(),
-        size(bytes.len() as u64)
-    ));
-    Ok(())
+    handing.hand_out(
+        &bytes,
+        json!({ "id": id.to_string(), "path": headers }),
+        format_args!("proof of {} by a path of {path}", id.short()),
+    )
 }
 
 fn check(path: &Path, setting: &Setting) -> Result<(), Failure> {

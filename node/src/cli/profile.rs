@@ -9,7 +9,9 @@ use crate::cli::screen::plain;
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::failure::Failure;
-use crate::identity::profile::{ABOUT_MAX, Announced, NAME_MAX, Profile, announce, set, withdraw};
+use crate::identity::profile::{
+    ABOUT_MAX, Address, Announced, NAME_MAX, Profile, announce, set, withdraw,
+};
 use crate::node::Node;
 use crate::writing::Event;
 
@@ -156,9 +158,15 @@ fn show(args: &ShowArgs, setting: &Setting) -> Result<(), Failure> {
         let topics = profile.topics.iter().map(|(topic, announced)| {
             json!({ "topic": topic.to_string(), "app": announced.app, "name": announced.name })
         });
-        let addresses = profile.addresses.iter().map(
-            |(node, at)| json!({ "node": hex(node), "relay": at.relay, "until_ms": at.until_ms }),
-        );
+        let addresses = profile.addresses.iter().map(|(node, at)| {
+            let sockets: Vec<_> = at.sockets.iter().map(ToString::to_string).collect();
+            json!({
+                "node": hex(node),
+                "relay": at.relay,
+                "addresses": sockets,
+                "until_ms": at.until_ms,
+            })
+        });
         return screen.json(&json!({
             "entity": entity.to_string(),
             "topic": topic.to_string(),
@@ -185,10 +193,20 @@ fn show(args: &ShowArgs, setting: &Setting) -> Result<(), Failure> {
             "node    {}  until {}  {}",
             &hex(node)[..10],
             crate::instant::to_text(at.until_ms),
-            plain(at.relay.as_deref().unwrap_or("no relay"))
+            place_of(at)
         ))?;
     }
     Ok(())
+}
+
+fn place_of(at: &Address) -> String {
+    let sockets = at.sockets.iter().map(ToString::to_string);
+    let relay = at.relay.as_deref().map(|relay| plain(relay).to_string());
+    let places: Vec<String> = relay.into_iter().chain(sockets).collect();
+    if places.is_empty() {
+        return "no address".to_owned();
+    }
+    places.join(" ")
 }
 
 fn announce_it(args: &AnnounceArgs, setting: &Setting) -> Result<(), Failure> {

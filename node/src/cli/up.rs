@@ -31,6 +31,7 @@ use crate::instant::{to_rfc3339, to_text};
 EXAMPLES
   synlog up
   synlog up --relay https://relay.example.org
+  synlog up --announce                           followers find this node by your profile
   synlog up --offline                            only serve commands here
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Listen at this address only, as in 192.168.1.5:4455; port 0 is any
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<SocketAddr>,
+    /// Say in your public profile where this node is, so that those who follow you find it
+    #[arg(long, conflicts_with = "offline")]
+    announce: bool,
     /// Connect to the node of another data directory on this machine; may be repeated
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
@@ -77,6 +81,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         neighbours: neighbours
             .map(|home| socket::peers_path(&Home::at(home)))
             .collect(),
+        announce: args.announce,
     };
     let entity = node.entity();
     let running = Running::start(&home, node, options)?;
@@ -105,6 +110,22 @@ impl Told<'_> {
             }
             News::Net(event) => self.event(event)?,
             News::Notice(notice) => self.notice(notice)?,
+            News::Announced(at) => {
+                let sockets: Vec<String> = at.sockets.iter().map(ToString::to_string).collect();
+                let relay = at.relay.as_deref().map(plain);
+                let places = relay.iter().map(ToString::to_string).chain(sockets.clone());
+                let places = places.collect::<Vec<_>>().join(", ");
+                self.line(
+                    "announced",
+                    &format!("announced in your profile: {places}"),
+                    json!({ "relay": at.relay, "addresses": sockets, "until_ms": at.until_ms }),
+                )?;
+            }
+            News::NotAnnounced(failure) => self.line(
+                "not_announced",
+                &format!("! not announced in your profile: {failure}"),
+                json!({ "code": failure.code(), "why": failure.to_string() }),
+            )?,
         }
         self.screen.flush()
     }

@@ -45,7 +45,16 @@ pub struct Driver {
     told_end: u64,
     wakes_ms: u64,
     notices: Vec<Notice>,
+    /// Where profiles say that nodes are, as the network was told.
+    announced: BTreeMap<NodeId, Ticket>,
+    /// Whether profiles may say something else than when they were read.
+    profiles_changed: bool,
+    /// When they may be read again, monotonic milliseconds.
+    profiles_ms: u64,
 }
+
+/// Between two readings of what profiles announce: each reads them whole.
+const PROFILES_MS: u64 = 2_000;
 
 impl Driver {
     /// The engine of an open node.
@@ -72,6 +81,9 @@ impl Driver {
             told_end,
             wakes_ms: 0,
             notices: Vec::new(),
+            announced: BTreeMap::new(),
+            profiles_changed: true,
+            profiles_ms: 0,
         })
     }
 
@@ -140,6 +152,7 @@ impl Driver {
         if interests != *self.engine.interests() {
             let says = self.engine.says().clone();
             self.engine.set_interests(interests, says);
+            self.profiles_changed = true;
             self.give(Input::PolicyChanged, now, node, board)?;
         }
         let contacts = files::contacts(&self.home)?.tickets;
@@ -154,6 +167,52 @@ impl Driver {
             }
         }
         self.contacts = contacts;
+        Ok(())
+    }
+
+    /// Whether profiles are to be read: see [`Self::read_profiles`].
+    pub fn reads_profiles(&self, now: Now) -> bool {
+        self.profiles_changed && now.monotonic_ms >= self.profiles_ms
+    }
+
+    /// Tells the network and the engine which nodes the followed, and this entity's other
+    /// devices, announce. A claim: who is there shows when a link is up.
+    pub fn read_profiles(
+        &mut self,
+        now: Now,
+        node: &mut Node,
+        board: &mut Board,
+    ) -> Result<(), Failure> {
+        self.profiles_changed = false;
+        self.profiles_ms = now.monotonic_ms.saturating_add(PROFILES_MS);
+        let followed = self.engine.interests().follows.keys();
+        let entities: Vec<_> = followed.copied().chain([node.entity()]).collect();
+        for entity in entities {
+            let Some((topic, profile)) = node.profile(&entity)? else {
+                continue;
+            };
+            for (id, at) in profile.addresses {
+                let announced = NodeId(id);
+                if announced == self.net.node() || at.until_ms <= now.utc_ms {
+                    continue;
+                }
+                let ticket = Ticket {
+                    relay: at.relay,
+                    addresses: at.sockets,
+                    ..Ticket::new(announced)
+                };
+                if self.announced.get(&announced) == Some(&ticket) {
+                    continue;
+                }
+                self.net.tell(Command::Learn(ticket.clone()));
+                self.announced.insert(announced, ticket);
+                let heard = Input::Heard {
+                    node: announced,
+                    source: Source::Profile(topic),
+                };
+                self.give(heard, now, node, board)?;
+            }
+        }
         Ok(())
     }
 
@@ -200,6 +259,9 @@ impl Driver {
         let mut out = Vec::new();
         self.engine
             .handle(input, now, &mut Peering::new(node), &mut out)?;
+        // commands that run in this node sign nothing while its clock is too far off
+        let off = self.engine.clock().may_sign().err();
+        node.clock_off = off.map(|off| off.offset_ms);
         for wish in out {
             match wish {
                 Output::Send { link, bytes } => self.net.tell(Command::Send { link, bytes }),
@@ -213,7 +275,9 @@ impl Driver {
                     }
                 }
                 // rows are brought up to date when somebody asks for them
-                Output::Advanced { .. } => {}
+                Output::Advanced { topic } => {
+                    self.profiles_changed |= node.is_profile(&topic);
+                }
                 Output::Notice(notice) => self.notice(notice, board),
             }
         }

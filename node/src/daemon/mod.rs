@@ -4,6 +4,7 @@
 //! there, with the caller's outputs, input and directory (`cli/setting.rs`); what it says
 //! and how it ends is the same as if it had opened the store itself.
 
+pub mod announcing;
 pub mod board;
 pub mod client;
 pub mod driver;

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle as Signals, Signals as SignalList};
-use synlog_net::{Command, Config, Dht, Event, Identity, Net, Poke};
+use synlog_net::{Command, Config, Dht, Event, Identity, Net, Poke, Ticket};
 use synlog_replication::engine::{Input, Notice, Now};
 
 use crate::clock::now_ms;
+use crate::daemon::announcing::{self, Announcer};
 use crate::daemon::board::Board;
 use crate::daemon::driver::Driver;
 use crate::daemon::session::{self, Service};
@@ -23,6 +24,7 @@ use crate::daemon::{files, socket};
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::identity::profile::{Address, address};
 use crate::lending::{Desk, Lent};
 use crate::node::Node;
 
@@ -52,6 +54,8 @@ pub struct Options {
     pub bind: Option<std::net::SocketAddr>,
     /// Socket files of nodes of other data directories on this machine.
     pub neighbours: Vec<PathBuf>,
+    /// Say in the entity's profile where this node is.
+    pub announce: bool,
 }
 
 /// What a running node tells whoever started it.
@@ -65,6 +69,10 @@ pub enum News<'a> {
     Net(&'a Event),
     /// Something that the engine wants a person to know.
     Notice(Notice),
+    /// It was announced in the profile where this node is.
+    Announced(&'a Address),
+    /// That could not be done.
+    NotAnnounced(&'a Failure),
     /// It is about to end.
     Stopping,
 }
@@ -79,6 +87,7 @@ pub struct Running {
     begun: Instant,
     remembered: Instant,
     neighbours: Vec<PathBuf>,
+    announcer: Option<Announcer>,
 }
 
 /// Whoever is told what happens.
@@ -124,6 +133,7 @@ impl Running {
             begun: now,
             remembered: now,
             neighbours: options.neighbours,
+            announcer: options.announce.then(Announcer::default),
         })
     }
 
@@ -158,6 +168,8 @@ impl Running {
             for notice in self.driver.notices() {
                 tell(&News::Notice(notice), &self.service)?;
             }
+            self.read_profiles()?;
+            self.announce(tell)?;
             if self.remembered.elapsed() >= REMEMBERING {
                 self.remembered = Instant::now();
                 self.driver.remember()?;
@@ -213,6 +225,52 @@ impl Running {
         node.close()
     }
 
+    /// Looks where profiles say that nodes are, where that may have changed.
+    fn read_profiles(&mut self) -> Result<(), Failure> {
+        let now = self.now();
+        if !self.driver.reads_profiles(now) {
+            return Ok(());
+        }
+        let mut node = self.service.desk.lend()?;
+        let board = self.service.board.lock();
+        let mut board = board.unwrap_or_else(PoisonError::into_inner);
+        self.driver.read_profiles(now, &mut node, &mut board)?;
+        drop(board);
+        node.close()
+    }
+
+    /// Says in the profile where this node is, if that is wanted, has changed and was not
+    /// said lately.
+    fn announce(&mut self, tell: &mut Tell<'_>) -> Result<(), Failure> {
+        let now = self.now();
+        let Some(announcer) = self.announcer.as_mut() else {
+            return Ok(());
+        };
+        if !announcer.looks(now.monotonic_ms) {
+            return Ok(());
+        }
+        let ticket = announcer.settled(self.service.net.ticket(), now.monotonic_ms);
+        let Some(ticket) = ticket.cloned() else {
+            return Ok(());
+        };
+        let mut node = self.service.desk.lend()?;
+        let written = write_announcement(&mut node, &ticket, now.utc_ms);
+        if let Ok(Some(_)) = &written {
+            let board = self.service.board.lock();
+            let mut board = board.unwrap_or_else(PoisonError::into_inner);
+            self.driver.look_around(now, &mut node, &mut board)?;
+        }
+        node.close()?;
+        match written {
+            Ok(None) => Ok(()),
+            Ok(Some(at)) => tell(&News::Announced(&at), &self.service),
+            Err(failure) => {
+                announcer.failed(now.monotonic_ms);
+                tell(&News::NotAnnounced(&failure), &self.service)
+            }
+        }
+    }
+
     /// Lets nobody in any more, waits for those who are in, closes the store.
     fn close(self) -> Result<(), Failure> {
         self.service.stopping.store(true, Ordering::Relaxed);
@@ -231,6 +289,22 @@ impl Running {
         }
         closed.and(remembered)
     }
+}
+
+/// Writes where a node is into the profile, where that is due.
+fn write_announcement(
+    node: &mut Node,
+    ticket: &Ticket,
+    now_ms: u64,
+) -> Result<Option<Address>, Failure> {
+    let entity = node.entity();
+    let profile = node.profile(&entity)?;
+    let said = profile.and_then(|(_, mut profile)| profile.addresses.remove(&ticket.node.0));
+    let Some(at) = announcing::due(ticket, said.as_ref(), now_ms) else {
+        return Ok(None);
+    };
+    node.write_profile(&address(&ticket.node.0, &at), now_ms)?;
+    Ok(Some(at))
 }
 
 /// Who the node is, as it proves it to others.

@@ -8,5 +8,4 @@ pub mod profile;
 pub mod recovery;
 pub mod retirement;
 pub mod root;
-pub mod skew;
 pub mod words;

@@ -4,13 +4,12 @@
 //! Read natively, since what is announced is needed before any app runs.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use synlog_log::cbor::Value;
 use synlog_log::ids::{EntityId, EntryId, TopicId};
-use synlog_log::payload::Payload;
 use synlog_log::topic::{Genesis, Mode, Visibility};
 
-use crate::entries::OwnedPayload;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::writing::Event;
@@ -27,6 +26,8 @@ pub const TOPICS_MAX: usize = 1000;
 pub const ADDRESSES_MAX: usize = 32;
 /// Bytes of a relay's URL.
 const RELAY_MAX: usize = 256;
+/// Socket addresses of one node.
+const SOCKETS_MAX: usize = 16;
 
 /// A topic that is announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Address {
     pub relay: Option<String>,
     /// Until when that is said to hold, UTC ms.
     pub until_ms: u64,
+    /// Its addresses, as long as they are not erased.
+    pub sockets: Vec<SocketAddr>,
 }
 
 /// What a profile says.
@@ -65,12 +68,13 @@ fn text(body: &Value, key: &str, max: usize) -> Option<String> {
 }
 
 impl Profile {
-    /// Takes in an accepted event. What does not fit changes nothing; gives whether it did.
-    pub fn take(&mut self, kind: &str, body: &Value) -> bool {
-        self.read(kind, body).is_some()
+    /// Takes in an accepted event with its erasable part, where that is there. What does
+    /// not fit changes nothing; gives whether it did.
+    pub fn take(&mut self, kind: &str, body: &Value, erasable: Option<&Value>) -> bool {
+        self.read(kind, body, erasable).is_some()
     }
 
-    fn read(&mut self, kind: &str, body: &Value) -> Option<()> {
+    fn read(&mut self, kind: &str, body: &Value, erasable: Option<&Value>) -> Option<()> {
         match kind {
             "profile.set" => {
                 let (name, about) = (
@@ -100,7 +104,13 @@ impl Profile {
                     _ => Some(text(body, "relay", RELAY_MAX)?),
                 };
                 let until_ms = u64::try_from(body.get("until_ms")?.as_int()?).ok()?;
-                self.addresses.insert(node, Address { relay, until_ms });
+                let sockets = erasable.map(sockets_of).unwrap_or_default();
+                let at = Address {
+                    relay,
+                    until_ms,
+                    sockets,
+                };
+                self.addresses.insert(node, at);
                 while self.addresses.len() > ADDRESSES_MAX {
                     let oldest = self.addresses.iter().min_by_key(|(_, at)| at.until_ms);
                     let oldest = oldest.map(|(node, _)| *node)?;
@@ -111,6 +121,15 @@ impl Profile {
         }
         Some(())
     }
+}
+
+/// The addresses in an erasable part; what is none is passed over.
+fn sockets_of(erasable: &Value) -> Vec<SocketAddr> {
+    let listed = erasable.get("sockets").and_then(Value::as_array);
+    let listed = listed.unwrap_or_default().iter().take(SOCKETS_MAX);
+    listed
+        .filter_map(|socket| socket.as_text()?.parse().ok())
+        .collect()
 }
 
 /// The event that sets name and text.
@@ -138,7 +157,8 @@ pub fn withdraw(topic: &TopicId) -> Event {
     Event::new("profile.withdraw", body)
 }
 
-/// The event that says where a node is reached.
+/// The event that says where a node is reached. Its addresses may be dropped once it no
+/// longer holds.
 pub fn address(node: &[u8; 32], at: &Address) -> Event {
     let relay = at.relay.clone().map_or(Value::Null, Value::Text);
     let until_ms = i64::try_from(at.until_ms).unwrap_or(i64::MAX);
@@ -147,7 +167,14 @@ pub fn address(node: &[u8; 32], at: &Address) -> Event {
         ("relay", relay),
         ("until_ms", Value::Int(until_ms)),
     ]);
-    Event::new("profile.address", body)
+    let sockets = at.sockets.iter().take(SOCKETS_MAX);
+    let sockets = sockets.map(|socket| Value::Text(socket.to_string()));
+    let erasable = Value::map([("sockets", Value::Array(sockets.collect()))]);
+    Event {
+        erasable: (!at.sockets.is_empty()).then_some(erasable),
+        expires_ms: at.until_ms,
+        ..Event::new("profile.address", body)
+    }
 }
 
 impl Node {
@@ -155,19 +182,25 @@ impl Node {
     /// id counts, so that all see the same.
     pub fn profile_topic(&mut self, entity: &EntityId) -> Result<Option<TopicId>, Failure> {
         for topic in self.store.topics() {
+            if !self.is_profile(&topic) {
+                continue;
+            }
             let order = match self.order(&topic) {
                 Ok(order) => order,
                 Err(Failure::NoTopic(_)) => continue,
                 Err(failure) => return Err(failure),
             };
-            let is_profile = order.genesis().is_some_and(|genesis| {
-                genesis.app == APP && genesis.visibility == Visibility::Public
-            });
-            if is_profile && order.entity_of(&EntryId(topic.0)) == Some(*entity) {
+            if order.entity_of(&EntryId(topic.0)) == Some(*entity) {
                 return Ok(Some(topic));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a topic is somebody's profile, by its genesis alone.
+    pub fn is_profile(&self, topic: &TopicId) -> bool {
+        self.genesis(topic)
+            .is_some_and(|genesis| genesis.app == APP && genesis.visibility == Visibility::Public)
     }
 
     /// What an entity's profile says, if it is here.
@@ -178,12 +211,14 @@ impl Node {
         let mut profile = Profile::default();
         for entry in self.entries_in_order(&topic)? {
             let accepted = entry.status.is_some_and(|status| status.is_accepted());
-            if let (true, OwnedPayload::Whole(bytes)) = (accepted, &entry.payload)
-                && let Ok(payload) = Payload::split(bytes)
-                && let Ok(event) = payload.check()
+            if accepted
                 && entry.entity == Some(*entity)
+                && let Ok(payload) = entry.payload.form().split()
+                && let Ok(event) = payload.check()
             {
-                profile.take(event.kind, &event.body);
+                let erasable = payload.erasable.filter(|_| !entry.erased);
+                let erasable = erasable.and_then(|part| Value::decode_map(part.data).ok());
+                profile.take(event.kind, &event.body, erasable.as_ref());
             }
         }
         Ok(Some((topic, profile)))
@@ -227,7 +262,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn take(profile: &mut Profile, event: &Event) -> bool {
-        profile.take(&event.kind, &event.body)
+        profile.take(&event.kind, &event.body, event.erasable.as_ref())
     }
 
     #[test]
@@ -274,6 +309,7 @@ mod tests {
             let at = Address {
                 relay: None,
                 until_ms: number as u64,
+                sockets: Vec::new(),
             };
             assert!(take(&mut profile, &address(&id, &at)));
         }
@@ -288,11 +324,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn addresses_come_back(node: [u8; 32], relay in proptest::option::of("[a-z:/.]{0,60}"), until in 0u64..1 << 60) {
-            let at = Address { relay, until_ms: until };
+        fn addresses_come_back(
+            node: [u8; 32],
+            relay in proptest::option::of("[a-z:/.]{0,60}"),
+            until in 0u64..1 << 60,
+            ports in proptest::collection::vec(any::<([u8; 4], u16)>(), 0..=SOCKETS_MAX),
+        ) {
+            let sockets = ports.into_iter().map(SocketAddr::from).collect();
+            let mut at = Address { relay, until_ms: until, sockets };
             let mut profile = Profile::default();
-            prop_assert!(take(&mut profile, &address(&node, &at)));
+            let event = address(&node, &at);
+            prop_assert!(take(&mut profile, &event));
             prop_assert_eq!(&profile.addresses[&node], &at);
+            // erased, it says nothing of where the node was
+            prop_assert!(profile.take(&event.kind, &event.body, None));
+            at.sockets.clear();
+            prop_assert_eq!(&profile.addresses[&node], &at);
+        }
+
+        #[test]
+        fn what_is_no_address_is_passed_over(texts in proptest::collection::vec("[0-9a-f.:\\[\\]]{0,30}", 0..40)) {
+            let listed = texts.into_iter().map(Value::Text).chain([Value::Int(3)]);
+            let erasable = Value::map([("sockets", Value::Array(listed.collect()))]);
+            prop_assert!(sockets_of(&erasable).len() <= SOCKETS_MAX);
+            prop_assert!(sockets_of(&Value::Int(1)).is_empty());
         }
     }
 }

@@ -255,12 +255,20 @@ impl Engine {
         let interests = &self.interests;
         let due = self.scheduler.due(now.monotonic_ms, |node, contact| {
             let by_hand = contact.sources.contains(&Source::Ticket);
+            let mut sources = contact.sources.iter();
+            let by_profile = sources.any(|source| matches!(source, Source::Profile(_)));
             let standing = if interests.blocked_nodes.contains(node) {
                 Standing::Blocked
-            } else if by_hand && contact.standing == Standing::Stranger {
+            } else if contact.standing != Standing::Stranger {
+                contact.standing
+            } else if by_profile {
+                // the followed say that it is theirs: worth a call, and nothing more
+                // before it has proven so
+                Standing::Followed
+            } else if by_hand {
                 Standing::Invited
             } else {
-                contact.standing
+                Standing::Stranger
             };
             authorise(interests.mode, standing, Act::Dial).may()
         });

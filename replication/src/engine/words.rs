@@ -74,8 +74,8 @@ pub enum Source {
     Ticket,
     /// It is on the same network.
     Lan,
-    /// A feed that this node follows announces it.
-    Feed(FeedKey),
+    /// The profile of somebody who is followed announces it: a topic.
+    Profile(TopicId),
     /// A record found by its key.
     Record,
 }

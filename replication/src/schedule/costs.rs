@@ -1,4 +1,6 @@
-//! What each peer may cost: calls, bytes, and work that came to nothing.
+//! What each peer may cost: connections and bytes. Work for nothing needs no count of its
+//! own: what a peer sends is counted by bytes, whatever comes of it; who sends what was not
+//! asked for, or what is refused, breaks the protocol.
 
 use crate::peer::NodeId;
 use crate::policy::Standing;
@@ -9,15 +11,10 @@ use crate::schedule::{Buckets, Rate};
 pub enum Cost {
     /// A connection that it opens.
     Connection,
-    /// A call of a procedure.
-    Call,
     /// Bytes that it is sent.
     BytesServed,
     /// Bytes of messages that it sends.
     BytesTaken,
-    /// Work for nothing: runs that are refused, entries that were known, asking for what
-    /// is not here.
-    Waste,
 }
 
 /// What a peer may cost.
@@ -25,14 +22,10 @@ pub enum Cost {
 pub struct CostLimits {
     /// Connections.
     pub connections: Rate,
-    /// Calls.
-    pub calls: Rate,
     /// Bytes that it is sent.
     pub bytes_served: Rate,
     /// Bytes that it sends.
     pub bytes_taken: Rate,
-    /// Work for nothing.
-    pub waste: Rate,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -44,10 +37,6 @@ impl CostLimits {
             burst: 60,
             per_minute: 30,
         },
-        calls: Rate {
-            burst: 10_000,
-            per_minute: 60_000,
-        },
         bytes_served: Rate {
             burst: 64 * 1024 * MIB,
             per_minute: 8 * 1024 * MIB,
@@ -55,10 +44,6 @@ impl CostLimits {
         bytes_taken: Rate {
             burst: 64 * 1024 * MIB,
             per_minute: 8 * 1024 * MIB,
-        },
-        waste: Rate {
-            burst: 65_536,
-            per_minute: 8_192,
         },
     };
     /// What strangers may cost: a public topic of some size at once, and then a trickle.
@@ -67,10 +52,6 @@ impl CostLimits {
             burst: 10,
             per_minute: 4,
         },
-        calls: Rate {
-            burst: 100,
-            per_minute: 60,
-        },
         bytes_served: Rate {
             burst: 256 * MIB,
             per_minute: 16 * MIB,
@@ -78,10 +59,6 @@ impl CostLimits {
         bytes_taken: Rate {
             burst: 16 * MIB,
             per_minute: MIB,
-        },
-        waste: Rate {
-            burst: 1_024,
-            per_minute: 256,
         },
     };
 
@@ -97,10 +74,8 @@ impl CostLimits {
     fn rate(&self, cost: Cost) -> Rate {
         match cost {
             Cost::Connection => self.connections,
-            Cost::Call => self.calls,
             Cost::BytesServed => self.bytes_served,
             Cost::BytesTaken => self.bytes_taken,
-            Cost::Waste => self.waste,
         }
     }
 }

@@ -258,7 +258,7 @@ fn backoff(contact: &Contact) -> Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synlog_log::ids::{DeviceId, FeedKey, TopicId};
+    use synlog_log::ids::TopicId;
 
     fn node(number: u16) -> NodeId {
         let mut id = [0; 32];
@@ -267,10 +267,7 @@ mod tests {
     }
 
     fn announced_by(number: u8) -> Source {
-        Source::Feed(FeedKey {
-            author: DeviceId([number; 32]),
-            topic: TopicId([1; 32]),
-        })
+        Source::Profile(TopicId([number; 32]))
     }
 
     fn slots() -> Slots {

@@ -146,7 +146,7 @@ impl Session {
             return Ok(());
         }
         let pair = (rows, check.rows);
-        if self.dialed && !self.held && self.compared != Some(pair) {
+        if self.dialed && self.compared != Some(pair) {
             self.compared = Some(pair);
             self.compare(cx, out)?;
         } else if self.dirty {
@@ -161,7 +161,7 @@ impl Session {
         cx: &mut Context<'_, R>,
         out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
-        if self.differs && self.dialed && !self.held && self.quiet() {
+        if self.differs && self.dialed && self.quiet() {
             self.differs = false;
             self.compare(cx, out)?;
         }

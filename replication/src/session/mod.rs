@@ -129,8 +129,6 @@ pub struct Session {
     /// What was sent because a comparison found it lacking there, and how far.
     given: BTreeMap<FeedKey, u64>,
     unasked: u32,
-    /// Whether comparisons wait: another peer is filling this node.
-    held: bool,
 }
 
 /// What handling something gives.
@@ -185,7 +183,6 @@ impl Session {
             declined: false,
             given: BTreeMap::new(),
             unasked: 0,
-            held: false,
         }
     }
 
@@ -231,14 +228,6 @@ impl Session {
                 || self.comparing
                 || self.requests_answered < self.requests_sent,
         }
-    }
-
-    /// Whether this side waits with comparing, because another peer is filling this node.
-    pub fn hold(&mut self, held: bool) {
-        if self.held && !held {
-            self.dirty = true;
-        }
-        self.held = held;
     }
 
     /// Greets.

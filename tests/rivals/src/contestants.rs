@@ -38,13 +38,7 @@ struct RunDecoder;
 impl Decoder for RunDecoder {
     fn run_facts(&self, record: &[u8]) -> Result<RunFacts, String> {
         let run = RunView::decode(record).map_err(|refusal| refusal.to_string())?;
-        Ok(RunFacts {
-            feed: run.feed,
-            first_seq: run.first().seq,
-            backlink: run.first().backlink,
-            ids: run.entries.iter().map(|entry| entry.id).collect(),
-            last_hlc: run.last().hlc,
-        })
+        Ok(run.facts())
     }
 
     fn record_id(&self, kind: u8, _: &[u8]) -> Result<[u8; 32], String> {

@@ -61,14 +61,7 @@ impl Writer {
         draft.add(START_MS + seq, &[], &payload)?;
         let (bytes, tip) = draft.sign().ok_or("nothing was written")?;
         self.tip = Some(tip);
-        let run = RunView::decode(&bytes)?;
-        let facts = RunFacts {
-            feed: run.feed,
-            first_seq: seq,
-            backlink: run.first().backlink,
-            ids: vec![run.last().id],
-            last_hlc: run.last().hlc,
-        };
+        let facts = RunView::decode(&bytes)?.facts();
         Ok(Entry { bytes, facts })
     }
 

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
-use synlog_log::ids::hex;
 use synlog_log::payload::Payload;
 use synlog_log::sealed::disclosure::{Disclosed, Disclosure};
 
-use crate::cli::screen::{Screen, Tone, plain, size};
+use crate::cli::entry::handing::Handing;
+use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
 use crate::cli::view::pretty;
 use crate::failure::Failure;
@@ -37,11 +37,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    let screen = &setting.screen;
-    if args.output.is_none() && screen.is_terminal() && !screen.is_json() {
-        let text = "a disclosure is not for reading: name a file with -o FILE";
-        return Err(Failure::Usage(text.into()));
-    }
+    let handing = Handing::new("disclosure", args.output.as_deref(), setting)?;
     let mut node = setting.open()?;
     let id = node.find_entry(&args.entry)?;
     let disclosure = node.disclose(&id, args.erasable)?;
@@ -50,28 +46,14 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     // what is handed out is checked by the rules that others will apply
     let checked = Disclosure::decode(&bytes).and_then(|disclosure| disclosure.verify());
     checked.map_err(Failure::refused("the disclosure of this entry"))?;
-    if let Some(path) = &args.output {
-        let path = setting.path(path);
-        std::fs::write(&path, &bytes).map_err(Failure::file(path))?;
-    }
-    if screen.is_json() {
-        return screen.json(&json!({
-            "id": id.to_string(),
-            "bytes": bytes.len(),
-            "file": args.output,
-            "disclosure": if args.output.is_none() { Some(hex(&bytes)) } else { None },
-        }));
-    }
-    if args.output.is_none() {
-        screen.bytes(&bytes)?;
-        screen.flush()?;
-    }
-    screen.note(format_args!(
-        "whoever gets it reads {} and nothing else of its topic, {}",
-        id.short(),
-        size(bytes.len() as u64)
-    ));
-    Ok(())
+    handing.hand_out(
+        &bytes,
+        json!({ "id": id.to_string() }),
+        format_args!(
+            "whoever gets it reads {} and nothing else of its topic",
+            id.short()
+        ),
+    )
 }
 
 /// Checks a disclosure and shows what it discloses.
