@@ -29,6 +29,13 @@ pub(crate) enum Readers {
     Nobody,
 }
 
+/// Statements of one entity that are taken from other nodes: a business that renews a
+/// device each week gets there in ten years.
+const STATEMENTS_MAX: usize = 1_024;
+/// Entities that write nowhere here of whom statements are kept: those who called, to be
+/// invited perhaps. Minting entities costs nothing.
+const MET_MAX: usize = 1_024;
+
 /// Topics whose readers are remembered before the memory of them is started anew.
 const READERS_MAX: usize = 1 << 16;
 
@@ -189,6 +196,14 @@ impl Node {
                 log.statements().chain(others).map(SignedStatement::encode)
             })
             .collect())
+    }
+
+    /// Whether one more statement of an entity may be kept that came from another node.
+    fn has_room_for(&self, entity: &EntityId) -> bool {
+        match self.identities.get(entity) {
+            Some(log) => log.statements().count() < STATEMENTS_MAX,
+            None => self.identities.len() < self.store.feed_count() + MET_MAX,
+        }
     }
 
     /// Rows as they are now, of the feeds that an intake brought on.
@@ -385,10 +400,21 @@ impl Repo for Peering<'_> {
         self.node.borrow().statements_for(topic)
     }
 
+    fn own_statements(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        let node = self.node.borrow();
+        let own = node.identities.get(&node.entity);
+        Ok(own.map_or_else(Vec::new, |log| {
+            log.statements().map(SignedStatement::encode).collect()
+        }))
+    }
+
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Failure> {
         let Ok(signed) = SignedStatement::decode(statement) else {
             return Ok(false);
         };
+        if !self.node.get_mut().has_room_for(&signed.statement.entity) {
+            return Ok(false);
+        }
         match self.node.get_mut().take_in_statement(&signed) {
             Err(Failure::Refused { .. }) => Ok(false),
             taken => taken,

@@ -142,7 +142,11 @@ pub trait Repo {
     /// encoded, those of one entity in order.
     fn statements(&self, topic: &TopicId) -> Result<Vec<Vec<u8>>, Self::Error>;
 
-    /// Checks and keeps a statement; whether it was news. What doesn't fit is refused silently.
+    /// Statements of the identity log of this node's own person, encoded, in order.
+    fn own_statements(&self) -> Result<Vec<Vec<u8>>, Self::Error>;
+
+    /// Checks and keeps a statement; whether it was news. What doesn't fit is refused
+    /// silently, and so is what is too much of those who write nowhere here.
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Self::Error>;
 
     /// A receipt of this device for a feed's height, encoded, where it gives them

@@ -363,6 +363,7 @@ impl Session {
         } else {
             self.memory = None;
             if self.dialed {
+                self.introduce(cx)?;
                 self.announce_topics(cx, out);
             }
         }

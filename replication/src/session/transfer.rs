@@ -289,6 +289,22 @@ impl Session {
         self.go_on(cx, out)
     }
 
+    /// Tells the node that was called to whom this one belongs: who is to be invited into
+    /// a private topic must be known before any topic is shared.
+    pub(super) fn introduce<R: Repo>(&mut self, cx: &Context<'_, R>) -> Outcome<R::Error> {
+        let Some(meeting) = self.meeting else {
+            return Ok(());
+        };
+        let own = cx.repo.own_statements().map_err(Fault::Repo)?;
+        for statement in &own {
+            self.statements_sent.insert(meeting.statement(statement));
+        }
+        for chunk in own.chunks(PIECES_MAX) {
+            self.outbox.push(Message::Statements(chunk.to_vec()));
+        }
+        Ok(())
+    }
+
     fn send_statements<R: Repo>(
         &mut self,
         topics: BTreeSet<TopicId>,

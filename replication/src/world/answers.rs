@@ -184,6 +184,11 @@ impl Repo for MemoryRepo {
         Ok(logs.flatten().cloned().collect())
     }
 
+    fn own_statements(&self) -> Result<Vec<Vec<u8>>, Infallible> {
+        let own = self.statements.get(&self.device.entity);
+        Ok(own.cloned().unwrap_or_default())
+    }
+
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Infallible> {
         Ok(self.keep_statement(statement.to_vec()))
     }

@@ -2,10 +2,12 @@
 //! rejections and rows for the same events, in every back end, in batches of any size.
 //! What the C module of tally does is held against the same.
 
+mod letter;
 mod writer;
 
 use std::collections::BTreeMap;
 
+use letter::Letter;
 use synlog_app_relation::RelationApp;
 use synlog_app_space::SpaceApp;
 use synlog_app_tally::Tally;
@@ -147,6 +149,14 @@ fn hold(pinned: &Pinned, native: &mut dyn Reducer, seed: u8) -> usize {
         let outcome = in_engine(pinned.wasm, backend, &manifest, &events, batch);
         assert_same(&expected, &outcome, &format!("{} {backend:?}", pinned.app));
     }
+    let mut letter = Letter::new(pinned.wasm);
+    assert_eq!(letter.manifest(), &manifest);
+    let outcome = fold(&mut letter, &events, 64);
+    assert_same(
+        &expected,
+        &outcome,
+        &format!("{} by the letter", pinned.app),
+    );
     let mut rejected = vec![false; events.len()];
     for (_, rejections, rows) in expected.aggregates.values() {
         rejections

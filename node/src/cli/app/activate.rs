@@ -98,13 +98,13 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             (None, _) => screen.line(format_args!("{} is active already", plain(&title)))?,
             (_, Some(id)) => {
                 screen.line(format_args!("{id}"))?;
-                screen.status(format_args!(
+                screen.note(format_args!(
                     "{} folds {} from its beginning on",
                     plain(&title),
                     topic.short()
                 ));
             }
-            (_, None) => screen.status(format_args!("nothing was written")),
+            (_, None) => screen.note(format_args!("nothing was written")),
         }
     }
     if lost && !args.dry_run && !args.force {
