@@ -3,6 +3,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::node::Node;
@@ -12,6 +13,9 @@ use crate::node::Node;
 pub struct Desk {
     place: Mutex<Place>,
     back: Condvar,
+    /// Where the store ended when the node last came back.
+    end: Mutex<u64>,
+    grown: Condvar,
 }
 
 /// What is on the desk.
@@ -32,8 +36,9 @@ impl Desk {
     /// A desk with an open node on it.
     pub fn new(node: Node) -> Arc<Self> {
         Arc::new(Self {
+            end: Mutex::new(node.store.end()),
             place: Mutex::new(Place::Here(Box::new(node))),
-            back: Condvar::new(),
+            ..Self::default()
         })
     }
 
@@ -103,9 +108,31 @@ impl Desk {
         }
     }
 
+    /// Where the store ended when the node last came back.
+    pub fn end(&self) -> u64 {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the store ends elsewhere than there, or some time has passed.
+    pub fn wait_for_growth(&self, seen: u64, patience: Duration) {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        // what woke it is looked at by the caller
+        let _ = self
+            .grown
+            .wait_timeout_while(end, patience, |end| *end == seen);
+    }
+
     fn give_back(&self, node: Box<Node>) {
+        let end = node.store.end();
+        let before = {
+            let mut known = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *known, end)
+        };
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Here(node);
         self.back.notify_one();
+        if before != end {
+            self.grown.notify_all();
+        }
     }
 }
 

@@ -43,3 +43,4 @@ pub mod zones;
 
 mod arrivals;
 mod frontier;
+mod met;

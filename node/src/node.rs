@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::folding::Folding;
 use crate::home::Home;
 use crate::ledger::{Remembered, read};
+use crate::met::Met;
 use crate::peering::Readers;
 use crate::receipts::Receipt;
 
@@ -55,6 +56,8 @@ pub struct Node {
     pub(crate) folding: Option<Folding>,
     /// When each feed last went on, once a peer was here.
     pub(crate) arrivals: Arrivals,
+    /// Those who called and share nothing yet.
+    pub(crate) met: Met,
     /// Who may have a topic, as looked up lately.
     pub(crate) readers: HashMap<TopicId, Readers>,
     /// The root key, where it is at hand without being kept in the directory.
@@ -109,6 +112,7 @@ impl Node {
             receipts: BTreeMap::new(),
             folding: None,
             arrivals: Arrivals::default(),
+            met: Met::default(),
             readers: HashMap::new(),
             held_root: None,
             clock_off: None,

@@ -408,6 +408,13 @@ impl Repo for Peering<'_> {
         }))
     }
 
+    fn meet(&mut self, statement: &[u8]) -> Result<(), Failure> {
+        if let Ok(signed) = SignedStatement::decode(statement) {
+            self.node.get_mut().met.add(signed);
+        }
+        Ok(())
+    }
+
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Failure> {
         let Ok(signed) = SignedStatement::decode(statement) else {
             return Ok(false);

@@ -145,6 +145,10 @@ pub trait Repo {
     /// Statements of the identity log of this node's own person, encoded, in order.
     fn own_statements(&self) -> Result<Vec<Vec<u8>>, Self::Error>;
 
+    /// A statement of somebody who called and shares nothing yet. Nothing of it may be
+    /// stored before somebody here asks for it.
+    fn meet(&mut self, statement: &[u8]) -> Result<(), Self::Error>;
+
     /// Checks and keeps a statement; whether it was news. What doesn't fit is refused
     /// silently, and so is what is too much of those who write nowhere here.
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Self::Error>;

@@ -3,11 +3,11 @@
 use synlog_log::admission::Tip;
 use synlog_log::cbor::Value;
 use synlog_log::draft::Draft;
-use synlog_log::ids::{EntryId, TopicId};
+use synlog_log::ids::{EntityId, EntryId, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::payload::PayloadBuilder;
 use synlog_log::scenario::{Person, START_MS, genesis};
-use synlog_log::topic::{GENESIS_KIND, Mode};
+use synlog_log::topic::{GENESIS_KIND, Genesis, Mode};
 
 use crate::failure::Failure;
 
@@ -58,12 +58,25 @@ impl Feed {
         Self::founding_as(Mode::Ordered, people)
     }
 
+    /// The same with other members too.
+    pub(super) fn founding_for(
+        people: &[Person],
+        others: &[EntityId],
+    ) -> Result<(Self, Vec<u8>), Failure> {
+        let mut genesis = genesis(Mode::Ordered, &members_of(people));
+        let others = others.iter().map(|other| (*other, "member".to_owned()));
+        genesis.members.extend(others);
+        Self::begin(people, &genesis)
+    }
+
     /// The same for a topic of either kind.
     pub(super) fn founding_as(mode: Mode, people: &[Person]) -> Result<(Self, Vec<u8>), Failure> {
-        let members: Vec<(&Person, &str)> =
-            people.iter().map(|person| (person, "member")).collect();
+        Self::begin(people, &genesis(mode, &members_of(people)))
+    }
+
+    fn begin(people: &[Person], genesis: &Genesis) -> Result<(Self, Vec<u8>), Failure> {
         let mut feed = Self::new(&people[0], TopicId::ZERO, 0);
-        let body = genesis(mode, &members).body();
+        let body = genesis.body();
         let payload = PayloadBuilder::new(GENESIS_KIND, body)
             .encode()
             .map_err(Failure::refused("the genesis of the bench"))?;
@@ -130,6 +143,10 @@ impl Feed {
         self.tip = Some(tip);
         Ok(run)
     }
+}
+
+fn members_of(people: &[Person]) -> Vec<(&Person, &'static str)> {
+    people.iter().map(|person| (person, "member")).collect()
 }
 
 /// People with one device each.

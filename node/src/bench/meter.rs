@@ -54,7 +54,12 @@ pub(super) fn rss_mb() -> f64 {
 
 /// A field of `/proc/self/status`; not a number where there is no such file.
 fn status_mb(field: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status_mb_of("self", field)
+}
+
+/// A field of `/proc/PID/status`; not a number where there is no such file.
+pub(super) fn status_mb_of(process: &str, field: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let value = status
         .lines()
         .find_map(|line| line.strip_prefix(field)?.split_whitespace().next());

@@ -14,6 +14,7 @@ mod fold;
 mod ingest;
 mod inputs;
 mod late;
+mod live;
 mod meter;
 mod opening;
 mod rows;
@@ -70,7 +71,7 @@ impl Stage {
 type Case = fn(&Stage) -> Result<Vec<Row>, Failure>;
 
 /// The cases in the order in which they run: `open` opens what `ingest` wrote.
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 16] = [
     ("admission", admission::run),
     ("ingest-one-feed", ingest::one_feed),
     ("ingest-many-feeds", ingest::many_feeds),
@@ -85,6 +86,8 @@ const CASES: [(&str, Case); 14] = [
     ("fold-replay", late::replay),
     ("sync-meetings", sync::meetings),
     ("sync-initial", sync::initial),
+    ("sync-nodes", live::nodes),
+    ("sync-filled", live::filled),
 ];
 
 /// Runs the cases and prints what they measured. An error only where something

@@ -3,6 +3,7 @@
 //! A command runs in the process of its caller, or in a running node on behalf of one.
 //! It does not see which: it opens the node, files and standard input through here.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ pub trait Host {
 pub(super) struct Setting {
     home: Option<PathBuf>,
     host: Option<Box<dyn Host>>,
+    /// Where the store of a running node ended when it was last opened here.
+    seen_end: Cell<Option<u64>>,
     /// Where answers go.
     pub screen: Screen,
 }
@@ -55,6 +58,7 @@ impl Setting {
         Self {
             home,
             host: None,
+            seen_end: Cell::new(None),
             screen,
         }
     }
@@ -66,6 +70,7 @@ impl Setting {
         Self {
             home: None,
             host: Some(host),
+            seen_end: Cell::new(None),
             screen,
         }
     }
@@ -107,7 +112,9 @@ impl Setting {
     /// Opens the node unless another process has it just now.
     pub(super) fn open_now(&self) -> Result<Option<Lent>, Failure> {
         if let Some(host) = &self.host {
-            return host.lend().map(Some);
+            let node = host.lend()?;
+            self.seen_end.set(Some(node.store.end()));
+            return Ok(Some(node));
         }
         match Node::open(self.home()?) {
             Ok(node) => Ok(Some(Lent::own(node))),
@@ -163,18 +170,22 @@ impl Setting {
         }
     }
 
-    /// Waits a while; fails where the caller has gone meanwhile.
+    /// Waits a while; in a running node only until something is stored that was not there
+    /// when the node was last opened. Fails where the caller has gone meanwhile.
     pub(super) fn rest(&self, time: Duration) -> Result<(), Failure> {
-        if self.host.is_none() {
+        let Some(host) = &self.host else {
             std::thread::sleep(time);
             return Ok(());
-        }
-        let begun = Instant::now();
-        while begun.elapsed() < time {
+        };
+        let desk = &host.service().desk;
+        let (begun, seen) = (Instant::now(), self.seen_end.get().unwrap_or(desk.end()));
+        while begun.elapsed() < time && desk.end() == seen {
             self.check()?;
-            std::thread::sleep(LOOK.min(time));
+            desk.wait_for_growth(seen, LOOK.min(time));
         }
-        Ok(())
+        // who does not open the node meanwhile is not woken by the same again
+        self.seen_end.set(Some(desk.end()));
+        self.check()
     }
 
     /// Tells of damage that opening found, whatever the command is.

@@ -18,6 +18,16 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs a command in the running node. Gives its exit code, or `None` where no node runs.
 pub fn call(home: &Home, arguments: &[OsString]) -> Result<Option<u8>, Failure> {
+    ask(home, arguments, &mut io::stdout(), &mut io::stderr())
+}
+
+/// The same, with what it says to go elsewhere than to this process's outputs.
+pub fn ask(
+    home: &Home,
+    arguments: &[OsString],
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Option<u8>, Failure> {
     let Some(mut stream) = socket::connect(home)? else {
         return Ok(None);
     };
@@ -35,7 +45,7 @@ pub fn call(home: &Home, arguments: &[OsString]) -> Result<Option<u8>, Failure> 
         return Ok(None);
     }
     match receive(&mut stream) {
-        Ok(Reply::Begun) => follow(&mut stream).map(Some),
+        Ok(Reply::Begun) => follow(&mut stream, out, err).map(Some),
         Ok(Reply::OtherVersion(version)) => Err(Failure::OtherVersion(version)),
         Ok(_) => Err(Failure::NodeStopped),
         Err(_) => Ok(None),
@@ -81,11 +91,14 @@ fn receive(stream: &mut UnixStream) -> Result<Reply, Failure> {
 }
 
 /// Passes on what the command says until it ends.
-fn follow(stream: &mut UnixStream) -> Result<u8, Failure> {
+fn follow(
+    stream: &mut UnixStream,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<u8, Failure> {
     loop {
         match receive(stream)? {
             Reply::Out(bytes) => {
-                let mut out = io::stdout();
                 let written = out.write_all(&bytes).and_then(|()| out.flush());
                 match written.map_err(Failure::output) {
                     Err(Failure::OutputGone) => return Ok(Exit::Quiet as u8),
@@ -94,7 +107,7 @@ fn follow(stream: &mut UnixStream) -> Result<u8, Failure> {
             }
             Reply::Err(bytes) => {
                 // who can't read status lines still gets the answer
-                let _ = io::stderr().write_all(&bytes);
+                let _ = err.write_all(&bytes);
             }
             Reply::WantInput => {
                 let mut piece = vec![0; PIECE_MAX];

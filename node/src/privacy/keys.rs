@@ -66,6 +66,18 @@ impl Node {
             .ok_or(Failure::NoEncryptionKey(*entity))
     }
 
+    /// Sees to it that things can be sealed to an entity: what it said of itself when it
+    /// called is kept from now on.
+    pub fn admit(&mut self, entity: &EntityId) -> Result<(), Failure> {
+        for statement in self.met.take(entity) {
+            match self.take_in_statement(&statement) {
+                Ok(_) | Err(Failure::Refused { .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.encryption_key_of(entity).map(drop)
+    }
+
     /// Sees to it that this entity has an encryption key that is announced. Needs the root
     /// where it has none.
     pub fn ensure_encryption_key(&mut self, now_ms: u64) -> Result<(), Failure> {

@@ -255,6 +255,12 @@ impl Session {
         let Some(meeting) = self.meeting else {
             return Ok(());
         };
+        if self.scope.topics().is_empty() {
+            for statement in statements {
+                cx.repo.meet(statement).map_err(Fault::Repo)?;
+            }
+            return Ok(());
+        }
         let mut news = false;
         for statement in statements {
             self.statements_sent.insert(meeting.statement(statement));
@@ -292,13 +298,7 @@ impl Session {
     /// Tells the node that was called to whom this one belongs: who is to be invited into
     /// a private topic must be known before any topic is shared.
     pub(super) fn introduce<R: Repo>(&mut self, cx: &Context<'_, R>) -> Outcome<R::Error> {
-        let Some(meeting) = self.meeting else {
-            return Ok(());
-        };
         let own = cx.repo.own_statements().map_err(Fault::Repo)?;
-        for statement in &own {
-            self.statements_sent.insert(meeting.statement(statement));
-        }
         for chunk in own.chunks(PIECES_MAX) {
             self.outbox.push(Message::Statements(chunk.to_vec()));
         }

@@ -189,6 +189,10 @@ impl Repo for MemoryRepo {
         Ok(own.cloned().unwrap_or_default())
     }
 
+    fn meet(&mut self, _: &[u8]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Infallible> {
         Ok(self.keep_statement(statement.to_vec()))
     }

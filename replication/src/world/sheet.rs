@@ -289,6 +289,10 @@ impl Repo for Sheet {
         Ok(Vec::new())
     }
 
+    fn meet(&mut self, _: &[u8]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
     fn take_in_statement(&mut self, _: &[u8]) -> Result<bool, Infallible> {
         Ok(false)
     }
