@@ -1,7 +1,7 @@
 //! The engine of replication in a running node: it hears what the network tells, reads and
 //! writes the lent store, and its wishes go back to the network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::ids::{DeviceId, TopicId};
 use synlog_net::{Command, Event, NetDesk, Ticket};
@@ -227,6 +227,9 @@ impl Driver {
             };
             let feeds: Vec<_> = rows.iter().map(|(_, advance)| advance.row.feed).collect();
             self.told_end = end;
+            let topics: BTreeSet<_> = feeds.iter().map(|feed| feed.topic).collect();
+            self.profiles_changed =
+                self.profiles_changed || topics.iter().any(|topic| node.is_profile(topic));
             if !feeds.is_empty() {
                 self.give_only(Input::Stored { feeds }, now, node, board)?;
             }
@@ -276,7 +279,7 @@ impl Driver {
                 }
                 // rows are brought up to date when somebody asks for them
                 Output::Advanced { topic } => {
-                    self.profiles_changed |= node.is_profile(&topic);
+                    self.profiles_changed = self.profiles_changed || node.is_profile(&topic);
                 }
                 Output::Notice(notice) => self.notice(notice, board),
             }

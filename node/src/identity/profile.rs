@@ -3,8 +3,8 @@
 //!
 //! Read natively, since what is announced is needed before any app runs.
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use synlog_log::cbor::Value;
 use synlog_log::ids::{EntityId, EntryId, TopicId};

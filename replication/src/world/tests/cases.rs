@@ -1,12 +1,13 @@
 //! Particular cases.
 
 use synlog_log::identity::{Action, Statement};
-use synlog_log::ids::DeviceId;
+use synlog_log::ids::{DeviceId, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::scenario::{Person, START_MS};
 use synlog_log::topic::Mode;
 
 use crate::engine::Source;
+use crate::policy::{Follow, Mode as PolicyMode};
 use crate::world::cast::Device;
 use crate::world::{Conditions, Lies, Plan, Record, World};
 
@@ -272,4 +273,42 @@ fn nodes_of_different_policy_stay_connected_and_agree_on_the_rest() {
     assert_eq!(world.height_at(2, topic, 0), 21);
     assert_eq!(world.height_at(0, topic, 3), 0);
     assert_eq!(world.height_at(1, topic, 3), 4);
+}
+
+#[test]
+fn a_node_that_a_followed_profile_announces_is_called_by_invitation_too() {
+    for (source, called) in [
+        (Source::Lan, false),
+        (Source::Profile(TopicId([9; 32])), true),
+    ] {
+        let mut world = world(2, 13);
+        let topic = world.found(Plan {
+            owner: 0,
+            members: &[0, 1],
+            keepers: &[],
+            mode: Mode::Causal,
+            public: true,
+        });
+        let node = world.hosts[0].node;
+        let followed = world.entity(0);
+        let host = &mut world.hosts[1];
+        host.interests.mode = PolicyMode::Invite;
+        host.interests.follows.insert(followed, Follow::default());
+        host.heard.push((node, source));
+        world.start(0);
+        world.start(1);
+        world.run_for(1_000);
+        world.write(0, topic, 0);
+        world.run_for(20_000);
+        let height = world.height_at(1, topic, 0);
+        assert_eq!(height > 0, called, "{source:?}: {height}");
+        // who was blocked is not called, whatever a profile says
+        let host = &mut world.hosts[1];
+        host.interests.blocked_nodes.insert(node);
+        world.stop(1, false);
+        world.start(1);
+        world.write(0, topic, 1);
+        world.run_for(20_000);
+        assert_eq!(world.height_at(1, topic, 0), height, "{source:?}");
+    }
 }
