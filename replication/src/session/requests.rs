@@ -2,7 +2,7 @@
 
 use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
 
-use super::terms::{Arrival, Context, Event, Fault};
+use super::terms::{Arrival, Breach, Context, Event, Fault};
 use super::{Outcome, Session, height};
 use crate::message::{LIST_MAX, Message, Short, Wish};
 use crate::repo::Repo;
@@ -201,12 +201,8 @@ impl Session {
             let Some(topic) = topic.filter(|topic| self.scope.contains(topic)) else {
                 continue;
             };
-            if !cx.repo.access(&topic, &self.peer).may_fetch() {
-                continue;
-            }
-            if let Some(run) = cx.repo.run_with(&topic, id).map_err(Fault::Repo)? {
-                let runs = vec![run];
-                self.outbox.push(Message::Runs { left: 0, runs });
+            if cx.repo.access(&topic, &self.peer).may_fetch() && !self.outbox.ask(topic, *id) {
+                return Err(Breach::NotReading.into());
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! What must hold at the end of a story.
 
+use std::collections::BTreeMap;
+
 use synlog_log::hash::Context;
 use synlog_log::ids::TopicId;
 use synlog_log::order::{Status, TopicOrder};
@@ -8,6 +10,9 @@ use synlog_log::scenario::START_MS;
 use super::memory::MemoryRepo;
 use super::story::Story;
 use crate::row::Row;
+
+/// Bytes that may wait for one peer: what is on its way, read ahead and made ready.
+const HELD_MAX: usize = 4 * 1024 * 1024;
 
 /// How a host sees a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,17 +60,8 @@ impl Story {
         for shared in self.topics.clone() {
             let mut first: Option<(usize, Sight)> = None;
             for host in shared.hosts.intersection(&self.honest.clone()) {
-                let machine = &mut self.world.hosts[*host];
-                let (waiting, device) = (machine.waiting, machine.identity());
-                let Some(life) = &mut machine.life else {
-                    return Err(format!("host {host} is down"));
-                };
-                let sight = if life.repo.is_ahead_of(now_ms) {
-                    let disk = life.repo.disk().clone();
-                    MemoryRepo::open_at(disk, device, waiting, now_ms).sight(&shared.topic)
-                } else {
-                    life.repo.sight(&shared.topic)
-                };
+                let sight = self.with_repo(*host, now_ms, |repo| repo.sight(&shared.topic));
+                let sight = sight.ok_or_else(|| format!("host {host} is down"))?;
                 match &first {
                     None => first = Some((*host, sight)),
                     Some((other, seen)) if *seen != sight => {
@@ -80,6 +76,86 @@ impl Story {
             }
         }
         Ok(())
+    }
+
+    /// What a host's store says, without what is from the future; nothing where it is down.
+    fn with_repo<T>(
+        &mut self,
+        host: usize,
+        now_ms: u64,
+        ask: impl FnOnce(&mut MemoryRepo) -> T,
+    ) -> Option<T> {
+        let machine = &mut self.world.hosts[host];
+        let (waiting, device) = (machine.waiting, machine.identity());
+        let life = machine.life.as_mut()?;
+        if life.repo.is_ahead_of(now_ms) {
+            let disk = life.repo.disk().clone();
+            let mut repo = MemoryRepo::open_at(disk, device, waiting, now_ms);
+            Some(ask(&mut repo))
+        } else {
+            Some(ask(&mut life.repo))
+        }
+    }
+
+    /// What honest hosts hold at this moment of what they share.
+    pub(super) fn rows_held(&mut self) -> Vec<(TopicId, Row)> {
+        let now_ms = START_MS + self.world.now_ms;
+        let mut held = Vec::new();
+        for shared in self.topics.clone() {
+            for host in shared.hosts.intersection(&self.honest.clone()) {
+                let rows = self.with_repo(*host, now_ms, |repo| repo.rows_of(&shared.topic));
+                held.extend(rows.into_iter().flatten().map(|row| (shared.topic, row)));
+            }
+        }
+        held
+    }
+
+    /// All that honest hosts held is where it is shared, forked feeds above the fork aside.
+    pub(super) fn check_held(&mut self) -> Result<(), String> {
+        let now_ms = START_MS + self.world.now_ms;
+        let held = std::mem::take(&mut self.held);
+        for (topic, row) in held {
+            let shared = self.topics.iter().find(|it| it.topic == topic);
+            let hosts = shared.map(|it| it.hosts.intersection(&self.honest).copied());
+            for host in hosts.into_iter().flatten().collect::<Vec<_>>() {
+                let has = self.with_repo(host, now_ms, |repo| repo.holds(&row));
+                if has != Some(true) {
+                    return Err(format!(
+                        "host {host} lacks {row:?}, which an honest host held"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What waits in memory for peers that don't read is bounded at any time.
+    pub(super) fn check_memory(&self) -> Result<(), String> {
+        for host in &self.honest {
+            let life = self.world.hosts[*host].life.as_ref();
+            let links = life.into_iter().flat_map(|life| life.engine.links());
+            for (link, _, _, progress) in links {
+                if progress.held_bytes > HELD_MAX {
+                    let bytes = progress.held_bytes;
+                    return Err(format!("host {host} holds {bytes} bytes for link {link:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How often each thing befell, and each lie was told.
+    pub fn befell(&self) -> BTreeMap<&'static str, u64> {
+        let mut befell = self.world.counts.befell.clone();
+        for host in &self.world.hosts {
+            if let Some(life) = &host.life {
+                host.note_lies(&life.repo);
+            }
+            for (name, times) in host.lies.iter().flat_map(|lies| lies.told.take()) {
+                *befell.entry(name).or_default() += times;
+            }
+        }
+        befell
     }
 
     /// What waits at each host, to be read by people who look for an error.
@@ -119,11 +195,36 @@ impl Story {
                     return Err(format!("host {number} has a topic that is not for it"));
                 }
             }
+            let (stored, distinct) = life.repo.stored_entries();
+            if stored != distinct {
+                return Err(format!(
+                    "host {number} stored {stored} entries for {distinct}"
+                ));
+            }
+            if self.honest.contains(&number) && !self.trusts_liars {
+                self.check_strangers(number, &life.repo)?;
+            }
             for other in &self.world.hosts {
                 let (_, bytes) = life.repo.waiting_of(&other.node);
                 if bytes > host.waiting.bytes {
                     return Err(format!("host {number} keeps {bytes} bytes waiting"));
                 }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Story {
+    /// Who is a stranger to all takes no room on anybody's disk.
+    fn check_strangers(&self, host: usize, repo: &MemoryRepo) -> Result<(), String> {
+        for (number, liar) in self.world.hosts.iter().enumerate() {
+            let entity = liar.identity().entity;
+            let topics = repo.topic_ids();
+            let mut rows = topics.iter().flat_map(|topic| repo.rows_of(topic));
+            let of_liar = rows.any(|row| repo.entity_of(&row.feed) == Some(entity));
+            if of_liar && !self.honest.contains(&number) {
+                return Err(format!("host {host} stored a feed of {number}, a stranger"));
             }
         }
         Ok(())

@@ -126,7 +126,10 @@ impl Host {
         let disk = std::mem::replace(&mut self.disk, empty);
         let mut repo = MemoryRepo::open(disk, self.identity(), self.waiting);
         repo.audiences = self.audiences.clone();
-        repo.lies = self.lies.clone();
+        repo.lies.clone_from(&self.lies);
+        if let Some(lies) = &repo.lies {
+            lies.told.take();
+        }
         let mut seed = [0; 32];
         for chunk in seed.chunks_exact_mut(8) {
             chunk.copy_from_slice(&random.bits().to_le_bytes());
@@ -148,10 +151,20 @@ impl Host {
     /// written in time.
     pub fn crash(&mut self, keeps_memories: bool) {
         if let Some(life) = self.life.take() {
+            self.note_lies(&life.repo);
             if keeps_memories {
                 self.memories = life.engine.memories();
             }
             self.disk = life.repo.into_disk();
+        }
+    }
+
+    /// Adds up how often it lied, when it goes down.
+    pub fn note_lies(&self, repo: &MemoryRepo) {
+        if let (Some(own), Some(of_store)) = (&self.lies, &repo.lies) {
+            for (name, times) in of_store.told.take() {
+                *own.told.borrow_mut().entry(name).or_default() += times;
+            }
         }
     }
 

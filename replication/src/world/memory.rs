@@ -206,6 +206,24 @@ impl MemoryRepo {
         lines
     }
 
+    /// Whether all of a row is here; of a forked feed what lies above the fork is not asked for.
+    pub fn holds(&self, row: &Row) -> bool {
+        let forked_at = self.row_of(&row.feed).and_then(|it| it.forked_at);
+        let height = forked_at.map_or(row.height, |seq| row.height.min(seq));
+        let head = row.head.filter(|_| height == row.height);
+        (0..height).all(|seq| self.entry_at(&row.feed, seq).is_some())
+            && head.is_none_or(|head| self.records.contains_key(&head))
+    }
+
+    /// How many entries are on the disk, and how many of them differ.
+    pub fn stored_entries(&self) -> (usize, usize) {
+        let stored = self.disk.records.iter().map(|record| match record {
+            Record::Run(bytes) => RunView::decode(bytes).map_or(0, |run| run.entries.len()),
+            _ => 0,
+        });
+        (stored.sum(), self.records.len())
+    }
+
     /// The row of a feed, if anything is known of it.
     pub fn row_of(&self, key: &FeedKey) -> Option<Row> {
         let feed = self.feeds.get(key)?;

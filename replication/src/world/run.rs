@@ -50,6 +50,8 @@ pub struct Counts {
     pub synced: u64,
     /// Hosts that said that somebody's clock differs from theirs.
     pub clock_notices: u64,
+    /// How often each thing befell, by its name.
+    pub befell: BTreeMap<&'static str, u64>,
     /// When each feed's height came to each host, for those who measure.
     pub arrivals: BTreeMap<(FeedKey, u64), Vec<(usize, u64)>>,
 }
@@ -344,6 +346,7 @@ impl World {
             let cut = self.conditions.cut_one_in;
             if cut > 0 && self.random.one_in(cut) {
                 self.tell(host, || format!("loses {}", link.0));
+                self.befalls("loss");
                 return self.cut(link, None);
             }
             let len = bytes.len();
@@ -362,6 +365,11 @@ impl World {
             self.at(passage.left_ms, Happening::Left(from, len));
             self.at(passage.arrives_ms, Happening::Arrives(passage.to, bytes));
         }
+    }
+
+    /// Counts something that befell.
+    pub fn befalls(&mut self, what: &'static str) {
+        *self.counts.befell.entry(what).or_default() += 1;
     }
 
     /// Takes a connection away; both ends hear of it, aside from the one that closed it.
