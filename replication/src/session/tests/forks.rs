@@ -153,6 +153,34 @@ fn what_lies_behind_a_fork_comes_when_it_is_cited() {
 }
 
 #[test]
+fn what_waited_goes_also_to_the_peer_that_brought_what_it_waited_for() {
+    let (topic, one, _, _) = parted(5, 3, 3);
+    let mut citing = repo(4);
+    copy(&one, &mut citing);
+    citing
+        .write(topic, &payload("test.cites", 1, 10), START_MS + 900_000)
+        .unwrap();
+    let cites = citing.own_feed(topic);
+    let mut pair = pair_of([&one, &repo(2)], topic);
+    // the called has got what cites from somebody else, and none of what it cites
+    let Ok(runs) = citing.runs(&cites, 0, usize::MAX);
+    let runs = runs.into_iter().map(|(_, run)| run).collect();
+    let Ok(taken) = pair.sides[1]
+        .repo
+        .take_in(NodeId([9; 32]), runs, u64::MAX >> 20);
+    assert!(taken.advanced.is_empty());
+    pair.connect().unwrap();
+    pair.settle(200).unwrap();
+    assert_eq!(row_of(&pair, 1, &cites).height, 1);
+    for side in [0, 1] {
+        pair.act(side, |session, cx, out| session.tick(cx, out))
+            .unwrap();
+    }
+    pair.settle(400).unwrap();
+    assert!(pair.is_same() && pair.is_synced());
+}
+
+#[test]
 fn a_run_whose_signature_is_wrong_ends_the_meeting() {
     let (topic, one, _, feed) = parted(5, 3, 3);
     let mut pair = pair_of([&one, &repo(2)], topic);
