@@ -35,9 +35,13 @@ impl Story {
             9 => {
                 let topic = self.random.below(self.topics.len() as u64) as usize;
                 let host = self.some_honest();
-                self.world.befalls("burst");
+                // now and then more than may be on its way at once
+                let extra_bytes = [0, 40_000][usize::from(self.random.one_in(6))];
+                self.world
+                    .befalls(["burst", "heavy burst"][usize::from(extra_bytes > 0)]);
                 for _ in 0..2 + self.random.below(30) {
-                    self.world.write(host, self.topics[topic].topic, 0);
+                    self.world
+                        .write(host, self.topics[topic].topic, extra_bytes);
                 }
             }
             10 | 11 => {
@@ -179,9 +183,13 @@ impl Story {
         };
         let feed = life.repo.own_feed(topic);
         let tip = life.repo.tip(&feed);
-        let branch = life
-            .repo
-            .sign_entry(topic, tip, &[], &payload("note", number, 0), now.utc_ms);
+        let branch = life.repo.sign_entry(
+            topic,
+            tip,
+            &[],
+            &payload("test.note", number, 0),
+            now.utc_ms,
+        );
         self.world.write(liar, topic, 0);
         if let Ok(Some(run)) = branch
             && let Some(life) = &mut self.world.hosts[receiver].life

@@ -423,7 +423,7 @@ impl World {
     /// A person at a host writes something, if the node lets them.
     pub fn write(&mut self, host: usize, topic: TopicId, extra_bytes: usize) {
         let number = self.hosts[host].written;
-        let body = payload("note", number, extra_bytes);
+        let body = payload("test.note", number, extra_bytes);
         self.write_payload(host, topic, &body);
     }
 
@@ -456,7 +456,7 @@ impl World {
     /// As [`World::write`], but what is written cites nothing of others.
     pub fn write_uncited(&mut self, host: usize, topic: TopicId) {
         let now = self.hosts[host].now(self.now_ms);
-        let body = payload("note", self.hosts[host].written, 0);
+        let body = payload("test.note", self.hosts[host].written, 0);
         let Some(life) = &mut self.hosts[host].life else {
             return;
         };

@@ -260,7 +260,7 @@ fn some_lies(random: &mut Seeded) -> Lies {
         withholds: chance(&[0, 0, 2, 5]),
         spoils: chance(&[0, 0, 2, 5]),
         swaps: chance(&[0, 0, 4, 30]),
-        hoards: chance(&[0, 0, 0, 1]),
+        hoards: chance(&[0, 1]),
         ..Lies::default()
     }
 }
