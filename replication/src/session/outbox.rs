@@ -28,6 +28,11 @@ const ASKED_MAX: usize = 8_192;
 /// A run that is smaller is sent together with its neighbours under one signature.
 const JOINED_BYTES_MAX: usize = 4 * 1024;
 
+/// Runs are joined where their clocks are no further apart. Whoever takes one in puts all of
+/// it aside while any of it is from the future: what was written before a clock was wrong
+/// must not wait with what was written after.
+const JOINED_GAP_MAX_MS: u64 = 24 * 3_600_000;
+
 /// Feed, first seq and number of entries of a run, without decoding it. The feed of a
 /// run that begins with a genesis has no topic yet.
 pub(super) fn front(bytes: &[u8]) -> Option<(FeedKey, u64, u64)> {
@@ -241,7 +246,10 @@ impl Outbox {
         if let Some(asked) = self.next_asked(cx, allowed)? {
             return Ok(Some(self.count(asked)));
         }
-        let mut runs = Group::default();
+        let mut runs = Group {
+            now_ms: cx.now.utc_ms,
+            ..Group::default()
+        };
         while let Some((_, feed)) = self.order.first().copied() {
             if !allowed(cx, &feed.topic) {
                 self.remove(&feed, 0);
@@ -368,6 +376,8 @@ fn weight(piece: &Message) -> usize {
 /// Runs of one message; neighbours of one feed that are small are joined.
 #[derive(Default)]
 struct Group {
+    /// What this side's clock says.
+    now_ms: u64,
     done: Vec<Vec<u8>>,
     feed: Option<FeedKey>,
     small: Vec<Vec<u8>>,
@@ -406,7 +416,7 @@ impl Group {
         self.feed = None;
         let small = std::mem::take(&mut self.small);
         let bytes = std::mem::take(&mut self.small_bytes);
-        match joined(&small).filter(|_| bytes <= RUN_BYTES_MAX) {
+        match joined(&small, self.now_ms).filter(|_| bytes <= RUN_BYTES_MAX) {
             Some(run) => self.done.push(run),
             None => self.done.extend(small),
         }
@@ -418,8 +428,9 @@ impl Group {
     }
 }
 
-/// Runs that follow on each other as one under the last signature.
-fn joined(runs: &[Vec<u8>]) -> Option<Vec<u8>> {
+/// Runs that follow on each other as one under the last signature, where none of it is from
+/// the future, as far as can be told.
+fn joined(runs: &[Vec<u8>], now_ms: u64) -> Option<Vec<u8>> {
     if runs.len() < 2 {
         return None;
     }
@@ -427,8 +438,14 @@ fn joined(runs: &[Vec<u8>]) -> Option<Vec<u8>> {
         runs.iter().map(|run| RunView::decode(run).ok()).collect();
     let views = views?;
     let follow = views.windows(2).all(|pair| {
-        pair[1].first().backlink == Some(pair[0].last().id) && pair[0].signature.is_some()
+        let (before, after) = (pair[0].last(), pair[1].first());
+        after.backlink == Some(before.id)
+            && pair[0].signature.is_some()
+            && (after.hlc >> 16).saturating_sub(before.hlc >> 16) <= JOINED_GAP_MAX_MS
     });
+    if views.last()?.last().hlc >> 16 > now_ms {
+        return None;
+    }
     let entries: usize = views.iter().map(|view| view.entries.len()).sum();
     let signature = views.last()?.signature.filter(|_| follow)?;
     if entries > RUN_ENTRIES_MAX {

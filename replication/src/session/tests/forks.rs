@@ -181,6 +181,21 @@ fn what_waited_goes_also_to_the_peer_that_brought_what_it_waited_for() {
 }
 
 #[test]
+fn what_was_written_before_a_clock_was_wrong_does_not_wait_with_the_rest() {
+    const DAYS_MS: u64 = 24 * 3_600_000;
+    for ahead_ms in [2 * DAYS_MS, 3_650 * DAYS_MS] {
+        let (topic, mut one, _, feed) = parted(3, 0, 0);
+        one.write(topic, &payload("test.note", 9, 10), START_MS + ahead_ms)
+            .unwrap();
+        let mut pair = pair_of([&one, &repo(2)], topic);
+        pair.connect().unwrap();
+        pair.settle(200).unwrap();
+        assert_eq!(row_of(&pair, 0, &feed).height, 4);
+        assert_eq!(row_of(&pair, 1, &feed).height, 3, "{ahead_ms}");
+    }
+}
+
+#[test]
 fn a_run_whose_signature_is_wrong_ends_the_meeting() {
     let (topic, one, _, feed) = parted(5, 3, 3);
     let mut pair = pair_of([&one, &repo(2)], topic);
