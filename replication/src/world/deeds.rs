@@ -1,5 +1,8 @@
 //! What befalls the hosts of a story while there is trouble.
 
+use synlog_log::ids::FeedKey;
+
+use super::cast::{self, Device};
 use super::disk::{Record, RecordDisk};
 use super::host::Host;
 use super::network::Conditions;
@@ -19,6 +22,11 @@ const SKEWS: &[(i64, &str)] = &[
     (-YEARS_10_MS, "clock ten years behind"),
 ];
 
+/// Somebody whom a liar made up.
+pub(super) fn puppet(liar: usize) -> Device {
+    cast::device(200 + liar as u8, 0)
+}
+
 impl Story {
     fn some_host(&mut self) -> usize {
         self.random.below(self.world.hosts.len() as u64) as usize
@@ -30,7 +38,7 @@ impl Story {
 
     /// Something befalls somebody.
     pub(super) fn deed(&mut self) {
-        match self.random.below(24) {
+        match self.random.below(25) {
             0..=8 => self.somebody_writes(),
             9 => {
                 let topic = self.random.below(self.topics.len() as u64) as usize;
@@ -106,7 +114,8 @@ impl Story {
                     parts,
                 };
             }
-            _ => self.a_writer_forks(),
+            23 => self.a_writer_forks(),
+            _ => self.a_stranger_brings_others(),
         }
     }
 
@@ -160,6 +169,30 @@ impl Story {
             }
         }
         self.world.start(host);
+    }
+
+    /// Somebody makes up people who write in an open topic, and passes it on.
+    fn a_stranger_brings_others(&mut self) {
+        let all = 0..self.world.hosts.len();
+        let liar = all.clone().find(|it| !self.honest.contains(it));
+        let topic = self.topics[self.random.below(self.topics.len() as u64) as usize].topic;
+        let number = self.random.bits() >> 8;
+        let Some(liar) = liar else {
+            return self.somebody_writes();
+        };
+        let now = self.world.hosts[liar].now(self.world.now_ms);
+        let puppet = puppet(liar);
+        let Some(life) = &mut self.world.hosts[liar].life else {
+            return;
+        };
+        if life.repo.has_topic(&topic) {
+            let payload = payload("test.note", number, 0);
+            life.repo.write_as(&puppet, topic, &payload, now.utc_ms);
+            self.world.befalls("puppet");
+            let author = puppet.id;
+            let feeds = vec![FeedKey { author, topic }];
+            self.world.feed(liar, Input::Stored { feeds });
+        }
     }
 
     /// Somebody signs two branches of a feed: one stays here, and one goes to somebody else.

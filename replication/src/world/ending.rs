@@ -1,14 +1,17 @@
 //! What must hold at the end of a story.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::hash::Context;
 use synlog_log::ids::TopicId;
 use synlog_log::order::{Status, TopicOrder};
 use synlog_log::scenario::START_MS;
 
+use super::deeds::puppet;
+use super::host::Life;
 use super::memory::MemoryRepo;
 use super::story::Story;
+use crate::repo::Repo;
 use crate::row::Row;
 
 /// Bytes that may wait for one peer: what is on its way, read ahead and made ready.
@@ -21,6 +24,8 @@ pub struct Sight {
     pub rows: Vec<Row>,
     /// What it makes of the entries: order and verdicts.
     pub digest: [u8; 32],
+    /// What is known of the identities of its members.
+    pub statements: Vec<Vec<u8>>,
 }
 
 impl MemoryRepo {
@@ -33,7 +38,12 @@ impl MemoryRepo {
             order.settle();
             digest_of(order)
         });
-        Sight { rows, digest }
+        let Ok(statements) = self.statements(topic);
+        Sight {
+            rows,
+            digest,
+            statements,
+        }
     }
 }
 
@@ -129,15 +139,27 @@ impl Story {
         Ok(())
     }
 
-    /// What waits in memory for peers that don't read is bounded at any time.
-    pub(super) fn check_memory(&self) -> Result<(), String> {
+    /// What must hold at any time: what waits in memory for peers that don't read is bounded,
+    /// and nothing is compared with those who may not have it.
+    pub(super) fn check_links(&self) -> Result<(), String> {
         for host in &self.honest {
             let life = self.world.hosts[*host].life.as_ref();
             let links = life.into_iter().flat_map(|life| life.engine.links());
-            for (link, _, _, progress) in links {
+            for (link, peer, _, progress) in links {
                 if progress.held_bytes > HELD_MAX {
                     let bytes = progress.held_bytes;
                     return Err(format!("host {host} holds {bytes} bytes for link {link:?}"));
+                }
+                for secret in &self.world.secrets {
+                    let life = self.world.hosts[*host].life.as_ref();
+                    let has =
+                        |it: &&Life| it.repo.has_topic(secret) && it.engine.shares(link, secret);
+                    let Some(life) = life.filter(has) else {
+                        continue;
+                    };
+                    if !life.repo.access(secret, &peer).may_fetch() {
+                        return Err(format!("host {host} compares what is secret with {peer:?}"));
+                    }
                 }
             }
         }
@@ -216,15 +238,14 @@ impl Story {
 }
 
 impl Story {
-    /// Who is a stranger to all takes no room on anybody's disk.
+    /// Whom strangers bring takes no room on anybody's disk.
     fn check_strangers(&self, host: usize, repo: &MemoryRepo) -> Result<(), String> {
-        for (number, liar) in self.world.hosts.iter().enumerate() {
-            let entity = liar.identity().entity;
-            let topics = repo.topic_ids();
-            let mut rows = topics.iter().flat_map(|topic| repo.rows_of(topic));
-            let of_liar = rows.any(|row| repo.entity_of(&row.feed) == Some(entity));
-            if of_liar && !self.honest.contains(&number) {
-                return Err(format!("host {host} stored a feed of {number}, a stranger"));
+        let topics = repo.topic_ids();
+        let rows = topics.iter().flat_map(|topic| repo.rows_of(topic));
+        let entities: BTreeSet<_> = rows.filter_map(|row| repo.entity_of(&row.feed)).collect();
+        for liar in (0..self.world.hosts.len()).filter(|it| !self.honest.contains(it)) {
+            if entities.contains(&puppet(liar).entity) {
+                return Err(format!("host {host} stored a feed of a stranger of {liar}"));
             }
         }
         Ok(())
@@ -232,8 +253,12 @@ impl Story {
 }
 
 fn differences(one: &Sight, other: &Sight) -> String {
-    if one.rows == other.rows {
+    if one.digest != other.digest && one.rows == other.rows {
         return "  the same rows, another order".to_owned();
+    }
+    if one.rows == other.rows {
+        let counts = [one, other].map(|it| it.statements.len());
+        return format!("  the same rows, other statements: {counts:?}");
     }
     let line = |row: &Row| {
         let head = row.head.map(|it| it.short());

@@ -43,6 +43,7 @@ impl MemoryRepo {
             .map(|(source, parked)| (source, parked.item));
         authentic.extend(due);
         self.admit(authentic, now_ms, &mut taken);
+        self.settle();
         self.received.fresh += taken.fresh_entries;
         self.received.known += taken.known_entries;
         if taken.fresh_entries > 0 {
@@ -119,6 +120,13 @@ impl MemoryRepo {
             .into_iter()
             .filter(|(_, id)| !self.records.contains_key(id) && !self.parked.contains(id));
         taken.missing.extend(wanted);
+    }
+
+    /// Who is a member of what follows from all that is here.
+    pub(super) fn settle(&mut self) {
+        for order in self.replica.orders.values_mut() {
+            order.settle();
+        }
     }
 
     /// Makes and keeps the proof that a feed forks at a seq.

@@ -128,6 +128,7 @@ impl MemoryRepo {
                 }
             }
         }
+        repo.settle();
         repo
     }
 

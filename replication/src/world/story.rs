@@ -144,6 +144,10 @@ impl Story {
             } else {
                 hosts.iter().copied().collect()
             };
+            for liar in honest..all {
+                // somebody has told them its id, and that is all they have
+                self.world.hosts[liar].interests.topics.insert(topic);
+            }
             for host in knowing {
                 let host = &mut self.world.hosts[host];
                 host.interests.topics.insert(topic);
@@ -210,7 +214,7 @@ impl Story {
         }
         while self.world.run_until(TROUBLE_MS).is_some() {
             self.deed();
-            self.check_memory()?;
+            self.check_links()?;
         }
         self.make_peace();
         self.held = self.rows_held();
@@ -237,7 +241,7 @@ impl Story {
         loop {
             let next_ms = self.world.now_ms + 5_000;
             self.world.run_until(next_ms);
-            self.check_memory()?;
+            self.check_links()?;
             match self.agree() {
                 Ok(()) => return Ok(()),
                 Err(differs) if next_ms > until_ms => return Err(differs + &self.explain()),

@@ -41,6 +41,7 @@ const ALL: &[&str] = &[
     "old disk put back",
     "omits",
     "partition",
+    "puppet",
     "replays",
     "restored backup",
     "spoils",
