@@ -140,6 +140,7 @@ impl Story {
         machine.disk = disk;
         machine.memories.clear();
         if !keeps_key && !machine.take_next_device() {
+            machine.retired = true;
             return;
         }
         for statement in Host::statements(host as u8) {
@@ -165,6 +166,7 @@ impl Story {
         if guarded {
             machine.disk.epoch = epoch;
             if !machine.take_next_device() {
+                machine.retired = true;
                 return;
             }
         }

@@ -58,6 +58,8 @@ pub struct Host {
     pub wakes_ms: Option<u64>,
     /// How many entries it wrote.
     pub written: u64,
+    /// Its key is in use elsewhere and it has no other: it reads, and writes no more.
+    pub retired: bool,
     /// It said that its clock is off, so that it does not sign.
     pub refused_to_sign: u64,
 }
@@ -85,6 +87,7 @@ impl Host {
             },
             wakes_ms: None,
             written: 0,
+            retired: false,
             refused_to_sign: 0,
         }
     }

@@ -2,7 +2,7 @@
 //! `synlog_log`, what waits, forks, statements, receipts, access.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use synlog_log::admission::{Ledger, Parked, Waiting, WaitingLimits};
 use synlog_log::fork::ForkProof;
@@ -54,8 +54,6 @@ pub struct MemoryRepo {
     pub(super) positions: HashMap<usize, u64>,
     pub(super) end: u64,
     pub(super) waiting: Waiting<Vec<u8>>,
-    /// Entries of runs that wait, so that nobody is asked for them again.
-    pub(super) parked: HashSet<EntryId>,
     pub(super) sources: BTreeMap<NodeId, u64>,
     pub(super) statements: BTreeMap<EntityId, Vec<Vec<u8>>>,
     pub(super) receipts: BTreeSet<Vec<u8>>,
@@ -95,7 +93,6 @@ impl MemoryRepo {
             positions: HashMap::new(),
             end: 0,
             waiting: Waiting::new(limits),
-            parked: HashSet::new(),
             sources: BTreeMap::new(),
             statements: BTreeMap::new(),
             receipts: BTreeSet::new(),
@@ -351,16 +348,10 @@ impl MemoryRepo {
             entries: run.entries.len(),
             bytes: run.bytes.len(),
         };
-        let dropped = self.waiting.dropped();
         match until {
             Until::Ancestors(missing) => self.waiting.park(source, parked, missing),
             Until::Clock(until_ms) => self.waiting.quarantine(source, parked, until_ms),
         }
-        if self.waiting.dropped() != dropped {
-            // which ones isn't said; asking once too often does no harm
-            self.parked.clear();
-        }
-        self.parked.extend(run.entries.iter().map(|entry| entry.id));
     }
 
     /// The number under which a source's runs wait.

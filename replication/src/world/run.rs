@@ -225,7 +225,7 @@ impl World {
         for output in out {
             self.does(host, output);
         }
-        if guarded && self.hosts[host].lies.is_none() {
+        if guarded && self.hosts[host].lies.is_none() && !self.hosts[host].retired {
             self.replace_device(host);
         }
     }
@@ -235,6 +235,7 @@ impl World {
         self.stop(host, true);
         if !self.hosts[host].take_next_device() {
             self.tell(host, || "has no device left".to_owned());
+            self.hosts[host].retired = true;
         }
         self.start(host);
     }
@@ -429,10 +430,11 @@ impl World {
 
     fn write_payload(&mut self, host: usize, topic: TopicId, body: &[u8]) {
         let now = self.hosts[host].now(self.now_ms);
+        let retired = self.hosts[host].retired;
         let Some(life) = &mut self.hosts[host].life else {
             return;
         };
-        if life.engine.clock().may_sign().is_err() {
+        if retired || life.engine.clock().may_sign().is_err() {
             self.hosts[host].refused_to_sign += 1;
             return;
         }
