@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -25,25 +25,36 @@ pub(crate) struct Up {
 impl Up {
     /// Starts it on a desk; returns when it is ready.
     pub(crate) fn start(desk: &Desk, more: &[&str]) -> Self {
+        Self::attempt(desk, more).expect("a node that starts")
+    }
+
+    /// Starts it on a desk; nothing where it ends before it is ready.
+    pub(crate) fn attempt(desk: &Desk, more: &[&str]) -> Option<Self> {
         let mut arguments = vec!["up", "--json"];
         arguments.extend(more);
-        let mut child = desk
-            .command(&arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(desk.command(&arguments))
+    }
+
+    /// Starts it by a command; nothing where it ends before it is ready.
+    pub(crate) fn spawn(mut command: Command) -> Option<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
-                if sender.send(serde_json::from_str(&line).unwrap()).is_err() {
+                // the last word of one that is killed may be half a line
+                let Ok(json) = serde_json::from_str(&line) else {
+                    break;
+                };
+                if sender.send(json).is_err() {
                     break;
                 }
             }
         });
         let up = Self { child, lines };
-        up.wait("ready");
-        up
+        let ready = up.lines.recv_timeout(PATIENCE).ok()?;
+        assert_eq!(ready["event"], "ready");
+        Some(up)
     }
 
     /// Its next line about an event.

@@ -246,7 +246,7 @@ fn two_that_call_at_once_have_one_link() {
                         }
                     }
                     Some(Event::Message { link: over, .. }) if *link == Some(over) => *heard = true,
-                    Some(Event::DialFailed { why, .. }) => panic!("{why}"),
+                    Some(Event::DialFailed { why, .. }) => assert_eq!(why, Why::Duplicate),
                     _ => {}
                 }
             }
@@ -308,6 +308,22 @@ fn a_call_that_comes_to_nothing_is_told() {
     });
     assert_eq!(why, Why::Offline);
     offline.close();
+}
+
+#[test]
+fn each_call_is_answered() {
+    let (mut ana, mut ben) = (node(60), node(61));
+    call(&mut ana, &mut ben);
+    // there is a link: whoever asks for another must not wait for it
+    ana.tell(Command::Dial { node: ben.node() });
+    let why = wait(&mut ana, |event| match event {
+        Event::DialFailed { why, .. } => Some(why),
+        _ => None,
+    });
+    assert_eq!(why, Why::Duplicate);
+    assert!(ana.desk().peers()[0].why_not.is_none());
+    ana.close();
+    ben.close();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use synlog_log::ids::hex;
-use synlog_net::{Dht, Event};
+use synlog_net::{Dht, Event, Why};
 use synlog_replication::engine::Notice;
 use synlog_replication::peer::{LinkId, NodeId, Peer};
 
@@ -193,7 +193,7 @@ impl Told<'_> {
                 let fields = json!({ "node": hex(&peer.node.0), "why": why.to_string() });
                 self.line("closed", &text, fields)
             }
-            Event::DialFailed { node, why } if self.screen.is_json() => {
+            Event::DialFailed { node, why } if self.screen.is_json() && *why != Why::Duplicate => {
                 let fields = json!({ "node": hex(&node.0), "why": why.to_string() });
                 self.line("dial_failed", "", fields)
             }

@@ -20,13 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Wait until a socket file is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Calls a node, unless there is a link to it or a call on its way.
+/// Calls a node, unless there is a link to it or a call on its way. Whatever comes of it is
+/// told: who asked for the call waits for an answer.
 pub(crate) fn node(shared: &Arc<Shared>, endpoint: Option<&Endpoint>, node: NodeId) {
-    if !shared.begin_dial(node) {
-        return;
-    }
+    let begins = shared.begin_dial(node);
     let (shared, endpoint) = (Arc::clone(shared), endpoint.cloned());
     tokio::spawn(async move {
+        if !begins {
+            return failed(&shared, node, Why::Duplicate).await;
+        }
         let wire = match &endpoint {
             Some(endpoint) => open(endpoint, node).await,
             None => Err(Why::Offline),
@@ -42,12 +44,13 @@ pub(crate) fn node(shared: &Arc<Shared>, endpoint: Option<&Endpoint>, node: Node
     });
 }
 
-/// A call that lost against another link to the same node has not failed.
+/// A call that lost against another link to the same node is no trouble for people. It is
+/// told all the same: the other end may have a link that is already lost at this one, and
+/// whoever waited for it would wait for ever.
 async fn failed(shared: &Shared, node: NodeId, why: Why) {
-    if why == Why::Duplicate {
-        return;
+    if why != Why::Duplicate {
+        shared.note_failed(&node, &why);
     }
-    shared.note_failed(&node, &why);
     let _ = shared.events.send(Event::DialFailed { node, why }).await;
 }
 

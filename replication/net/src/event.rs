@@ -47,7 +47,8 @@ pub enum Event {
         /// Why.
         why: Why,
     },
-    /// A call came to nothing.
+    /// A call came to nothing. Each [`Command::Dial`] is answered by this or by a link; that
+    /// there is another link to the same node ([`Why::Duplicate`]) is an answer, too.
     DialFailed {
         /// Who could not be reached.
         node: NodeId,

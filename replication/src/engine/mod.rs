@@ -14,7 +14,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use synlog_log::ids::{EntityId, FeedKey};
+use synlog_log::ids::{EntityId, FeedKey, TopicId};
 
 use crate::frontier::Frontier;
 use crate::peer::{LinkId, NodeId, Peer};
@@ -116,6 +116,7 @@ impl Engine {
             frontier.load(topic, repo.rows(&topic)?);
             frontier.put_statements(topic, &repo.statements(&topic)?);
         }
+        frontier.take_changed();
         Ok(Self {
             own: settings.own,
             node: settings.node,
@@ -239,6 +240,12 @@ impl Engine {
     pub fn links(&self) -> impl Iterator<Item = (LinkId, Peer, Standing, Progress)> + '_ {
         let links = self.lines.iter();
         links.map(|(link, line)| (*link, line.peer, line.standing, line.session.progress()))
+    }
+
+    /// Whether a topic is shared over a link.
+    pub fn shares(&self, link: LinkId, topic: &TopicId) -> bool {
+        let line = self.lines.get(&link);
+        line.is_some_and(|line| line.session.shares(topic))
     }
 
     /// How far all feeds go.

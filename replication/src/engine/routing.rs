@@ -1,6 +1,6 @@
 //! What comes in by one link goes out by the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::ids::{FeedKey, TopicId};
 
@@ -70,6 +70,10 @@ impl Engine {
             match event {
                 Event::Send(bytes) => self.send(link, bytes, now, out),
                 Event::Stored(advances) => {
+                    if self.begins_topic(&advances) {
+                        // who may have it shows only now
+                        self.policy_changed(now, repo, out)?;
+                    }
                     topics.extend(advances.iter().map(|it| it.row.feed.topic));
                     self.count(link, &advances, now, repo);
                     self.spread(Some(link), &advances, now, repo, out)?;
@@ -107,6 +111,17 @@ impl Engine {
         }
         out.extend(topics.into_iter().map(|topic| Output::Advanced { topic }));
         Ok(())
+    }
+
+    /// Whether all that is here of a topic came just now.
+    fn begins_topic(&self, advances: &[Advance]) -> bool {
+        let mut fresh: BTreeMap<TopicId, usize> = BTreeMap::new();
+        for advance in advances.iter().filter(|it| it.from == 0) {
+            *fresh.entry(advance.row.feed.topic).or_default() += 1;
+        }
+        fresh
+            .iter()
+            .any(|(topic, feeds)| self.frontier.count(topic) <= *feeds)
     }
 
     fn send(&mut self, link: LinkId, bytes: Vec<u8>, now: Now, out: &mut Vec<Output>) {
@@ -305,12 +320,31 @@ impl Engine {
             self.stored(&feeds, now, repo, out)?;
             out.extend(topics.into_iter().map(|topic| Output::Advanced { topic }));
         }
+        let changed = self.refresh_statements(repo)?;
         for link in self.lines.keys().copied().collect::<Vec<_>>() {
             self.with_session(link, now, repo, out, |session, context, events| {
+                if !changed.is_empty() {
+                    session.statements(&changed, context, events)?;
+                }
                 session.tick(context, events)
             })?;
         }
         Ok(())
+    }
+
+    /// Looks whose statements concern the topics in which something was written: new feeds and
+    /// members bring theirs. Gives the topics of which there are others than before.
+    fn refresh_statements<R: Repo>(&mut self, repo: &R) -> Result<Vec<TopicId>, R::Error> {
+        let mut changed = Vec::new();
+        for topic in self.frontier.take_changed() {
+            if self
+                .frontier
+                .put_statements(topic, &repo.statements(&topic)?)
+            {
+                changed.push(topic);
+            }
+        }
+        Ok(changed)
     }
 
     /// What this node wants or allows has changed.

@@ -47,6 +47,8 @@ pub struct Frontier {
     /// Topics by the number of their last change.
     changes: BTreeMap<u64, TopicId>,
     last_change: u64,
+    /// The last change that was taken note of by [`Frontier::take_changed`].
+    taken: u64,
 }
 
 impl Frontier {
@@ -166,6 +168,13 @@ impl Frontier {
 
     fn changed_since(&self, number: u64) -> impl Iterator<Item = &TopicId> {
         self.changes.range(number + 1..).map(|(_, topic)| topic)
+    }
+
+    /// The topics that have changed since this was last asked.
+    pub fn take_changed(&mut self) -> Vec<TopicId> {
+        let changed = self.changed_since(self.taken).copied().collect();
+        self.taken = self.last_change;
+        changed
     }
 
     /// Bytes that the rows and their trie take in memory.

@@ -140,9 +140,12 @@ impl Session {
         self.synced = false;
         if self.live {
             // where many write, two nodes are seldom the same at one moment: what is new
-            // comes by itself, and only what stays away is looked for
-            self.differs = self.compared != Some((rows, check.rows));
-            self.compared = Some((rows, check.rows));
+            // comes by itself, and only what stays away is looked for; hearing of it twice
+            // before it was looked for is no reason not to
+            if self.compared != Some((rows, check.rows)) {
+                self.compared = Some((rows, check.rows));
+                self.differs = true;
+            }
             return Ok(());
         }
         let pair = (rows, check.rows);

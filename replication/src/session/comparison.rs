@@ -379,7 +379,7 @@ impl Session {
         let mut wishes = Vec::with_capacity(answer.wishes.len());
         for (wish, feed) in answer.wishes {
             if let Some(feed) = feed {
-                if !self.takes(&feed, None, cx) {
+                if !self.takes(&feed, None, false, cx) {
                     continue;
                 }
                 self.name(wish.feed, feed);

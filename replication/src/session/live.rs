@@ -97,7 +97,7 @@ impl Session {
             };
             // whose it is shows when it comes
             let known = cx.frontier.row(&feed).is_some();
-            if known && !self.takes(&feed, None, cx) {
+            if known && !self.takes(&feed, None, false, cx) {
                 continue;
             }
             let (theirs, ours) = (&head.line, cx.frontier.row(&feed));

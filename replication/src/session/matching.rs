@@ -9,11 +9,15 @@ use crate::message::{Message, Short, TOPICS_MAX};
 use crate::repo::Repo;
 
 impl Session {
-    /// Whether a topic may be shared with the peer, as of now.
+    /// Whether a topic may be shared with the peer, as of now. One that is not here may be
+    /// had of anybody; of one that is here the peer learns nothing unless it may have it,
+    /// wanted or not: also what is compared tells of members and how much they write.
     pub(super) fn may_share<R: Repo>(&self, cx: &Context<'_, R>, topic: &TopicId) -> bool {
+        if cx.frontier.count(topic) == 0 && cx.terms.wanted(&self.peer).contains(topic) {
+            return true;
+        }
         let held = cx.repo.access(topic, &self.peer).may_fetch();
-        let shared = held && cx.terms.shares(&self.peer, topic);
-        shared || cx.terms.wanted(&self.peer).contains(topic)
+        held && (cx.terms.shares(&self.peer, topic) || cx.terms.wanted(&self.peer).contains(topic))
     }
 
     /// Finds out what this side would share.
@@ -24,7 +28,10 @@ impl Session {
         let held = cx.repo.topics().into_iter().filter(|topic| {
             cx.repo.access(topic, &self.peer).may_fetch() && cx.terms.shares(&self.peer, topic)
         });
-        let all = held.chain(cx.terms.wanted(&self.peer));
+        let wanted = cx.terms.wanted(&self.peer).into_iter().filter(|topic| {
+            cx.frontier.count(topic) == 0 || cx.repo.access(topic, &self.peer).may_fetch()
+        });
+        let all = held.chain(wanted);
         self.offered = all.map(|topic| (meeting.topic(&topic), topic)).collect();
     }
 

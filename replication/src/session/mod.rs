@@ -222,6 +222,7 @@ impl Session {
             to_send_entries: self.outbox.left(),
             to_receive_entries: self.left_there,
             topics: self.scope.topics().len(),
+            held_bytes: self.outbox.held_bytes(),
             synced: self.synced,
             waiting: self.meeting.is_none()
                 || !self.asked.is_empty()
@@ -268,7 +269,7 @@ impl Session {
         out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
         let message = Message::decode(bytes).map_err(|_| Breach::Malformed)?;
-        if self.outbox.link_bytes() > UNREAD_MAX {
+        if self.outbox.held_bytes() > UNREAD_MAX {
             return Err(Breach::NotReading.into());
         }
         if counts(&message) {

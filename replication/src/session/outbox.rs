@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use synlog_log::ids::{FeedKey, TopicId};
+use synlog_log::ids::{EntryId, FeedKey, TopicId};
 use synlog_log::limits::{RUN_BYTES_MAX, RUN_ENTRIES_MAX};
 use synlog_log::run::{RunView, RunWriter};
 use synlog_log::wire::Reader;
@@ -22,8 +22,16 @@ const MESSAGE_BYTES: usize = 64 * 1024;
 const AHEAD_BYTES_MAX: usize = 512 * 1024;
 /// Bytes that one feed reads ahead.
 const READ_BYTES: usize = 32 * 1024;
+/// Entries that a peer has asked for by id and not been sent: it asks for some hundreds, and
+/// for more when it has them.
+const ASKED_MAX: usize = 8_192;
 /// A run that is smaller is sent together with its neighbours under one signature.
 const JOINED_BYTES_MAX: usize = 4 * 1024;
+
+/// Runs are joined where their clocks are no further apart. Whoever takes one in puts all of
+/// it aside while any of it is from the future: what was written before a clock was wrong
+/// must not wait with what was written after.
+const JOINED_GAP_MAX_MS: u64 = 24 * 3_600_000;
 
 /// Feed, first seq and number of entries of a run, without decoding it. The feed of a
 /// run that begins with a genesis has no topic yet.
@@ -59,6 +67,12 @@ pub(super) struct Outbox {
     pieces: VecDeque<Message>,
     /// Those that mean nothing to a peer that has not the feeds: proofs of forks.
     last: VecDeque<Message>,
+    /// Bytes of both.
+    piece_bytes: usize,
+    /// Entries that were asked for by id, in order, each once. They are read when there is
+    /// room to send them: forty bytes ask for up to a megabyte.
+    asked: VecDeque<(TopicId, EntryId)>,
+    asked_ids: BTreeSet<EntryId>,
     /// Entries of feeds that are yet to be sent.
     left: u64,
     /// Bytes of runs that were sent, and of those the receiver has taken in.
@@ -72,16 +86,21 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
-        self.feeds.is_empty() && self.pieces.is_empty() && self.last.is_empty()
+        self.feeds.is_empty()
+            && self.pieces.is_empty()
+            && self.last.is_empty()
+            && self.asked.is_empty()
     }
 
     pub(super) fn left(&self) -> u64 {
         self.left
     }
 
-    /// Bytes that have not left this side.
-    pub(super) fn link_bytes(&self) -> usize {
-        self.link
+    /// Bytes that wait here for the peer to read: what has not left this side, and what was
+    /// made ready for it.
+    pub(super) fn held_bytes(&self) -> usize {
+        let asked = self.asked.len() * 2 * size_of::<(TopicId, EntryId)>();
+        self.link + self.piece_bytes + self.ahead_bytes + asked
     }
 
     pub(super) fn written(&mut self, bytes: usize) {
@@ -100,12 +119,59 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, piece: Message) {
+        self.piece_bytes += weight(&piece);
         self.pieces.push_back(piece);
     }
 
     /// Behind all feeds.
     pub(super) fn push_last(&mut self, piece: Message) {
+        self.piece_bytes += weight(&piece);
         self.last.push_back(piece);
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let piece = self.pieces.pop_front()?;
+        self.piece_bytes -= weight(&piece);
+        Some(piece)
+    }
+
+    fn pop_last(&mut self) -> Option<Message> {
+        let piece = self.last.pop_front()?;
+        self.piece_bytes -= weight(&piece);
+        Some(piece)
+    }
+
+    /// An entry is to be sent, with the run that it is in; false where too many wait already.
+    pub(super) fn ask(&mut self, topic: TopicId, id: EntryId) -> bool {
+        if self.asked.len() >= ASKED_MAX {
+            return false;
+        }
+        if self.asked_ids.insert(id) {
+            self.asked.push_back((topic, id));
+        }
+        true
+    }
+
+    /// The next runs that were asked for by an entry of theirs, about a message of them.
+    fn next_asked<R: Repo>(
+        &mut self,
+        cx: &Context<'_, R>,
+        allowed: &dyn Fn(&Context<'_, R>, &TopicId) -> bool,
+    ) -> Result<Option<Message>, R::Error> {
+        let (mut runs, mut bytes) = (Vec::new(), 0);
+        while bytes < MESSAGE_BYTES
+            && runs.len() < PIECES_MAX
+            && let Some((topic, id)) = self.asked.pop_front()
+        {
+            self.asked_ids.remove(&id);
+            if allowed(cx, &topic)
+                && let Some(run) = cx.repo.run_with(&topic, &id)?
+            {
+                bytes += run.len();
+                runs.push(run);
+            }
+        }
+        Ok((!runs.is_empty()).then_some(Message::Runs { left: 0, runs }))
     }
 
     /// A feed is to be sent from a seq on.
@@ -174,10 +240,16 @@ impl Outbox {
         if !self.has_room() {
             return Ok(None);
         }
-        if let Some(piece) = self.pieces.pop_front() {
+        if let Some(piece) = self.pop() {
             return Ok(Some(self.count(piece)));
         }
-        let mut runs = Group::default();
+        if let Some(asked) = self.next_asked(cx, allowed)? {
+            return Ok(Some(self.count(asked)));
+        }
+        let mut runs = Group {
+            now_ms: cx.now.utc_ms,
+            ..Group::default()
+        };
         while let Some((_, feed)) = self.order.first().copied() {
             if !allowed(cx, &feed.topic) {
                 self.remove(&feed, 0);
@@ -187,7 +259,7 @@ impl Outbox {
                 let statements = cx.repo.statements(&feed.topic)?;
                 self.introduced.insert(feed.topic);
                 for chunk in statements.chunks(PIECES_MAX) {
-                    self.pieces.push_back(Message::Statements(chunk.to_vec()));
+                    self.push(Message::Statements(chunk.to_vec()));
                 }
                 if !self.pieces.is_empty() {
                     break;
@@ -198,11 +270,10 @@ impl Outbox {
             }
         }
         if runs.is_empty() {
-            let piece = self.pieces.pop_front();
-            let piece = match self.feeds.is_empty() {
-                true => piece.or_else(|| self.last.pop_front()),
-                false => piece,
-            };
+            let mut piece = self.pop();
+            if piece.is_none() && self.feeds.is_empty() {
+                piece = self.pop_last();
+            }
             return Ok(piece.map(|piece| self.count(piece)));
         }
         let runs = runs.finish();
@@ -285,9 +356,28 @@ impl Outbox {
     }
 }
 
+/// Bytes that a message which waits takes, nearly.
+fn weight(piece: &Message) -> usize {
+    let parts = match piece {
+        Message::Runs { runs, .. } => runs,
+        Message::Statements(statements) => statements,
+        Message::Proof(bytes) | Message::Receipt(bytes) => {
+            return size_of::<Message>() + bytes.len();
+        }
+        _ => return size_of::<Message>(),
+    };
+    size_of::<Message>()
+        + parts
+            .iter()
+            .map(|it| size_of::<Vec<u8>>() + it.len())
+            .sum::<usize>()
+}
+
 /// Runs of one message; neighbours of one feed that are small are joined.
 #[derive(Default)]
 struct Group {
+    /// What this side's clock says.
+    now_ms: u64,
     done: Vec<Vec<u8>>,
     feed: Option<FeedKey>,
     small: Vec<Vec<u8>>,
@@ -326,7 +416,7 @@ impl Group {
         self.feed = None;
         let small = std::mem::take(&mut self.small);
         let bytes = std::mem::take(&mut self.small_bytes);
-        match joined(&small).filter(|_| bytes <= RUN_BYTES_MAX) {
+        match joined(&small, self.now_ms).filter(|_| bytes <= RUN_BYTES_MAX) {
             Some(run) => self.done.push(run),
             None => self.done.extend(small),
         }
@@ -338,8 +428,9 @@ impl Group {
     }
 }
 
-/// Runs that follow on each other as one under the last signature.
-fn joined(runs: &[Vec<u8>]) -> Option<Vec<u8>> {
+/// Runs that follow on each other as one under the last signature, where none of it is from
+/// the future, as far as can be told.
+fn joined(runs: &[Vec<u8>], now_ms: u64) -> Option<Vec<u8>> {
     if runs.len() < 2 {
         return None;
     }
@@ -347,8 +438,14 @@ fn joined(runs: &[Vec<u8>]) -> Option<Vec<u8>> {
         runs.iter().map(|run| RunView::decode(run).ok()).collect();
     let views = views?;
     let follow = views.windows(2).all(|pair| {
-        pair[1].first().backlink == Some(pair[0].last().id) && pair[0].signature.is_some()
+        let (before, after) = (pair[0].last(), pair[1].first());
+        after.backlink == Some(before.id)
+            && pair[0].signature.is_some()
+            && (after.hlc >> 16).saturating_sub(before.hlc >> 16) <= JOINED_GAP_MAX_MS
     });
+    if views.last()?.last().hlc >> 16 > now_ms {
+        return None;
+    }
     let entries: usize = views.iter().map(|view| view.entries.len()).sum();
     let signature = views.last()?.signature.filter(|_| follow)?;
     if entries > RUN_ENTRIES_MAX {

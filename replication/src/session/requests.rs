@@ -2,7 +2,7 @@
 
 use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
 
-use super::terms::{Arrival, Context, Event, Fault};
+use super::terms::{Arrival, Breach, Context, Event, Fault};
 use super::{Outcome, Session, height};
 use crate::message::{LIST_MAX, Message, Short, Wish};
 use crate::repo::Repo;
@@ -12,23 +12,23 @@ const MISSING_MAX: usize = 65_536;
 
 impl Session {
     /// Whether entries of a feed are taken from the peer. `claimed` is whose a new feed
-    /// says to be.
+    /// says to be; `begins`: what comes is the beginning of the topic.
     pub(super) fn takes<R: Repo>(
         &mut self,
         feed: &FeedKey,
         claimed: Option<EntityId>,
+        begins: bool,
         cx: &Context<'_, R>,
     ) -> bool {
         let author = cx.repo.author(feed).or(claimed);
         let peer = self.peer.proven.map(|proven| proven.entity);
-        let is_new = || cx.repo.rows(&feed.topic).is_ok_and(|rows| rows.is_empty());
         let of_member = |peer: EntityId| cx.repo.is_member(&feed.topic, &peer);
         let arrival = Arrival {
             feed: *feed,
             author,
             is_vouched: (author.is_some() && author == peer)
                 || peer.is_some_and(of_member)
-                || is_new(),
+                || begins,
             is_member: author.is_some_and(|author| cx.repo.is_member(&feed.topic, &author)),
             is_known: cx.frontier.row(feed).is_some(),
         };
@@ -123,7 +123,7 @@ impl Session {
         let (Some(meeting), Some(feed)) = (self.meeting, named) else {
             return Ok(());
         };
-        if !self.takes(&feed, None, cx) {
+        if !self.takes(&feed, None, false, cx) {
             return Ok(());
         }
         let mut wish = Wish {
@@ -201,12 +201,8 @@ impl Session {
             let Some(topic) = topic.filter(|topic| self.scope.contains(topic)) else {
                 continue;
             };
-            if !cx.repo.access(&topic, &self.peer).may_fetch() {
-                continue;
-            }
-            if let Some(run) = cx.repo.run_with(&topic, id).map_err(Fault::Repo)? {
-                let runs = vec![run];
-                self.outbox.push(Message::Runs { left: 0, runs });
+            if cx.repo.access(&topic, &self.peer).may_fetch() && !self.outbox.ask(topic, *id) {
+                return Err(Breach::NotReading.into());
             }
         }
         Ok(())

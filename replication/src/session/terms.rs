@@ -138,6 +138,9 @@ pub struct Progress {
     pub to_receive_entries: u64,
     /// Topics that both sides share.
     pub topics: usize,
+    /// Bytes that wait here for the peer to read them. Bounded: a peer that asks for more
+    /// than it reads is left.
+    pub held_bytes: usize,
     /// Whether both sides held the same when they last compared, and nothing came since.
     pub synced: bool,
     /// Whether the peer owes an answer.

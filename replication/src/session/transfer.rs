@@ -28,6 +28,8 @@ struct Front {
     count: u64,
     /// Whose device the author is, as its certificate says.
     claimed: Option<EntityId>,
+    /// Whether it begins its topic.
+    begins: bool,
 }
 
 impl Front {
@@ -42,7 +44,8 @@ impl Front {
             let certificate = Certificate::decode(certificate).ok();
             claimed = certificate.map(|it| it.certify.statement.entity);
         }
-        if feed.topic == TopicId::ZERO {
+        let begins = feed.topic == TopicId::ZERO;
+        if begins {
             // the topic of a run that begins one is the id of its first entry
             feed = RunView::decode(run).ok()?.feed;
         }
@@ -51,6 +54,7 @@ impl Front {
             first,
             count,
             claimed,
+            begins,
         })
     }
 }
@@ -75,12 +79,19 @@ impl Session {
                 first,
                 count,
                 claimed,
+                begins,
             } = Front::of(&run).ok_or(Breach::RefusedRun)?;
             if !self.scope.contains(&feed.topic) {
                 self.count_unasked()?;
                 continue;
             }
-            if !self.takes(&feed, claimed, cx) {
+            let mut takes = self.takes(&feed, claimed, begins, cx);
+            if !takes && !accepted.is_empty() {
+                // what came before it may say whom the topic answers for
+                self.store(std::mem::take(&mut accepted), own, cx, out)?;
+                takes = self.takes(&feed, claimed, begins, cx);
+            }
+            if !takes {
                 continue;
             }
             let ends = first.saturating_add(count);
@@ -91,24 +102,34 @@ impl Session {
             }
             accepted.push(run);
         }
-        if !accepted.is_empty() {
-            let taken = cx
-                .repo
-                .take_in(self.peer.node, accepted, cx.now.utc_ms)
-                .map_err(Fault::Repo)?;
-            if taken.own_from_outside > 0
-                && let Some(feed) = own
-            {
-                out.push(Event::Notice(Notice::OwnFromOutside { feed }));
-            }
-            self.took(taken, cx, out)?;
-        }
+        self.store(accepted, own, cx, out)?;
         self.prune(known, out);
         if self.taken_bytes - self.credited_bytes >= WINDOW_BYTES / 4 {
             self.credited_bytes = self.taken_bytes;
             self.send(Message::Credit(self.taken_bytes), out);
         }
         Ok(())
+    }
+
+    fn store<R: Repo>(
+        &mut self,
+        runs: Vec<Vec<u8>>,
+        own: Option<FeedKey>,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let now_ms = cx.now.utc_ms;
+        let taken = cx.repo.take_in(self.peer.node, runs, now_ms);
+        let taken = taken.map_err(Fault::Repo)?;
+        if taken.own_from_outside > 0
+            && let Some(feed) = own
+        {
+            out.push(Event::Notice(Notice::OwnFromOutside { feed }));
+        }
+        self.took(taken, cx, out)
     }
 
     /// What was pushed and is here already need only be announced, in both directions.
@@ -145,7 +166,8 @@ impl Session {
         self.note_missing(taken.missing);
         for row in &taken.advanced {
             // what waited may go on too, also in topics that the peer must not know of
-            let theirs = self.scope.contains(&row.feed.topic);
+            let theirs = self.scope.contains(&row.feed.topic)
+                && cx.repo.access(&row.feed.topic, &self.peer).may_fetch();
             let head = row
                 .head
                 .filter(|_| theirs && row.feed.author != cx.repo.device());
@@ -206,6 +228,7 @@ impl Session {
             return Ok(());
         };
         if self.scope.contains(&feed.topic)
+            && cx.repo.access(&feed.topic, &self.peer).may_fetch()
             && self.proven.insert((*feed, seq))
             && let Some(proof) = cx.repo.fork_proof(feed).map_err(Fault::Repo)?
         {
@@ -227,7 +250,7 @@ impl Session {
         if !self.scope.contains(&feed.topic) {
             return Ok(self.count_unasked()?);
         }
-        if !self.takes(&feed, None, cx) {
+        if !self.takes(&feed, None, false, cx) {
             return Ok(());
         }
         let Some(row) = cx.repo.take_in_proof(proof).map_err(Fault::Repo)? else {
@@ -290,6 +313,8 @@ impl Session {
         cx: &mut Context<'_, R>,
         out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
+        // what is compared has changed, whatever there is to send
+        self.dirty = true;
         let shared: Vec<&TopicId> = topics.iter().filter(|topic| self.shares(topic)).collect();
         self.send_statements(shared.into_iter().copied().collect(), cx)?;
         self.go_on(cx, out)
@@ -314,7 +339,8 @@ impl Session {
             return Ok(());
         };
         let mut fresh = Vec::new();
-        for topic in &topics {
+        let allowed = |topic: &&TopicId| cx.repo.access(topic, &self.peer).may_fetch();
+        for topic in topics.iter().filter(allowed).collect::<Vec<_>>() {
             let statements = cx.repo.statements(topic).map_err(Fault::Repo)?;
             for statement in statements {
                 if self.statements_sent.insert(meeting.statement(&statement)) {

@@ -1,13 +1,21 @@
 //! What must hold at the end of a story.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use synlog_log::hash::Context;
 use synlog_log::ids::TopicId;
 use synlog_log::order::{Status, TopicOrder};
 use synlog_log::scenario::START_MS;
 
+use super::deeds::puppet;
+use super::host::Life;
 use super::memory::MemoryRepo;
 use super::story::Story;
+use crate::repo::Repo;
 use crate::row::Row;
+
+/// Bytes that may wait for one peer: what is on its way, read ahead and made ready.
+const HELD_MAX: usize = 4 * 1024 * 1024;
 
 /// How a host sees a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +24,8 @@ pub struct Sight {
     pub rows: Vec<Row>,
     /// What it makes of the entries: order and verdicts.
     pub digest: [u8; 32],
+    /// What is known of the identities of its members.
+    pub statements: Vec<Vec<u8>>,
 }
 
 impl MemoryRepo {
@@ -28,7 +38,12 @@ impl MemoryRepo {
             order.settle();
             digest_of(order)
         });
-        Sight { rows, digest }
+        let Ok(statements) = self.statements(topic);
+        Sight {
+            rows,
+            digest,
+            statements,
+        }
     }
 }
 
@@ -55,17 +70,8 @@ impl Story {
         for shared in self.topics.clone() {
             let mut first: Option<(usize, Sight)> = None;
             for host in shared.hosts.intersection(&self.honest.clone()) {
-                let machine = &mut self.world.hosts[*host];
-                let (waiting, device) = (machine.waiting, machine.identity());
-                let Some(life) = &mut machine.life else {
-                    return Err(format!("host {host} is down"));
-                };
-                let sight = if life.repo.is_ahead_of(now_ms) {
-                    let disk = life.repo.disk().clone();
-                    MemoryRepo::open_at(disk, device, waiting, now_ms).sight(&shared.topic)
-                } else {
-                    life.repo.sight(&shared.topic)
-                };
+                let sight = self.with_repo(*host, now_ms, |repo| repo.sight(&shared.topic));
+                let sight = sight.ok_or_else(|| format!("host {host} is down"))?;
                 match &first {
                     None => first = Some((*host, sight)),
                     Some((other, seen)) if *seen != sight => {
@@ -80,6 +86,98 @@ impl Story {
             }
         }
         Ok(())
+    }
+
+    /// What a host's store says, without what is from the future; nothing where it is down.
+    fn with_repo<T>(
+        &mut self,
+        host: usize,
+        now_ms: u64,
+        ask: impl FnOnce(&mut MemoryRepo) -> T,
+    ) -> Option<T> {
+        let machine = &mut self.world.hosts[host];
+        let (waiting, device) = (machine.waiting, machine.identity());
+        let life = machine.life.as_mut()?;
+        if life.repo.is_ahead_of(now_ms) {
+            let disk = life.repo.disk().clone();
+            let mut repo = MemoryRepo::open_at(disk, device, waiting, now_ms);
+            Some(ask(&mut repo))
+        } else {
+            Some(ask(&mut life.repo))
+        }
+    }
+
+    /// What honest hosts hold at this moment of what they share.
+    pub(super) fn rows_held(&mut self) -> Vec<(TopicId, Row)> {
+        let now_ms = START_MS + self.world.now_ms;
+        let mut held = Vec::new();
+        for shared in self.topics.clone() {
+            for host in shared.hosts.intersection(&self.honest.clone()) {
+                let rows = self.with_repo(*host, now_ms, |repo| repo.rows_of(&shared.topic));
+                held.extend(rows.into_iter().flatten().map(|row| (shared.topic, row)));
+            }
+        }
+        held
+    }
+
+    /// All that honest hosts held is where it is shared, forked feeds above the fork aside.
+    pub(super) fn check_held(&mut self) -> Result<(), String> {
+        let now_ms = START_MS + self.world.now_ms;
+        let held = std::mem::take(&mut self.held);
+        for (topic, row) in held {
+            let shared = self.topics.iter().find(|it| it.topic == topic);
+            let hosts = shared.map(|it| it.hosts.intersection(&self.honest).copied());
+            for host in hosts.into_iter().flatten().collect::<Vec<_>>() {
+                let has = self.with_repo(host, now_ms, |repo| repo.holds(&row));
+                if has != Some(true) {
+                    return Err(format!(
+                        "host {host} lacks {row:?}, which an honest host held"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold at any time: what waits in memory for peers that don't read is bounded,
+    /// and nothing is compared with those who may not have it.
+    pub(super) fn check_links(&self) -> Result<(), String> {
+        for host in &self.honest {
+            let life = self.world.hosts[*host].life.as_ref();
+            let links = life.into_iter().flat_map(|life| life.engine.links());
+            for (link, peer, _, progress) in links {
+                if progress.held_bytes > HELD_MAX {
+                    let bytes = progress.held_bytes;
+                    return Err(format!("host {host} holds {bytes} bytes for link {link:?}"));
+                }
+                for secret in &self.world.secrets {
+                    let life = self.world.hosts[*host].life.as_ref();
+                    let has =
+                        |it: &&Life| it.repo.has_topic(secret) && it.engine.shares(link, secret);
+                    let Some(life) = life.filter(has) else {
+                        continue;
+                    };
+                    if !life.repo.access(secret, &peer).may_fetch() {
+                        return Err(format!("host {host} compares what is secret with {peer:?}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How often each thing befell, and each lie was told.
+    pub fn befell(&self) -> BTreeMap<&'static str, u64> {
+        let mut befell = self.world.counts.befell.clone();
+        for host in &self.world.hosts {
+            if let Some(life) = &host.life {
+                host.note_lies(&life.repo);
+            }
+            for (name, times) in host.lies.iter().flat_map(|lies| lies.told.take()) {
+                *befell.entry(name).or_default() += times;
+            }
+        }
+        befell
     }
 
     /// What waits at each host, to be read by people who look for an error.
@@ -119,6 +217,15 @@ impl Story {
                     return Err(format!("host {number} has a topic that is not for it"));
                 }
             }
+            let (stored, distinct) = life.repo.stored_entries();
+            if stored != distinct {
+                return Err(format!(
+                    "host {number} stored {stored} entries for {distinct}"
+                ));
+            }
+            if self.honest.contains(&number) && !self.trusts_liars {
+                self.check_strangers(number, &life.repo)?;
+            }
             for other in &self.world.hosts {
                 let (_, bytes) = life.repo.waiting_of(&other.node);
                 if bytes > host.waiting.bytes {
@@ -130,9 +237,28 @@ impl Story {
     }
 }
 
+impl Story {
+    /// Whom strangers bring takes no room on anybody's disk.
+    fn check_strangers(&self, host: usize, repo: &MemoryRepo) -> Result<(), String> {
+        let topics = repo.topic_ids();
+        let rows = topics.iter().flat_map(|topic| repo.rows_of(topic));
+        let entities: BTreeSet<_> = rows.filter_map(|row| repo.entity_of(&row.feed)).collect();
+        for liar in (0..self.world.hosts.len()).filter(|it| !self.honest.contains(it)) {
+            if entities.contains(&puppet(liar).entity) {
+                return Err(format!("host {host} stored a feed of a stranger of {liar}"));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn differences(one: &Sight, other: &Sight) -> String {
-    if one.rows == other.rows {
+    if one.digest != other.digest && one.rows == other.rows {
         return "  the same rows, another order".to_owned();
+    }
+    if one.rows == other.rows {
+        let counts = [one, other].map(|it| it.statements.len());
+        return format!("  the same rows, other statements: {counts:?}");
     }
     let line = |row: &Row| {
         let head = row.head.map(|it| it.short());

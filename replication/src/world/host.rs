@@ -58,6 +58,8 @@ pub struct Host {
     pub wakes_ms: Option<u64>,
     /// How many entries it wrote.
     pub written: u64,
+    /// Its key is in use elsewhere and it has no other: it reads, and writes no more.
+    pub retired: bool,
     /// It said that its clock is off, so that it does not sign.
     pub refused_to_sign: u64,
 }
@@ -85,6 +87,7 @@ impl Host {
             },
             wakes_ms: None,
             written: 0,
+            retired: false,
             refused_to_sign: 0,
         }
     }
@@ -126,7 +129,10 @@ impl Host {
         let disk = std::mem::replace(&mut self.disk, empty);
         let mut repo = MemoryRepo::open(disk, self.identity(), self.waiting);
         repo.audiences = self.audiences.clone();
-        repo.lies = self.lies.clone();
+        repo.lies.clone_from(&self.lies);
+        if let Some(lies) = &repo.lies {
+            lies.told.take();
+        }
         let mut seed = [0; 32];
         for chunk in seed.chunks_exact_mut(8) {
             chunk.copy_from_slice(&random.bits().to_le_bytes());
@@ -148,10 +154,20 @@ impl Host {
     /// written in time.
     pub fn crash(&mut self, keeps_memories: bool) {
         if let Some(life) = self.life.take() {
+            self.note_lies(&life.repo);
             if keeps_memories {
                 self.memories = life.engine.memories();
             }
             self.disk = life.repo.into_disk();
+        }
+    }
+
+    /// Adds up how often it lied, when it goes down.
+    pub fn note_lies(&self, repo: &MemoryRepo) {
+        if let (Some(own), Some(of_store)) = (&self.lies, &repo.lies) {
+            for (name, times) in of_store.told.take() {
+                *own.told.borrow_mut().entry(name).or_default() += times;
+            }
         }
     }
 

@@ -43,6 +43,7 @@ impl MemoryRepo {
             .map(|(source, parked)| (source, parked.item));
         authentic.extend(due);
         self.admit(authentic, now_ms, &mut taken);
+        self.settle();
         self.received.fresh += taken.fresh_entries;
         self.received.known += taken.known_entries;
         if taken.fresh_entries > 0 {
@@ -67,14 +68,12 @@ impl MemoryRepo {
     /// Admits authentic runs and whatever waited for them.
     pub(super) fn admit(&mut self, runs: Vec<(u64, Vec<u8>)>, now_ms: u64, taken: &mut Taken) {
         let mut missing: BTreeSet<(TopicId, EntryId)> = BTreeSet::new();
+        let mut parked: BTreeSet<EntryId> = BTreeSet::new();
         let mut queue: Vec<(u64, Vec<u8>)> = runs.into_iter().rev().collect();
         while let Some((source, bytes)) = queue.pop() {
             let Ok(run) = RunView::decode(&bytes) else {
                 continue;
             };
-            for entry in &run.entries {
-                self.parked.remove(&entry.id);
-            }
             let entries = run.entries.len() as u64;
             let claimed_ms = run.last().hlc >> 16;
             let known = run
@@ -92,6 +91,7 @@ impl MemoryRepo {
                 Admit::Waits { missing: lacks } => {
                     let topic = run.feed.topic;
                     missing.extend(lacks.iter().map(|id| (topic, *id)));
+                    parked.extend(run.entries.iter().map(|entry| entry.id));
                     self.park(source, &run, Until::Ancestors(lacks));
                 }
                 Admit::Refused(refused) => {
@@ -117,8 +117,15 @@ impl MemoryRepo {
         }
         let wanted = missing
             .into_iter()
-            .filter(|(_, id)| !self.records.contains_key(id) && !self.parked.contains(id));
+            .filter(|(_, id)| !self.records.contains_key(id) && !parked.contains(id));
         taken.missing.extend(wanted);
+    }
+
+    /// Who is a member of what follows from all that is here.
+    pub(super) fn settle(&mut self) {
+        for order in self.replica.orders.values_mut() {
+            order.settle();
+        }
     }
 
     /// Makes and keeps the proof that a feed forks at a seq.

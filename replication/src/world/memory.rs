@@ -2,7 +2,7 @@
 //! `synlog_log`, what waits, forks, statements, receipts, access.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use synlog_log::admission::{Ledger, Parked, Waiting, WaitingLimits};
 use synlog_log::fork::ForkProof;
@@ -54,8 +54,6 @@ pub struct MemoryRepo {
     pub(super) positions: HashMap<usize, u64>,
     pub(super) end: u64,
     pub(super) waiting: Waiting<Vec<u8>>,
-    /// Entries of runs that wait, so that nobody is asked for them again.
-    pub(super) parked: HashSet<EntryId>,
     pub(super) sources: BTreeMap<NodeId, u64>,
     pub(super) statements: BTreeMap<EntityId, Vec<Vec<u8>>>,
     pub(super) receipts: BTreeSet<Vec<u8>>,
@@ -95,7 +93,6 @@ impl MemoryRepo {
             positions: HashMap::new(),
             end: 0,
             waiting: Waiting::new(limits),
-            parked: HashSet::new(),
             sources: BTreeMap::new(),
             statements: BTreeMap::new(),
             receipts: BTreeSet::new(),
@@ -128,6 +125,7 @@ impl MemoryRepo {
                 }
             }
         }
+        repo.settle();
         repo
     }
 
@@ -204,6 +202,24 @@ impl MemoryRepo {
             ));
         }
         lines
+    }
+
+    /// Whether all of a row is here; of a forked feed what lies above the fork is not asked for.
+    pub fn holds(&self, row: &Row) -> bool {
+        let forked_at = self.row_of(&row.feed).and_then(|it| it.forked_at);
+        let height = forked_at.map_or(row.height, |seq| row.height.min(seq));
+        let head = row.head.filter(|_| height == row.height);
+        (0..height).all(|seq| self.entry_at(&row.feed, seq).is_some())
+            && head.is_none_or(|head| self.records.contains_key(&head))
+    }
+
+    /// How many entries are on the disk, and how many of them differ.
+    pub fn stored_entries(&self) -> (usize, usize) {
+        let stored = self.disk.records.iter().map(|record| match record {
+            Record::Run(bytes) => RunView::decode(bytes).map_or(0, |run| run.entries.len()),
+            _ => 0,
+        });
+        (stored.sum(), self.records.len())
     }
 
     /// The row of a feed, if anything is known of it.
@@ -332,16 +348,10 @@ impl MemoryRepo {
             entries: run.entries.len(),
             bytes: run.bytes.len(),
         };
-        let dropped = self.waiting.dropped();
         match until {
             Until::Ancestors(missing) => self.waiting.park(source, parked, missing),
             Until::Clock(until_ms) => self.waiting.quarantine(source, parked, until_ms),
         }
-        if self.waiting.dropped() != dropped {
-            // which ones isn't said; asking once too often does no harm
-            self.parked.clear();
-        }
-        self.parked.extend(run.entries.iter().map(|entry| entry.id));
     }
 
     /// The number under which a source's runs wait.

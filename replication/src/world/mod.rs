@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod cast;
+mod deeds;
 mod disk;
 mod ending;
 mod gathering;

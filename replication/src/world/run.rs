@@ -50,6 +50,8 @@ pub struct Counts {
     pub synced: u64,
     /// Hosts that said that somebody's clock differs from theirs.
     pub clock_notices: u64,
+    /// How often each thing befell, by its name.
+    pub befell: BTreeMap<&'static str, u64>,
     /// When each feed's height came to each host, for those who measure.
     pub arrivals: BTreeMap<(FeedKey, u64), Vec<(usize, u64)>>,
 }
@@ -223,7 +225,7 @@ impl World {
         for output in out {
             self.does(host, output);
         }
-        if guarded && self.hosts[host].lies.is_none() {
+        if guarded && self.hosts[host].lies.is_none() && !self.hosts[host].retired {
             self.replace_device(host);
         }
     }
@@ -233,6 +235,7 @@ impl World {
         self.stop(host, true);
         if !self.hosts[host].take_next_device() {
             self.tell(host, || "has no device left".to_owned());
+            self.hosts[host].retired = true;
         }
         self.start(host);
     }
@@ -344,6 +347,7 @@ impl World {
             let cut = self.conditions.cut_one_in;
             if cut > 0 && self.random.one_in(cut) {
                 self.tell(host, || format!("loses {}", link.0));
+                self.befalls("loss");
                 return self.cut(link, None);
             }
             let len = bytes.len();
@@ -362,6 +366,11 @@ impl World {
             self.at(passage.left_ms, Happening::Left(from, len));
             self.at(passage.arrives_ms, Happening::Arrives(passage.to, bytes));
         }
+    }
+
+    /// Counts something that befell.
+    pub fn befalls(&mut self, what: &'static str) {
+        *self.counts.befell.entry(what).or_default() += 1;
     }
 
     /// Takes a connection away; both ends hear of it, aside from the one that closed it.
@@ -415,16 +424,17 @@ impl World {
     /// A person at a host writes something, if the node lets them.
     pub fn write(&mut self, host: usize, topic: TopicId, extra_bytes: usize) {
         let number = self.hosts[host].written;
-        let body = payload("note", number, extra_bytes);
+        let body = payload("test.note", number, extra_bytes);
         self.write_payload(host, topic, &body);
     }
 
     fn write_payload(&mut self, host: usize, topic: TopicId, body: &[u8]) {
         let now = self.hosts[host].now(self.now_ms);
+        let retired = self.hosts[host].retired;
         let Some(life) = &mut self.hosts[host].life else {
             return;
         };
-        if life.engine.clock().may_sign().is_err() {
+        if retired || life.engine.clock().may_sign().is_err() {
             self.hosts[host].refused_to_sign += 1;
             return;
         }
@@ -448,7 +458,7 @@ impl World {
     /// As [`World::write`], but what is written cites nothing of others.
     pub fn write_uncited(&mut self, host: usize, topic: TopicId) {
         let now = self.hosts[host].now(self.now_ms);
-        let body = payload("note", self.hosts[host].written, 0);
+        let body = payload("test.note", self.hosts[host].written, 0);
         let Some(life) = &mut self.hosts[host].life else {
             return;
         };

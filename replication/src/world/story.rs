@@ -7,22 +7,24 @@ use synlog_log::ids::{EntityId, TopicId};
 use synlog_log::scenario::START_MS;
 use synlog_log::topic::{Genesis, Mode, Visibility};
 
+use super::begin_topic;
 use super::cast;
-use super::disk::{Record, RecordDisk};
+use super::disk::Record;
 use super::host::Host;
 use super::lies::Lies;
 use super::memory::Audience;
-use super::network::Conditions;
 use super::run::World;
-use super::{begin_topic, payload};
-use crate::engine::{Input, Source};
+use crate::engine::Source;
 use crate::policy::{Follow, Mode as Openness};
+use crate::row::Row;
 
 /// How long things go wrong.
 pub const TROUBLE_MS: u64 = 60_000;
 /// How long after that all honest hosts have to agree.
 pub const PEACE_MS: u64 = 40 * 60_000;
-const YEARS_10_MS: i64 = 10 * 365 * 86_400_000;
+/// How long what is written then may take to come to all: links may be down, and hosts wait
+/// before they call again.
+const LAST_WORDS_MS: u64 = 20 * 60_000;
 
 /// A topic of the story.
 #[derive(Debug, Clone)]
@@ -43,8 +45,12 @@ pub struct Story {
     pub honest: BTreeSet<usize>,
     /// What is shared.
     pub topics: Vec<Shared>,
-    /// What happens, by number of the deed.
-    random: Seeded,
+    /// Whether the others follow those who lie.
+    pub(super) trusts_liars: bool,
+    /// What honest hosts held when the trouble ended: none of it may go.
+    pub(super) held: Vec<(TopicId, Row)>,
+    /// What happens.
+    pub(super) random: Seeded,
 }
 
 fn entity(person: usize) -> EntityId {
@@ -59,6 +65,8 @@ impl Story {
             world: World::new(random.bits()),
             honest: BTreeSet::new(),
             topics: Vec::new(),
+            trusts_liars: false,
+            held: Vec::new(),
             random: random.clone(),
         };
         let honest = 2 + random.below(4) as usize;
@@ -77,6 +85,7 @@ impl Story {
         }
         // a liar may be somebody whom the others trust
         let trusted = random.one_in(2);
+        story.trusts_liars = trusted;
         story.share(&mut random, honest, trusted);
         story.acquaint(&mut random, honest, trusted);
         story.random = random;
@@ -135,6 +144,10 @@ impl Story {
             } else {
                 hosts.iter().copied().collect()
             };
+            for liar in honest..all {
+                // somebody has told them its id, and that is all they have
+                self.world.hosts[liar].interests.topics.insert(topic);
+            }
             for host in knowing {
                 let host = &mut self.world.hosts[host];
                 host.interests.topics.insert(topic);
@@ -201,196 +214,38 @@ impl Story {
         }
         while self.world.run_until(TROUBLE_MS).is_some() {
             self.deed();
+            self.check_links()?;
         }
         self.make_peace();
-        let mut why = String::new();
-        while self.world.now_ms < TROUBLE_MS + PEACE_MS {
+        self.held = self.rows_held();
+        self.settle(TROUBLE_MS + PEACE_MS)?;
+        self.check_held()?;
+        // and it goes on: what is written now comes to all
+        for (number, topic) in self.topics.clone().into_iter().enumerate() {
+            let honest = topic.writers.iter().filter(|it| self.honest.contains(it));
+            let honest: Vec<usize> = honest.copied().collect();
+            if !honest.is_empty() {
+                let writer = honest[number % honest.len()];
+                self.world.write(writer, topic.topic, 0);
+            }
+        }
+        self.held = self.rows_held();
+        self.settle(self.world.now_ms + LAST_WORDS_MS)?;
+        self.check_held()?;
+        self.check_bounds()?;
+        Ok(self.world.trace())
+    }
+
+    /// Goes on until all agree.
+    fn settle(&mut self, until_ms: u64) -> Result<(), String> {
+        loop {
             let next_ms = self.world.now_ms + 5_000;
             self.world.run_until(next_ms);
+            self.check_links()?;
             match self.agree() {
-                Ok(()) => {
-                    self.check_bounds()?;
-                    return Ok(self.world.trace());
-                }
-                Err(differs) => why = differs,
-            }
-        }
-        Err(why + &self.explain())
-    }
-
-    fn some_host(&mut self) -> usize {
-        self.random.below(self.world.hosts.len() as u64) as usize
-    }
-
-    fn some_honest(&mut self) -> usize {
-        self.random.below(self.honest.len() as u64) as usize
-    }
-
-    fn deed(&mut self) {
-        match self.random.below(24) {
-            0..=8 => self.somebody_writes(),
-            9 => {
-                let topic = self.random.below(self.topics.len() as u64) as usize;
-                let host = self.some_honest();
-                for _ in 0..2 + self.random.below(30) {
-                    self.world.write(host, self.topics[topic].topic, 0);
-                }
-            }
-            10 | 11 => {
-                let host = self.some_host();
-                self.world.stop(host, self.random.clone().one_in(2));
-                if !self.random.one_in(4) {
-                    self.world.start(host);
-                }
-            }
-            12 => {
-                for host in 0..self.world.hosts.len() {
-                    if self.world.hosts[host].life.is_none() {
-                        self.world.start(host);
-                    }
-                }
-            }
-            13 => self.disk_is_lost(),
-            14 | 15 => {
-                let host = self.some_honest();
-                if let Some(life) = &self.world.hosts[host].life {
-                    let copy = life.repo.disk().clone();
-                    self.world.hosts[host].copy = Some(copy);
-                }
-            }
-            16 => self.disk_is_put_back(),
-            17 | 18 => {
-                for host in 0..self.world.hosts.len() {
-                    let part = self.random.below(2) as u8;
-                    self.world.conditions.parts.insert(host, part);
-                }
-                self.world.part();
-            }
-            19 => self.world.conditions.parts.clear(),
-            20 => {
-                let host = self.some_honest();
-                let skews = [
-                    0,
-                    1_000,
-                    -90_000,
-                    300_000,
-                    -300_000,
-                    YEARS_10_MS,
-                    -YEARS_10_MS,
-                ];
-                let skew = skews[self.random.below(skews.len() as u64) as usize];
-                self.world.hosts[host].clock_ms = skew;
-            }
-            21 => {
-                let links = self.world.wires.links_where(|_| true);
-                let at = self.random.below(links.len().max(1) as u64) as usize;
-                if let Some(link) = links.into_iter().nth(at) {
-                    self.world.cut(link, None);
-                }
-            }
-            22 => {
-                let parts = std::mem::take(&mut self.world.conditions.parts);
-                self.world.conditions = Conditions {
-                    latency_ms: 1 + self.random.below(300),
-                    jitter_ms: self.random.below(400),
-                    bytes_per_ms: 1 << self.random.below(12),
-                    cut_one_in: [0, 20, 100][self.random.below(3) as usize],
-                    parts,
-                };
-            }
-            _ => self.a_writer_forks(),
-        }
-    }
-
-    fn somebody_writes(&mut self) {
-        let topic = self.random.below(self.topics.len() as u64) as usize;
-        let writers = &self.topics[topic].writers;
-        let writer = writers[self.random.below(writers.len() as u64) as usize];
-        let extra_bytes = [0, 0, 0, 4_000][self.random.below(4) as usize];
-        self.world
-            .write(writer, self.topics[topic].topic, extra_bytes);
-    }
-
-    fn disk_is_lost(&mut self) {
-        let host = self.some_honest();
-        self.world.stop(host, false);
-        let disk = RecordDisk::new(&mut self.random);
-        let keeps_key = self.random.one_in(4);
-        let machine = &mut self.world.hosts[host];
-        machine.disk = disk;
-        machine.memories.clear();
-        if !keeps_key && !machine.take_next_device() {
-            return;
-        }
-        for statement in Host::statements(host as u8) {
-            machine.disk.records.push(Record::Statement(statement));
-        }
-        self.world.start(host);
-    }
-
-    fn disk_is_put_back(&mut self) {
-        let host = self.some_honest();
-        let Some(copy) = self.world.hosts[host].copy.clone() else {
-            return;
-        };
-        let keeps_memories = self.random.one_in(2);
-        self.world.stop(host, keeps_memories);
-        let guarded = !self.random.one_in(3);
-        let epoch = RecordDisk::new(&mut self.random).epoch;
-        let machine = &mut self.world.hosts[host];
-        machine.disk = copy;
-        // a restore that the store knows of; otherwise the disk's image itself was put back
-        if guarded {
-            machine.disk.epoch = epoch;
-            if !machine.take_next_device() {
-                return;
-            }
-        }
-        self.world.start(host);
-    }
-
-    /// Somebody signs two branches of a feed: one stays here, and one goes to somebody else.
-    fn a_writer_forks(&mut self) {
-        let liars: Vec<usize> = (0..self.world.hosts.len())
-            .filter(|it| !self.honest.contains(it))
-            .collect();
-        let Some(liar) = liars.first().copied() else {
-            return self.somebody_writes();
-        };
-        let shared = &self.topics[self.random.below(self.topics.len() as u64) as usize];
-        let topic = shared.topic;
-        if !shared.writers.contains(&liar) {
-            return;
-        }
-        let receiver = self.some_honest();
-        let now = self.world.hosts[liar].now(self.world.now_ms);
-        let number = self.random.bits() >> 8;
-        let Some(life) = &self.world.hosts[liar].life else {
-            return;
-        };
-        let feed = life.repo.own_feed(topic);
-        let tip = life.repo.tip(&feed);
-        let branch = life
-            .repo
-            .sign_entry(topic, tip, &[], &payload("note", number, 0), now.utc_ms);
-        self.world.write(liar, topic, 0);
-        if let Ok(Some(run)) = branch
-            && let Some(life) = &mut self.world.hosts[receiver].life
-        {
-            // as if the other branch had come to it by a file
-            life.repo.publish(run, now.utc_ms);
-            self.world
-                .feed(receiver, Input::Stored { feeds: vec![feed] });
-        }
-    }
-
-    /// Ends the trouble: everybody is up, connected, and has the right time. Liars go on.
-    fn make_peace(&mut self) {
-        self.world.conditions = Conditions::good(20);
-        for host in 0..self.world.hosts.len() {
-            self.world.hosts[host].clock_ms = 0;
-            if self.world.hosts[host].life.is_none() {
-                self.world.start(host);
+                Ok(()) => return Ok(()),
+                Err(differs) if next_ms > until_ms => return Err(differs + &self.explain()),
+                Err(_) => {}
             }
         }
     }
@@ -408,6 +263,8 @@ fn some_lies(random: &mut Seeded) -> Lies {
         claims: chance(&[0, 0, 2, 5]),
         withholds: chance(&[0, 0, 2, 5]),
         spoils: chance(&[0, 0, 2, 5]),
+        swaps: chance(&[0, 0, 4, 30]),
+        hoards: chance(&[0, 1]),
         ..Lies::default()
     }
 }

@@ -14,13 +14,23 @@ use super::cast::Device;
 use super::memory::MemoryRepo;
 use crate::repo::Taken;
 
+/// Bytes of a body; what a longer payload has beyond stands in its erasable part.
+const BODY_BYTES: usize = 4_000;
+
 /// A payload of a kind with a number in it, and bytes that make it longer.
 pub fn payload(kind: &str, number: u64, extra_bytes: usize) -> Vec<u8> {
-    let body = Value::map([
-        ("n", Value::Int(number as i64)),
-        ("x", Value::Bytes(vec![b'x'; extra_bytes])),
-    ]);
-    PayloadBuilder::new(kind, body).encode().unwrap_or_default()
+    let filling = |bytes: usize| Value::Bytes(vec![b'x'; bytes]);
+    let in_body = extra_bytes.min(BODY_BYTES);
+    let body = Value::map([("n", Value::Int(number as i64)), ("x", filling(in_body))]);
+    let mut builder = PayloadBuilder::new(kind, body);
+    if extra_bytes > in_body {
+        let more = Value::map([("x", filling(extra_bytes - in_body))]);
+        builder.erasable = Some(([0; 16], 0, more));
+    }
+    match builder.encode() {
+        Ok(payload) => payload,
+        Err(refusal) => panic!("a payload that can't be written: {refusal}"),
+    }
 }
 
 /// The run that begins a topic, and the topic's id.

@@ -153,6 +153,53 @@ fn what_lies_behind_a_fork_comes_when_it_is_cited() {
 }
 
 #[test]
+fn what_waited_goes_also_to_the_peer_that_brought_what_it_waited_for() {
+    let (topic, one, _, _) = parted(5, 3, 3);
+    let mut citing = repo(4);
+    copy(&one, &mut citing);
+    citing
+        .write(topic, &payload("test.cites", 1, 10), START_MS + 900_000)
+        .unwrap();
+    let cites = citing.own_feed(topic);
+    let mut pair = pair_of([&one, &repo(2)], topic);
+    // the called has got what cites from somebody else, and none of what it cites
+    let Ok(runs) = citing.runs(&cites, 0, usize::MAX);
+    let runs = runs.into_iter().map(|(_, run)| run).collect();
+    let Ok(taken) = pair.sides[1]
+        .repo
+        .take_in(NodeId([9; 32]), runs, u64::MAX >> 20);
+    assert!(taken.advanced.is_empty());
+    pair.connect().unwrap();
+    pair.settle(200).unwrap();
+    assert_eq!(row_of(&pair, 1, &cites).height, 1);
+    // it is looked for when somebody looks after the session; then both say that it is there
+    for _ in 0..2 {
+        for side in [0, 1] {
+            pair.act(side, |session, cx, out| session.tick(cx, out))
+                .unwrap();
+        }
+        pair.settle(400).unwrap();
+        assert!(pair.is_same());
+    }
+    assert!(pair.is_synced());
+}
+
+#[test]
+fn what_was_written_before_a_clock_was_wrong_does_not_wait_with_the_rest() {
+    const DAYS_MS: u64 = 24 * 3_600_000;
+    for ahead_ms in [2 * DAYS_MS, 3_650 * DAYS_MS] {
+        let (topic, mut one, _, feed) = parted(3, 0, 0);
+        one.write(topic, &payload("test.note", 9, 10), START_MS + ahead_ms)
+            .unwrap();
+        let mut pair = pair_of([&one, &repo(2)], topic);
+        pair.connect().unwrap();
+        pair.settle(200).unwrap();
+        assert_eq!(row_of(&pair, 0, &feed).height, 4);
+        assert_eq!(row_of(&pair, 1, &feed).height, 3, "{ahead_ms}");
+    }
+}
+
+#[test]
 fn a_run_whose_signature_is_wrong_ends_the_meeting() {
     let (topic, one, _, feed) = parted(5, 3, 3);
     let mut pair = pair_of([&one, &repo(2)], topic);

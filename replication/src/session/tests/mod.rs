@@ -2,3 +2,4 @@
 
 mod budgets;
 mod forks;
+mod hoards;

@@ -67,7 +67,7 @@ fn ten_thousand_feeds_of_a_stranger_store_nothing() {
         life.repo.write_as(
             &device,
             topic,
-            &crate::world::payload("note", 1, 0),
+            &crate::world::payload("test.note", 1, 0),
             START_MS + 1,
         );
     }

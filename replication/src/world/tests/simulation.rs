@@ -1,9 +1,10 @@
 //! Random stories, each from a seed.
 //!
 //! `SYNLOG_SEEDS=n` lives so many, `SYNLOG_SEED=x` that one with all that happens told,
-//! both together so many from that one on. `SYNLOG_TWICE=1` lives each twice and
-//! compares the traces.
+//! both together so many from that one on. Each tenth is lived twice and must go the same
+//! way; with `SYNLOG_TWICE=1` each.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +13,47 @@ use crate::world::Story;
 const DEFAULT_SEEDS: u64 = 40;
 /// After so many failing seeds the rest would tell nothing new.
 const MOST_FAILURES: usize = 8;
+
+/// Of so many stories one is lived twice.
+const TWICE_ONE_IN: u64 = 10;
+/// In so many stories all that is in store befalls somebody.
+const SEEDS_OF_ALL: u64 = 1_000;
+/// All that is in store: deeds of the world, and lies.
+const ALL: &[&str] = &[
+    "burst",
+    "claims",
+    "clock ahead",
+    "clock ahead a little",
+    "clock behind",
+    "clock behind a little",
+    "clock right",
+    "clock ten years ahead",
+    "clock ten years behind",
+    "crash",
+    "cut",
+    "floods",
+    "fork",
+    "garbage",
+    "heal",
+    "heavy burst",
+    "hoards",
+    "loss",
+    "old disk put back",
+    "omits",
+    "partition",
+    "puppet",
+    "replays",
+    "restored backup",
+    "spoils",
+    "swaps",
+    "turns_bits",
+    "twists",
+    "weather",
+    "wiped disk",
+    "wiped disk, key kept",
+    "withholds",
+    "write",
+];
 
 /// First seed, number of seeds, whether to tell.
 fn seeds() -> (u64, u64, bool) {
@@ -22,10 +64,27 @@ fn seeds() -> (u64, u64, bool) {
     }
 }
 
-fn live(seed: u64, tells: bool) -> Result<[u8; 32], String> {
+type Befell = BTreeMap<&'static str, u64>;
+
+fn live(seed: u64, tells: bool) -> Result<([u8; 32], Befell), String> {
     let mut story = Story::new(seed);
     story.world.tells = tells;
-    story.live()
+    let trace = story.live()?;
+    Ok((trace, story.befell()))
+}
+
+/// Seeds that once ended badly, and why.
+const PINNED: &[(u64, &str)] = &[(
+    102,
+    "two that differed were not compared where the difference was heard of twice",
+)];
+
+#[test]
+fn stories_that_once_ended_badly_end_well() {
+    for (seed, why) in PINNED {
+        let lived = live(*seed, false);
+        assert!(lived.is_ok(), "SYNLOG_SEED={seed} ({why}): {lived:?}");
+    }
 }
 
 #[test]
@@ -34,6 +93,7 @@ fn random_stories_end_in_agreement() {
     let twice = std::env::var("SYNLOG_TWICE").is_ok();
     let next = AtomicU64::new(first);
     let failed: Mutex<Vec<(u64, String)>> = Mutex::new(Vec::new());
+    let all: Mutex<Befell> = Mutex::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -44,23 +104,35 @@ fn random_stories_end_in_agreement() {
                         break;
                     }
                     let lived = std::panic::catch_unwind(|| {
-                        let trace = live(seed, tells)?;
-                        if twice && live(seed, false)? != trace {
+                        let (trace, befell) = live(seed, tells)?;
+                        let again = twice || seed.is_multiple_of(TWICE_ONE_IN);
+                        if again && live(seed, false)?.0 != trace {
                             return Err("another run went another way".to_owned());
                         }
-                        Ok(())
+                        Ok(befell)
                     });
                     let lived = lived.unwrap_or_else(|_| Err("panic".to_owned()));
-                    if let Err(why) = lived {
-                        failed.lock().unwrap().push((seed, why));
+                    match lived {
+                        Err(why) => {
+                            println!("SYNLOG_SEED={seed}: {why}");
+                            failed.lock().unwrap().push((seed, why));
+                        }
+                        Ok(befell) => {
+                            let mut all = all.lock().unwrap();
+                            for (name, times) in befell {
+                                *all.entry(name).or_default() += times;
+                            }
+                        }
                     }
                 }
             });
         }
     });
     let failed = failed.into_inner().unwrap();
-    for (seed, why) in &failed {
-        println!("SYNLOG_SEED={seed}: {why}");
-    }
-    assert!(failed.is_empty(), "{} stories ended badly", failed.len());
+    let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
+    assert!(failed.is_empty(), "stories that ended badly: {seeds:?}");
+    let all = all.into_inner().unwrap();
+    println!("{count} stories: {all:?}");
+    let names: Vec<&str> = all.keys().copied().collect();
+    assert!(count < SEEDS_OF_ALL || names == ALL, "{names:?}");
 }
