@@ -16,9 +16,12 @@ use crate::store::keys::{self, Layer};
 use crate::store::record::Rejection;
 use crate::work::{Flow, Work, next_line};
 
+/// An accepted line and the role of its entity.
+type WithRole = (EntryId, Arc<str>);
+
 /// The lines that are folded, while the program runs.
 pub(crate) struct CausalMemory {
-    lines: Vec<(EntryId, Arc<str>)>,
+    lines: Vec<WithRole>,
     head: Option<EntryId>,
     legs: Vec<(DeviceId, u64)>,
 }
@@ -70,7 +73,7 @@ impl Work<'_> {
                 self.write_base()?;
                 self.commit()?;
             }
-            let chunk: Vec<(EntryId, Arc<str>)> = rest.by_ref().take(chunk_events).collect();
+            let chunk: Vec<WithRole> = rest.by_ref().take(chunk_events).collect();
             let (added, gap) = self.load_lines(&chunk)?;
             let taken = gap.unwrap_or(chunk.len());
             self.edit(BTreeMap::new(), added)?;
@@ -95,7 +98,7 @@ impl Work<'_> {
     fn change(
         &mut self,
         mut memory: CausalMemory,
-        new: Vec<(EntryId, Arc<str>)>,
+        new: Vec<WithRole>,
         same: usize,
     ) -> Result<Flow, ViewsError> {
         if self.change_lines(&memory.lines[same..], &new[same..])? {
@@ -118,7 +121,7 @@ impl Work<'_> {
     }
 
     /// The lines behind those that are folded, where those are as they were.
-    fn lines_behind(&self, memory: &CausalMemory) -> Option<Vec<(EntryId, Arc<str>)>> {
+    fn lines_behind(&self, memory: &CausalMemory) -> Option<Vec<WithRole>> {
         if !self.chain_goes_on(memory) {
             return None;
         }
@@ -132,7 +135,7 @@ impl Work<'_> {
         Some(accepted.map(with_role).collect())
     }
 
-    fn memory_of(&self, lines: Vec<(EntryId, Arc<str>)>) -> CausalMemory {
+    fn memory_of(&self, lines: Vec<WithRole>) -> CausalMemory {
         CausalMemory {
             lines,
             head: self.order.head(),
@@ -146,7 +149,7 @@ impl Work<'_> {
             return Some(memory);
         }
         let accepted = self.order.lines().filter(|line| line.status.is_accepted());
-        let lines: Vec<(EntryId, Arc<str>)> = accepted
+        let lines: Vec<WithRole> = accepted
             .take(self.record.lines as usize)
             .map(|line| (line.id, self.order.role(&line.id).unwrap_or_default()))
             .collect();
@@ -157,7 +160,7 @@ impl Work<'_> {
 
     /// The accepted lines with their roles. Roles of lines that were there are looked up
     /// again only where the chain did more than go on.
-    fn causal_lines(&self, memory: &CausalMemory) -> Vec<(EntryId, Arc<str>)> {
+    fn causal_lines(&self, memory: &CausalMemory) -> Vec<WithRole> {
         let goes_on = self.chain_goes_on(memory);
         let mut behind: Option<HashMap<EntryId, usize>> = None;
         let mut lines = Vec::with_capacity(memory.lines.len() + 16);
@@ -179,16 +182,12 @@ impl Work<'_> {
     }
 
     /// Takes lines out and puts others in. `false`: a payload is not here, nothing was done.
-    fn change_lines(
-        &mut self,
-        old: &[(EntryId, Arc<str>)],
-        new: &[(EntryId, Arc<str>)],
-    ) -> Result<bool, ViewsError> {
-        let stays: HashSet<&(EntryId, Arc<str>)> = {
-            let old: HashSet<&(EntryId, Arc<str>)> = old.iter().collect();
+    fn change_lines(&mut self, old: &[WithRole], new: &[WithRole]) -> Result<bool, ViewsError> {
+        let stays: HashSet<&WithRole> = {
+            let old: HashSet<&WithRole> = old.iter().collect();
             new.iter().filter(|line| old.contains(line)).collect()
         };
-        let only = |lines: &[(EntryId, Arc<str>)]| -> Vec<(EntryId, Arc<str>)> {
+        let only = |lines: &[WithRole]| -> Vec<WithRole> {
             let gone = lines.iter().filter(|line| !stays.contains(line));
             gone.cloned().collect()
         };
@@ -207,7 +206,7 @@ impl Work<'_> {
     /// Loads and routes lines, up to the first whose payload is not here.
     fn load_lines(
         &mut self,
-        lines: &[(EntryId, Arc<str>)],
+        lines: &[WithRole],
     ) -> Result<(BTreeMap<Place, Loaded>, Option<usize>), ViewsError> {
         let wanted: Vec<FoldLine> = lines
             .iter()
@@ -375,7 +374,7 @@ impl Work<'_> {
             aggregate.list.reach(self.store, &self.topic, &key, start)?;
             let suffix = aggregate.list.from(start);
             let missing = suffix.iter().filter(|it| !events.contains_key(&it.place));
-            let missing: Vec<(EntryId, Arc<str>)> = missing
+            let missing: Vec<WithRole> = missing
                 .map(|it| (it.id(), self.order.role(&it.id()).unwrap_or_default()))
                 .collect();
             let joint: Vec<Place> = suffix
@@ -496,7 +495,8 @@ impl Work<'_> {
     }
 }
 
-fn hash_lines(lines: &[(EntryId, Arc<str>)]) -> [u8; 32] {
-    let next = |hash: [u8; 32], (id, role): &(EntryId, Arc<str>)| next_line(&hash, id, role);
-    lines.iter().fold([0; 32], next)
+fn hash_lines(lines: &[WithRole]) -> [u8; 32] {
+    lines
+        .iter()
+        .fold([0; 32], |hash, (id, role)| next_line(&hash, id, role))
 }

@@ -10,6 +10,7 @@ mod causal;
 mod chain;
 mod content;
 mod graph;
+mod placed;
 mod placement;
 mod reading;
 mod verdict;
@@ -27,6 +28,7 @@ use crate::wire::Writer;
 pub use chain::ChainState;
 pub use content::Content;
 use graph::Graph;
+pub use placed::Placed;
 pub use reading::Locked;
 pub use verdict::{Code, Status, Verdict, VoidReason};
 
@@ -58,18 +60,6 @@ pub struct Line {
     pub id: EntryId,
     /// Where it stands.
     pub status: Status,
-}
-
-/// One line of the sequenced prefix, and the role of its entity there.
-#[derive(Debug, Clone, Copy)]
-pub struct Placed<'a> {
-    /// The entry.
-    pub id: EntryId,
-    /// Where it stands.
-    pub status: &'a Status,
-    /// As [`TopicOrder::role`] gives it.
-    pub role: &'a Arc<str>,
-    node: u32,
 }
 
 /// What [`TopicOrder::settle`] changed.
@@ -277,23 +267,6 @@ impl TopicOrder {
         lines.map(|(node, status)| self.line(*node, *status))
     }
 
-    /// Lines of the sequenced prefix as [`TopicOrder::prefix_from`] gives them, with roles.
-    pub fn placed_from(&self, from: usize) -> impl Iterator<Item = Placed<'_>> + '_ {
-        let placed = match &self.engine {
-            Engine::Ordered(placement) => Some(placement.prefix_with_roles(from)),
-            Engine::Causal(_) => None,
-        };
-        placed
-            .into_iter()
-            .flatten()
-            .map(|(node, status, role)| Placed {
-                id: self.graph.nodes[node as usize].id,
-                status,
-                role,
-                node,
-            })
-    }
-
     /// Ids of the accepted lines of a causal topic, in order: what [`TopicOrder::lines`]
     /// gives of them, at a fraction of its cost. Nothing in an ordered topic.
     pub fn causal_accepted(&self) -> impl Iterator<Item = EntryId> + '_ {
@@ -352,12 +325,6 @@ impl TopicOrder {
     pub fn is_ancestor(&self, ancestor: &EntryId, of: &EntryId) -> bool {
         let found = self.graph.find(ancestor).zip(self.graph.find(of));
         found.is_some_and(|(ancestor, of)| self.graph.is_ancestor(ancestor, of))
-    }
-
-    /// Whether an entry is among the ancestors of one that is placed.
-    pub fn leads_to(&self, ancestor: &EntryId, placed: &Placed<'_>) -> bool {
-        let ancestor = self.graph.find(ancestor);
-        ancestor.is_some_and(|ancestor| self.graph.is_ancestor(ancestor, placed.node))
     }
 
     /// The last entry of the chain: by which the sequencer decided last.

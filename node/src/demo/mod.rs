@@ -6,6 +6,7 @@
 //! a dishonest device, a disk that dies) are done here, and said so.
 
 mod deal;
+mod devices;
 mod dishonest;
 mod network;
 mod slot;
@@ -33,6 +34,7 @@ pub fn run(options: &DemoOptions) -> Result<(), Failure> {
     let order = deal::play(&mut stage)?;
     deal::cancelled(&mut stage)?;
     network::play(&mut stage)?;
+    devices::play(&mut stage)?;
     let topic = stranger(&mut stage)?;
     tampering(&mut stage)?;
     fork(&mut stage, &topic, &order)?;

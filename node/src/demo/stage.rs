@@ -210,6 +210,18 @@ impl Stage {
         )))
     }
 
+    /// The machine of a directory is gone from one moment to the next, with all it had.
+    pub(super) fn vanish(&mut self, home: &str) -> Result<(), Failure> {
+        println!("(the machine of {home} falls into the harbour)");
+        if let Some(at) = self.nodes.iter().position(|(name, _)| name == home) {
+            let (_, mut node) = self.nodes.swap_remove(at);
+            node.kill().map_err(Failure::file(&self.program))?;
+            node.wait().map_err(Failure::file(&self.program))?;
+        }
+        let path = self.path(home);
+        fs::remove_dir_all(&path).map_err(Failure::file(path))
+    }
+
     /// The ticket of a running node for a topic.
     pub(super) fn ticket(&self, home: &str, topic: &str) -> Result<String, Failure> {
         println!("$ {}", shown_command(home, &["invite", topic]));

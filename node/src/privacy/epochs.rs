@@ -44,7 +44,7 @@ impl Node {
         members.insert(self.entity());
         // who can't be told the key is told before anything is signed
         for member in &members {
-            self.admit(member)?;
+            self.get_to_know(member)?;
         }
         let certificate = self.own_certificate()?;
         let mut draft = Draft::first(&self.key, TopicId::ZERO, certificate);

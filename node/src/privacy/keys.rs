@@ -68,7 +68,7 @@ impl Node {
 
     /// Sees to it that things can be sealed to an entity: what it said of itself when it
     /// called is kept from now on.
-    pub fn admit(&mut self, entity: &EntityId) -> Result<(), Failure> {
+    pub fn get_to_know(&mut self, entity: &EntityId) -> Result<(), Failure> {
         for statement in self.met.take(entity) {
             match self.take_in_statement(&statement) {
                 Ok(_) | Err(Failure::Refused { .. }) => {}

@@ -45,7 +45,7 @@ pub(super) fn grant(args: &GrantArgs, setting: &Setting) -> Result<(), Failure> 
     let order = node.order(&topic)?;
     let joins = order.is_private() && !order.policy().members.contains_key(&entity);
     if joins {
-        node.admit(&entity)?;
+        node.get_to_know(&entity)?;
     }
     let id = write(&mut node, &topic, "topic.member", body)?;
     if joins {
@@ -146,7 +146,7 @@ pub(super) fn keeper(args: &KeeperArgs, setting: &Setting) -> Result<(), Failure
             "the topic is public: whoever wants to keeps it".into(),
         ));
     }
-    node.admit(&entity)?;
+    node.get_to_know(&entity)?;
     let body = Value::map([
         ("entity", Value::Bytes(entity.0.to_vec())),
         ("keeps", Value::Bool(!args.stop)),
