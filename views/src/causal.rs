@@ -1,7 +1,6 @@
 //! Causal topics: one state of all entries. A late one folds again what stands behind it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use synlog_log::ids::{DeviceId, EntryId};
 
@@ -14,10 +13,7 @@ use crate::source::FoldLine;
 use crate::store::Mark;
 use crate::store::keys::{self, Layer};
 use crate::store::record::Rejection;
-use crate::work::{Flow, Work, next_line};
-
-/// An accepted line and the role of its entity.
-type WithRole = (EntryId, Arc<str>);
+use crate::work::{Flow, WithRole, Work, hash_lines, next_line};
 
 /// The lines that are folded, while the program runs.
 pub(crate) struct CausalMemory {
@@ -493,10 +489,4 @@ impl Work<'_> {
         }
         Ok(())
     }
-}
-
-fn hash_lines(lines: &[WithRole]) -> [u8; 32] {
-    lines
-        .iter()
-        .fold([0; 32], |hash, (id, role)| next_line(&hash, id, role))
 }

@@ -2,6 +2,7 @@
 //! in one batch.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use synlog_log::cbor::Value;
 use synlog_log::fold::{BAD_OUTPUT, Halt, KEY_MAX, ROWS_BYTES_MAX, ROWS_MAX, Reducer};
@@ -401,4 +402,13 @@ fn column(row: &StoredRow, name: &str) -> Value {
 /// The hash over folded lines, with one more.
 pub(crate) fn next_line(hash: &[u8; 32], id: &EntryId, role: &str) -> [u8; 32] {
     crate::hashing::Purpose::Lines.hash(&[hash, &id.0, role.as_bytes()])
+}
+
+/// An accepted line and the role of its entity.
+pub(crate) type WithRole = (EntryId, Arc<str>);
+
+/// The hash over such lines, from the first on.
+pub(crate) fn hash_lines(lines: &[WithRole]) -> [u8; 32] {
+    let next = |hash, (id, role): &WithRole| next_line(&hash, id, role);
+    lines.iter().fold([0; 32], next)
 }
