@@ -3,3 +3,4 @@
 mod budgets;
 mod forks;
 mod hoards;
+mod secrets;

@@ -74,10 +74,17 @@ fn live(seed: u64, tells: bool) -> Result<([u8; 32], Befell), String> {
 }
 
 /// Seeds that once ended badly, and why.
-const PINNED: &[(u64, &str)] = &[(
-    102,
-    "two that differed were not compared where the difference was heard of twice",
-)];
+const PINNED: &[(u64, &str)] = &[
+    (233, "what waited for what waits was asked of nobody again"),
+    (316, "who had no device left began again for ever"),
+    (530, "a stranger brought somebody into a topic that began"),
+    (
+        824,
+        "statements were not compared again when members were known",
+    ),
+    (847, "a receipt went to who may not have the topic"),
+    (934, "statements were compared as they had been before"),
+];
 
 #[test]
 fn stories_that_once_ended_badly_end_well() {
