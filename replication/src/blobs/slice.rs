@@ -196,6 +196,15 @@ impl Piece {
         u64::from(self.span.end()) == self.size.div_ceil(GROUP_BYTES)
     }
 
+    /// Its bytes, without the proof.
+    pub fn data(&self) -> Vec<u8> {
+        let leaf = |item: &BaoContentItem| match item {
+            BaoContentItem::Leaf(leaf) => leaf.data.to_vec(),
+            BaoContentItem::Parent(_) => Vec::new(),
+        };
+        self.items.iter().flat_map(leaf).collect()
+    }
+
     /// Writes it to where it belongs.
     pub fn write<D: WriteAt, T: WriteAt>(&self, data: &mut D, hashes: &mut T) -> io::Result<()> {
         use bao_tree::io::sync::OutboardMut;

@@ -346,12 +346,12 @@ fn entries_go_first() {
     let (mut world, topic) = world(2, &[(0, 1)], true, 12);
     let key = published(&mut world, topic, 20_000 * KIB);
     world.want_blob(1, key, None);
-    world.run_for(2_000);
+    world.run_for(500);
     let before = world.height_at(1, topic, 0);
     for _ in 0..50 {
         world.write(0, topic, 100);
     }
-    world.run_for(1_000);
+    world.run_for(300);
     assert_eq!(world.height_at(1, topic, 0), before + 50);
     assert!(
         !world.has_blob(1, &key.1),
