@@ -84,6 +84,12 @@ impl Files {
         Ok(found)
     }
 
+    /// Bytes that blobs other than this one take when they are whole, which are on their way.
+    pub fn open_bytes(&self, but: &BlobHash) -> u64 {
+        let others = self.torsos.iter().filter(|(hash, _)| *hash != but);
+        others.map(|(_, torso)| torso.size).sum()
+    }
+
     fn path(&self, hash: &BlobHash, ending: &str) -> PathBuf {
         let name = hash.to_string();
         self.root.join(&name[..2]).join(format!("{name}{ending}"))

@@ -69,6 +69,8 @@ pub struct Blobs {
     pub requests: Vec<Request>,
     /// Blobs that entries named since the running node looked last.
     pub fresh: Vec<BlobKey>,
+    /// The cursor as it was written down last.
+    pub(super) noted: u64,
     journal: Journal,
 }
 
@@ -84,10 +86,11 @@ impl Blobs {
         }
         Ok(Self {
             files: Files::open(root.to_path_buf())?,
-            table,
             quota: super::quota_of(root)?,
             requests: Vec::new(),
             fresh: Vec::new(),
+            noted: table.cursor.1,
+            table,
             journal,
         })
     }
@@ -139,16 +142,18 @@ impl Blobs {
 
     /// What is here, as the quotas see it. `standing` is what else is known of it.
     pub fn stored(&self, standing: &Standing) -> Vec<Stored> {
+        let mut had = self.table.topics();
         let whole = self.files.whole().iter();
         let stored = whole.map(|(hash, size)| {
             let used_ms = self.table.used.get(hash).copied().unwrap_or(0);
             let is_new = standing.now_ms.saturating_sub(used_ms) < NAMELESS_MS;
-            let mut topics = self.table.topics_of(hash);
+            let mut topics = had.remove(hash).unwrap_or_default();
             topics.retain(|topic| {
                 let named = self.table.names.contains_key(&(*topic, *hash));
                 named || is_new || standing.kept.contains(topic)
             });
-            let nameless = !topics.is_empty() && self.table.names_of(hash).next().is_none();
+            let named = |topic| self.table.names.contains_key(&(topic, *hash));
+            let nameless = !topics.is_empty() && !topics.iter().copied().any(named);
             let fresh = nameless && is_new && !topics.iter().any(|it| standing.kept.contains(it));
             Stored {
                 hash: *hash,
@@ -245,6 +250,8 @@ impl Node {
         let standing = self.blob_standing(now_ms())?;
         let blobs = self.blobs()?;
         let stored = blobs.stored(&standing);
+        // what is on its way takes room, too
+        let size = size.saturating_add(blobs.files.open_bytes(&key.1));
         let Some(going) = blobs.quota.make_room(&stored, &key.0, size) else {
             return Ok(false);
         };

@@ -29,6 +29,12 @@ pub const FETCHED_MAX: u64 = 1024 * 1024;
 /// now and then all the same.
 const FRESH_MAX: usize = 65_536;
 
+/// Arrivals without any names after which it is written down that they were looked through.
+const UPTO_STEP: u64 = 8_192;
+
+/// Topics that were met while looking, and whether each is private.
+type Seen = HashMap<TopicId, bool>;
+
 /// What an entry turned out to name.
 enum Found {
     Names(Vec<BlobRef>),
@@ -49,7 +55,7 @@ impl Node {
         if at == end {
             return Ok(());
         }
-        let mut private = HashMap::new();
+        let mut seen = Seen::new();
         while at < end {
             let records: Vec<_> = self.store.scan(at).take(PAGE).collect();
             if records.is_empty() {
@@ -69,23 +75,27 @@ impl Node {
                 if is_run(record.kind)
                     && let Ok(run) = RunView::decode(&record.bytes)
                 {
-                    self.look_in_run(&run, record.first_position, &mut private, &mut lines)?;
+                    self.look_in_run(&run, record.first_position, &mut seen, &mut lines)?;
                 }
             }
             // a key may have come with these
-            for topic in private.keys().copied().collect::<Vec<TopicId>>() {
+            let private = seen.iter().filter(|(_, is_private)| **is_private);
+            for topic in private.map(|(topic, _)| *topic).collect::<Vec<TopicId>>() {
                 self.look_again(&topic, &mut lines)?;
             }
             let fresh: Vec<BlobKey> = lines.iter().filter_map(key_of).collect();
-            if at >= end || !lines.is_empty() {
+            let blobs = self.blobs()?;
+            blobs.table.cursor.1 = at;
+            // where nothing was found, a restart may look again
+            if !lines.is_empty() || at.saturating_sub(blobs.noted) >= UPTO_STEP {
+                blobs.noted = at;
                 let store = synlog_log::ids::hex(&store);
                 lines.push(Line::Upto {
                     store,
                     position: at,
                 });
+                blobs.say(lines)?;
             }
-            let blobs = self.blobs()?;
-            blobs.say(lines)?;
             if blobs.fresh.len() < FRESH_MAX {
                 blobs.fresh.extend(fresh);
             }
@@ -97,15 +107,19 @@ impl Node {
         &mut self,
         run: &RunView<'_>,
         first_position: u64,
-        private: &mut HashMap<TopicId, ()>,
+        seen: &mut Seen,
         lines: &mut Vec<Line>,
     ) -> Result<(), Failure> {
         let topic = run.feed.topic;
-        let genesis = self.genesis(&topic);
-        let is_private = genesis.is_none_or(|it| it.visibility != Visibility::Public);
-        if is_private {
-            private.insert(topic, ());
-        }
+        let is_private = match seen.get(&topic) {
+            Some(is_private) => *is_private,
+            None => {
+                let genesis = self.genesis(&topic);
+                let is_private = genesis.is_none_or(|it| it.visibility != Visibility::Public);
+                seen.insert(topic, is_private);
+                is_private
+            }
+        };
         for (index, entry) in run.entries.iter().enumerate() {
             match self.names_in(run, entry, is_private)? {
                 Found::Names(references) => self.note_names(run, entry, references, lines)?,

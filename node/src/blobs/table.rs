@@ -179,7 +179,7 @@ impl Table {
     }
 
     /// As lines, each thing once.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![Line::Upto {
             store: hex(&self.cursor.0),
             position: self.cursor.1,
@@ -224,6 +224,15 @@ impl Table {
         named
             .chain(self.held.range(range).map(|(key, _)| key.1))
             .collect()
+    }
+
+    /// The topics that have each blob.
+    pub fn topics(&self) -> BTreeMap<BlobHash, BTreeSet<TopicId>> {
+        let mut topics: BTreeMap<BlobHash, BTreeSet<TopicId>> = BTreeMap::new();
+        for key in self.names.keys().chain(self.held.keys()) {
+            topics.entry(key.1).or_default().insert(key.0);
+        }
+        topics
     }
 
     /// The topics that have a blob.

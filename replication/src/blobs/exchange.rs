@@ -236,7 +236,9 @@ impl Exchange {
                 && let Some(span) = wish.next_read(link)
             {
                 let size = wish.size.unwrap_or(0);
-                wish.no_room = !cx.repo.blob_room(&key, size)?;
+                // asked once: looking through all that is here for each piece would be slow
+                wish.has_room = wish.has_room || cx.repo.blob_room(&key, size)?;
+                wish.no_room = !wish.has_room;
                 if wish.no_room {
                     self.give_up(key, cx);
                     return Ok(());
@@ -377,6 +379,7 @@ impl Exchange {
             Kept::NoRoom => {
                 if let Some(wish) = self.wishes.get_mut(&key) {
                     wish.no_room = true;
+                    wish.has_room = false;
                 }
                 self.give_up(key, cx);
                 Ok(())

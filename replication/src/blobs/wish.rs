@@ -38,6 +38,8 @@ pub(super) struct Wish {
     pub reads: Vec<Read>,
     /// Whether there was no room for it when it was last looked at.
     pub no_room: bool,
+    /// Whether there was room when its first piece was asked for.
+    pub has_room: bool,
 }
 
 impl Wish {

@@ -19,7 +19,7 @@ impl Session {
 
     /// Whether a piece of a blob may leave now: entries go first.
     pub fn has_room_for_piece(&self) -> bool {
-        self.outbox.is_empty() && self.outbox.link_bytes() < LINK_BYTES_MAX
+        self.outbox.is_empty() && self.outbox.held_bytes() < LINK_BYTES_MAX
     }
 
     /// A word about a blob, as it is sent; `None` where the topic is not shared any more.
