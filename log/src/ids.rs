@@ -95,6 +95,10 @@ id_type!(
     /// An entry: the hash of its header.
     EntryId
 );
+id_type!(
+    /// A blob: the BLAKE3 hash of its bytes.
+    BlobHash
+);
 
 /// A feed is what one device writes in one topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod attestation;
+pub mod blob;
 pub mod bundle;
 pub mod cbor;
 pub mod disk;

@@ -2,6 +2,13 @@
 
 /// Bytes of a whole payload: what fits a gossip message and a screen; larger things are blobs.
 pub const PAYLOAD_MAX: usize = 64 * 1024;
+/// Bytes of a blob: a long film belongs elsewhere, and a peer of the smallest kind must be
+/// able to keep some.
+pub const BLOB_MAX: u64 = 64 * 1024 * 1024;
+/// Blobs that one entry names, at most: the next are passed over.
+pub const BLOB_REFS_MAX: usize = 64;
+/// Bytes of the media type of a blob.
+pub const MEDIA_TYPE_MAX: usize = 64;
 /// Bytes of an event body: a reducer sees many at once.
 pub const BODY_MAX: usize = 8 * 1024;
 /// Bytes of a sealed body: kind, body and evidence of the largest event, and the frame around

@@ -391,7 +391,7 @@ impl Node {
     }
 }
 
-fn one_of<T: Copy>(
+pub(crate) fn one_of<T: Copy>(
     what: &str,
     name: &str,
     found: &[T],

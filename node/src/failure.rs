@@ -29,6 +29,9 @@ pub enum Failure {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A blob.
+    #[error(transparent)]
+    Blob(#[from] crate::blobs::BlobError),
     /// A file can't be read or written.
     #[error("{path}: {source}")]
     File {
@@ -265,6 +268,7 @@ impl Failure {
             Self::WrongPassphrase(_) => Exit::Usage,
             Self::OtherRoot(_) | Self::RootLocked(_) => Exit::System,
             Self::Backup { source, .. } => source.exit(),
+            Self::Blob(source) => source.exit(),
             Self::AgainstRules { .. } | Self::BadReducer { .. } | Self::Halted(_) => Exit::Refused,
             Self::NoReducer(_) | Self::RowsTooLarge(_) | Self::NoEncryptionKey(_) => Exit::Findings,
             Self::EpochMissing { .. } => Exit::Refused,
@@ -326,6 +330,7 @@ impl Failure {
                 "set the clock right; the node notices by itself when its peers agree with it"
             }
             Self::Backup { source, .. } => return source.hint(),
+            Self::Blob(source) => source.hint(),
             Self::Guarded(_) => {
                 "first read bundles from those you traded with, then run `synlog device renew`, or `synlog recover` where no root key is here: it makes a new device key"
             }
@@ -414,6 +419,7 @@ impl Failure {
             Self::WrongPassphrase(_) => "wrong_passphrase",
             Self::ClockOff { .. } => "clock_off",
             Self::Backup { source, .. } => source.code(),
+            Self::Blob(source) => source.code(),
             Self::Guarded(_) => "guarded",
             Self::NoEncryptionKey(_) => "no_encryption_key",
             Self::EpochMissing { .. } => "epoch_missing",

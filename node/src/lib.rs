@@ -4,6 +4,7 @@ pub mod apps;
 pub mod audit;
 pub mod backup;
 pub mod bench;
+pub mod blobs;
 pub mod carrying;
 pub mod cli;
 pub mod clock;

@@ -17,6 +17,7 @@ use synlog_log::sealed::Secrets;
 use synlog_log::store::{OpenReport, Options, Record, Store};
 
 use crate::arrivals::Arrivals;
+use crate::blobs::Blobs;
 use crate::decoder::EntryDecoder;
 use crate::devices::fresh_key;
 use crate::entropy::random;
@@ -65,6 +66,8 @@ pub struct Node {
     /// By how many milliseconds the clocks of trusted peers are ahead of this machine's,
     /// where that is too far to sign. A running node knows it from its engine.
     pub(crate) clock_off: Option<i64>,
+    /// Blobs, once they were asked for.
+    pub(crate) blobs: Option<Box<Blobs>>,
 }
 
 impl Node {
@@ -116,6 +119,7 @@ impl Node {
             readers: HashMap::new(),
             held_root: None,
             clock_off: None,
+            blobs: None,
         };
         node.load_others()?;
         let device = node.device();

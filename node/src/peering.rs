@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::identity::SignedStatement;
-use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{BlobHash, DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::refusal::Refusal;
 use synlog_log::run::RunView;
 use synlog_log::sealed::access::Access as Fetch;
 use synlog_log::topic::{Genesis, Visibility};
+use synlog_replication::blobs::{BlobKey, Kept, Naming, Partial, Piece, Span};
 use synlog_replication::peer::{NodeId, Peer, Proven};
 use synlog_replication::repo::{Access, Epoch, Repo, Taken};
 use synlog_replication::row::{Advance, Row};
@@ -449,5 +450,41 @@ impl Repo for Peering<'_> {
             Ok(_) | Err(Failure::Refused { .. }) => Ok(()),
             Err(failure) => Err(failure),
         }
+    }
+
+    fn blob_naming(&self, key: &BlobKey) -> Result<Naming, Failure> {
+        self.node.borrow_mut().naming_of(key)
+    }
+
+    fn blob_size(&self, hash: &BlobHash) -> Result<Option<u64>, Failure> {
+        let mut node = self.node.borrow_mut();
+        Ok(node.blobs()?.files.whole().get(hash).copied())
+    }
+
+    fn blob_partial(&self, hash: &BlobHash) -> Result<Option<Partial>, Failure> {
+        self.node.borrow_mut().blobs()?.files.partial(hash)
+    }
+
+    fn blob_topics(&self, hash: &BlobHash) -> Result<Vec<TopicId>, Failure> {
+        let mut node = self.node.borrow_mut();
+        node.look_for_blobs()?;
+        let topics = node.blobs()?.table.topics_of(hash);
+        Ok(topics.into_iter().collect())
+    }
+
+    fn blobs_of(&self, topic: &TopicId, limit: usize) -> Result<Vec<(BlobHash, u64)>, Failure> {
+        self.node.borrow_mut().blobs_to_offer(topic, limit)
+    }
+
+    fn blob_room(&mut self, key: &BlobKey, size: u64) -> Result<bool, Failure> {
+        self.node.get_mut().room_for_blob(key, size)
+    }
+
+    fn blob_piece(&mut self, hash: &BlobHash, span: Span) -> Result<Option<Vec<u8>>, Failure> {
+        self.node.get_mut().piece_to_send(hash, span)
+    }
+
+    fn blob_take(&mut self, key: &BlobKey, piece: &Piece) -> Result<Kept, Failure> {
+        self.node.get_mut().take_piece(key, piece)
     }
 }

@@ -77,7 +77,7 @@ impl Node {
     ) -> Result<(), Failure> {
         let authentic = self.verify(runs, intake);
         self.look_for_own(&authentic, intake)?;
-        let admitted = self.admit(source, authentic, now_ms, intake);
+        let admitted = self.admit_runs(source, authentic, now_ms, intake);
         if admitted.is_err() {
             // orders and tips in memory may know of entries that the disk does not have
             self.admission.forget();
@@ -173,7 +173,7 @@ impl Node {
     }
 
     /// Admit, store, order.
-    fn admit(
+    fn admit_runs(
         &mut self,
         source: u64,
         runs: Vec<Vec<u8>>,

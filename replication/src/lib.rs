@@ -3,9 +3,11 @@
 //! Everything here is `handle(input, now) → outputs`: no socket, no clock, no
 //! randomness, no disk. An [`Engine`](engine::Engine) owns one session for each
 //! connected peer ([`session`]) and decides whom to call ([`schedule`]), who may have
-//! what ([`policy`]) and what is pushed to whom ([`live`]). What it knows of stored
+//! what ([`policy`]) and what is pushed to whom ([`live`]); large things follow by name
+//! ([`blobs`]). What it knows of stored
 //! entries it asks a [`repo::Repo`].
 
+pub mod blobs;
 pub mod engine;
 pub mod frontier;
 pub mod message;

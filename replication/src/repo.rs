@@ -1,8 +1,9 @@
 //! What the engine asks of the node's store.
 
-use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{BlobHash, DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::refusal::Refusal;
 
+use crate::blobs::{BlobKey, Kept, Naming, Partial, Piece, Span};
 use crate::peer::{NodeId, Peer};
 use crate::row::{Advance, Row};
 
@@ -164,4 +165,54 @@ pub trait Repo {
 
     /// Checks and keeps a receipt of somebody else.
     fn take_in_receipt(&mut self, receipt: &[u8]) -> Result<(), Self::Error>;
+
+    /// How a topic stands to a blob. Without more, a store names and holds none.
+    fn blob_naming(&self, key: &BlobKey) -> Result<Naming, Self::Error> {
+        let _ = key;
+        Ok(Naming::Unknown)
+    }
+
+    /// The size of a blob of which all is here, bytes.
+    fn blob_size(&self, hash: &BlobHash) -> Result<Option<u64>, Self::Error> {
+        let _ = hash;
+        Ok(None)
+    }
+
+    /// What is here of a blob that is not whole.
+    fn blob_partial(&self, hash: &BlobHash) -> Result<Option<Partial>, Self::Error> {
+        let _ = hash;
+        Ok(None)
+    }
+
+    /// The topics that name a blob.
+    fn blob_topics(&self, hash: &BlobHash) -> Result<Vec<TopicId>, Self::Error> {
+        let _ = hash;
+        Ok(Vec::new())
+    }
+
+    /// Blobs of a topic that are here as a whole, with their sizes, at most `limit`.
+    fn blobs_of(&self, topic: &TopicId, limit: usize) -> Result<Vec<(BlobHash, u64)>, Self::Error> {
+        let _ = (topic, limit);
+        Ok(Vec::new())
+    }
+
+    /// Whether there is room for a blob of some bytes, by the quotas of its topic and of
+    /// all. What can be fetched again may be dropped for it.
+    fn blob_room(&mut self, key: &BlobKey, size: u64) -> Result<bool, Self::Error> {
+        let _ = (key, size);
+        Ok(false)
+    }
+
+    /// A piece of a blob with its proof, checked on the way; `None` where it is not here or
+    /// damaged, which is then taken care of.
+    fn blob_piece(&mut self, hash: &BlobHash, span: Span) -> Result<Option<Vec<u8>>, Self::Error> {
+        let _ = (hash, span);
+        Ok(None)
+    }
+
+    /// Stores a piece that was checked. The blob belongs to the topic from then on.
+    fn blob_take(&mut self, key: &BlobKey, piece: &Piece) -> Result<Kept, Self::Error> {
+        let _ = (key, piece);
+        Ok(Kept::NoRoom)
+    }
 }

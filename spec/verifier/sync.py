@@ -7,8 +7,9 @@ MESSAGE_MAX = 1060928 + 64
 RUN_MAX = 1048576 + 48 * 256
 LIST_MAX = 8192
 KEY_BITS, TOPIC_BITS = 512, 256
+BLOB_MAX = 1 << 26
 NAMES = ("hello topics matched reconcile runs heads want want_entries trail proof statements"
-         " known receipt credit check prune").split()
+         " known receipt credit check prune blob").split()
 
 
 def row_hash(row):
@@ -175,6 +176,29 @@ def _check(r):
         r.varint()
 
 
+def _span(r):
+    first, count = r.varint(), r.varint()
+    if not 1 <= count <= 4 or first + count > BLOB_MAX // 16384:
+        raise Refused("too_large", "groups of a blob")
+
+
+def _blob(r):
+    r.take(40)
+    word = r.u8()
+    if word == 0:
+        if r.u8() > 2:
+            raise Refused("not_canonical", "hops")
+    elif word == 1:
+        if not 1 <= r.varint() <= BLOB_MAX:
+            raise Refused("too_large", "a blob")
+    elif word in (2, 3):
+        _span(r)
+        if word == 3:
+            r.bytes(4 * 16384 + 64 * 64)
+    elif word != 4 or r.u8() > 1:
+        raise Refused("not_canonical", "no such word")
+
+
 READERS = {
     "hello": _hello, "topics": _topics, "matched": lambda r: _bits(r, r.count(LIST_MAX)),
     "reconcile": _reconcile, "runs": _runs, "heads": lambda r: _list(r, LIST_MAX, _head),
@@ -184,7 +208,7 @@ READERS = {
     "statements": lambda r: _list(r, 4096, lambda r: r.bytes(512)),
     "known": lambda r: _ascending(_list(r, LIST_MAX, _short, 0)),
     "receipt": lambda r: r.bytes(16384), "credit": lambda r: r.varint(), "check": _check,
-    "prune": lambda r: _list(r, LIST_MAX, _short),
+    "prune": lambda r: _list(r, LIST_MAX, _short), "blob": _blob,
 }
 
 

@@ -21,6 +21,7 @@ mod decoders;
 mod hard_cases;
 mod intake;
 mod native_and_wasm;
+mod net_blobs;
 mod net_circle;
 mod net_clock;
 mod net_daemon;

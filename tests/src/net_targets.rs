@@ -4,6 +4,7 @@
 use synlog_net::Ticket;
 use synlog_net::frame::{BODY_MAX, parse_head};
 use synlog_net::handshake::{Greeting, Hello, Proof, Side};
+use synlog_node::blobs::Table;
 use synlog_node::contacts::Contacts;
 use synlog_node::daemon::frame::{Call, Reply, read_frame};
 use synlog_replication::peer::NodeId;
@@ -69,6 +70,11 @@ fn command_frame(mut bytes: &[u8]) {
     let _ = read_frame(&mut bytes);
 }
 
+fn blob_journal(bytes: &[u8]) {
+    let table = Table::read(&String::from_utf8_lossy(bytes));
+    assert_eq!(Table::read(&table.lines().join("\n")), table);
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("hello", hello),
     ("proof of a link", proof),
@@ -76,6 +82,7 @@ pub const DECODERS: &[Decoder] = &[
     ("ticket", ticket),
     ("text of a ticket", ticket_text),
     ("contacts", contacts),
+    ("journal of blobs", blob_journal),
     ("call", call),
     ("reply", reply),
     ("frame of a command", command_frame),

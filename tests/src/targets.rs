@@ -20,6 +20,7 @@ use synlog_log::sealed::inbox::{Invitation, Letter};
 use synlog_log::sealed::{self, Secrets};
 use synlog_log::store::{Decoder as SegmentDecoder, RunFacts, check_segment};
 use synlog_log::wire::Reader;
+use synlog_replication::blobs::{Piece, Span};
 use synlog_replication::message::Message;
 use synlog_replication::policy::Interests;
 use synlog_replication::session::PeerMemory;
@@ -189,8 +190,35 @@ fn interests(bytes: &[u8]) {
     }
 }
 
+fn blob_names(bytes: &[u8]) {
+    if let Ok(body) = Value::decode(bytes) {
+        for reference in synlog_log::blob::named(&body) {
+            assert!(
+                synlog_log::blob::may_name(bytes),
+                "what is named is looked for"
+            );
+            let read = synlog_log::blob::BlobRef::of(&reference.value());
+            assert_eq!(read, Some(reference));
+        }
+    }
+}
+
+fn piece(bytes: &[u8]) {
+    let hash = synlog_log::ids::BlobHash([7; 32]);
+    let size = 1 + bytes.len() as u64 * 1_000;
+    for (first, count) in [(0, 1), (0, 4), (3, 2), (u32::MAX, u32::MAX)] {
+        let span = Span { first, count };
+        assert!(
+            Piece::check(&hash, size, span, bytes).is_err(),
+            "a hash is met"
+        );
+    }
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("varint", varints),
+    ("names of blobs", blob_names),
+    ("piece of a blob", piece),
     ("cbor", cbor),
     ("header", header),
     ("payload", payload),

@@ -73,6 +73,10 @@ pub enum Type {
     Duration,
     /// `{lat, lon}` in 1e-7 degrees.
     Geo,
+    /// `{blob, size, type?, key?}`: a blob of the topic.
+    Blob,
+    /// An array of blobs.
+    Blobs,
     /// An array.
     List,
     /// A map.
@@ -94,6 +98,8 @@ impl Type {
             Self::Instant => "instant",
             Self::Duration => "duration",
             Self::Geo => "geo",
+            Self::Blob => "blob",
+            Self::Blobs => "blobs",
             Self::List => "list",
             Self::Map => "map",
         }
@@ -329,6 +335,10 @@ impl Field {
         duration Duration
         /// `{lat, lon}` in 1e-7 degrees.
         geo Geo
+        /// `{blob, size, type?, key?}`: a blob of the topic.
+        blob Blob
+        /// An array of blobs.
+        blobs Blobs
         /// An array.
         list List
         /// A map.

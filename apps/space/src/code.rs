@@ -8,6 +8,8 @@ pub const NO_CAPABILITY: Code = "no_capability";
 pub const BAD_FIELD: Code = "bad_field";
 /// What the item says does not fit its schema, or the schema is not known.
 pub const BAD_SCHEMA: Code = "bad_schema";
+/// A picture is of another type, empty or too large.
+pub const BAD_IMAGE: Code = "bad_image";
 /// The space was created before.
 pub const EXISTS: Code = "exists";
 /// The space was not created yet.

@@ -8,10 +8,11 @@ use synlog_reducer::{Code, Id, Meta};
 
 use crate::capability::at_ms;
 use crate::code::{
-    BAD_FIELD, BAD_SCHEMA, BAD_TRANSITION, FINAL, NOT_AVAILABLE, OVER_FREE, STALE_REVISION,
-    STOCK_NEGATIVE, UNKNOWN_ITEM, UNKNOWN_TAKE,
+    BAD_FIELD, BAD_IMAGE, BAD_SCHEMA, BAD_TRANSITION, FINAL, NOT_AVAILABLE, OVER_FREE,
+    STALE_REVISION, STOCK_NEGATIVE, UNKNOWN_ITEM, UNKNOWN_TAKE,
 };
 use crate::field::{self, AMOUNT_MAX, DESCRIPTION_MAX, TITLE_MAX, WORD_MAX, require};
+use crate::image::Image;
 use crate::schema::{self, Price};
 use crate::take::{ItemFree, ItemTake};
 use crate::terms::{self, ReturnTerms, Term};
@@ -40,9 +41,9 @@ pub struct ItemPut {
     /// Slug of the place where it is offered; it may be put later.
     #[serde(default)]
     pub place: Option<String>,
-    /// Hashes of pictures.
+    /// Pictures.
     #[serde(default)]
-    pub images: Option<Vec<Id>>,
+    pub images: Option<Vec<Image>>,
     /// What it costs.
     pub price: Price,
     /// What the client chooses.
@@ -166,8 +167,8 @@ pub struct Offer {
     pub description: Option<String>,
     /// Slug of the place where it is offered.
     pub place: Option<String>,
-    /// Hashes of pictures.
-    pub images: Vec<Id>,
+    /// Pictures.
+    pub images: Vec<Image>,
     /// What it costs.
     pub price: Price,
     /// What the client chooses.
@@ -311,6 +312,9 @@ fn offer(event: &ItemPut) -> Result<Offer, Code> {
         payment: event.payment.clone(),
     };
     schema::check(&offer.schema, &offer.price, &offer.attributes)?;
+    if !offer.images.iter().all(Image::is_right) {
+        return Err(BAD_IMAGE);
+    }
     fields_are_right(&offer).map_err(|_| BAD_SCHEMA)?;
     Ok(offer)
 }

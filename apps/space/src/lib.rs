@@ -13,6 +13,7 @@ pub mod code;
 mod commitment;
 mod field;
 mod hours;
+mod image;
 mod item;
 mod manifest;
 mod place;

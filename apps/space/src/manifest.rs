@@ -183,7 +183,7 @@ fn items() -> Vec<EventKind> {
             .field(Field::text("title").required().title("What people call it"))
             .field(Field::text("description").title("What it is"))
             .field(Field::text("place").title("Slug of the place where it is offered"))
-            .field(Field::list("images").title("Hashes of pictures"))
+            .field(Field::blobs("images").title("Pictures: JPEG, PNG, WebP or AVIF"))
             .field(
                 Field::text("price.kind")
                     .required()

@@ -6,6 +6,7 @@ use synlog_reducer::{Columns, Id, Rows};
 use crate::ad::AdPut;
 use crate::app::State;
 use crate::cell::cell;
+use crate::image::Image;
 use crate::item::{Item, OptionGroup};
 use crate::place::PlacePut;
 use crate::profile::Space;
@@ -151,7 +152,7 @@ fn show_item(slug: &str, item: &Item, rows: &mut Rows) {
         .text("schema", &offer.schema[..])
         .value("description", text(&offer.description))
         .value("place", text(&offer.place))
-        .list("images", offer.images.iter().map(id))
+        .list("images", offer.images.iter().map(Image::value))
         .value("options", options(&offer.options))
         .map("attributes", attributes)
         .value("stock", int(item.stock()))

@@ -89,6 +89,10 @@ pub enum FieldType {
     Duration,
     /// `{lat, lon}` in 1e-7 degrees.
     Geo,
+    /// `{blob, size, type?, key?}`: a blob of the topic (`spec/15-blobs.md`).
+    Blob,
+    /// An array of blobs.
+    Blobs,
     /// An array.
     List,
     /// A map.
@@ -96,7 +100,7 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    const ALL: [(&'static str, Self); 13] = [
+    const ALL: [(&'static str, Self); 15] = [
         ("text", Self::Text),
         ("int", Self::Int),
         ("bool", Self::Bool),
@@ -108,6 +112,8 @@ impl FieldType {
         ("instant", Self::Instant),
         ("duration", Self::Duration),
         ("geo", Self::Geo),
+        ("blob", Self::Blob),
+        ("blobs", Self::Blobs),
         ("list", Self::List),
         ("map", Self::Map),
     ];

@@ -1,6 +1,7 @@
 //! Where the body of an event is not what its app's manifest says, so that whoever wrote
 //! it learns the field and not only a code. A reducer decides by itself; this is for people.
 
+use crate::blob::BlobRef;
 use crate::cbor::Value;
 use crate::fold::{EventKind, FieldType};
 
@@ -48,6 +49,8 @@ fn in_words(kind: FieldType) -> &'static str {
         FieldType::Instant => "an instant in UTC milliseconds",
         FieldType::Duration => "a whole number of seconds",
         FieldType::Geo => "a place, written as {\"lat\": 601699000, \"lon\": 249384000}",
+        FieldType::Blob => "a blob, written as {\"blob\": {\"$hex\": \"…\"}, \"size\": 5000}",
+        FieldType::Blobs => "a list of blobs",
         FieldType::List => "a list",
         FieldType::Map => "a map",
     }
@@ -67,6 +70,11 @@ fn is_a(kind: FieldType, value: &Value) -> bool {
             matches!(value.get("currency"), Some(Value::Text(_))) && has_int("minor")
         }
         FieldType::Geo => has_int("lat") && has_int("lon"),
+        FieldType::Blob => BlobRef::of(value).is_some(),
+        FieldType::Blobs => {
+            let items = value.as_array();
+            items.is_some_and(|items| items.iter().all(|item| BlobRef::of(item).is_some()))
+        }
         FieldType::List => matches!(value, Value::Array(_)),
         FieldType::Map => matches!(value, Value::Map(_)),
     }

@@ -5,6 +5,7 @@ mod append;
 mod audit;
 mod backup;
 mod bench;
+mod blob;
 mod bundle;
 mod completions;
 mod daily;
@@ -115,6 +116,7 @@ enum Command {
     Explain(explain::Args),
     Audit(audit::Args),
     Bundle(bundle::Args),
+    Blob(blob::Args),
     Verify(verify::Args),
     Peers(peers::Args),
     Sync(sync::Args),
@@ -270,6 +272,7 @@ impl Command {
             | Self::Audit(_)
             | Self::Verify(_)
             | Self::Bundle(_)
+            | Self::Blob(_)
             | Self::Peers(_)
             | Self::Sync(_)
             | Self::Invite(_)
@@ -305,6 +308,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Explain(args) => explain::run(&args, setting),
         Command::Audit(args) => audit::run(&args, setting),
         Command::Bundle(args) => bundle::run(&args, setting),
+        Command::Blob(args) => blob::run(&args, setting),
         Command::Verify(args) => verify::run(&args, setting),
         Command::Peers(args) => peers::run(&args, setting),
         Command::Sync(args) => sync::run(&args, setting),

@@ -146,6 +146,9 @@ impl Watch {
             let failed = line.peer.link.is_none() && line.peer.why_not.is_some();
             line.is_synced() || (failed && tried)
         });
+        // pictures that somebody here has are on their way
+        let mut coming = board.blobs.values();
+        let settled = settled && coming.all(|blob| blob.sources == 0 || blob.no_room);
         let late = self.begun.elapsed() >= self.patience;
         let mut lines = lines;
         for line in lines

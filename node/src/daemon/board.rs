@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use synlog_log::ids::BlobHash;
 use synlog_replication::peer::NodeId;
 
 /// How far a node and this one are with each other.
@@ -19,9 +20,22 @@ pub struct Exchange {
     pub clock_offset_ms: Option<i64>,
 }
 
+/// How far the search for a blob is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BlobProgress {
+    /// Groups that are here, and all; both 0 where nobody has it yet.
+    pub groups: (u32, u32),
+    /// Peers that have it.
+    pub sources: usize,
+    /// Whether the quotas leave no room for it.
+    pub no_room: bool,
+}
+
 /// All of it.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
     /// By node.
     pub exchanges: BTreeMap<NodeId, Exchange>,
+    /// Blobs that are looked for here.
+    pub blobs: BTreeMap<BlobHash, BlobProgress>,
 }

@@ -34,7 +34,7 @@ const STORED_MAX: usize = 1_024;
 
 /// The engine, and what it must be told of changes beside the network.
 pub struct Driver {
-    engine: Engine,
+    pub(super) engine: Engine,
     home: Home,
     net: NetDesk,
     /// Who is at the other end of each link.
@@ -51,6 +51,8 @@ pub struct Driver {
     profiles_changed: bool,
     /// When they may be read again, monotonic milliseconds.
     profiles_ms: u64,
+    /// When named blobs that are missing are looked for again, monotonic milliseconds.
+    pub(super) fetches_ms: u64,
 }
 
 /// Between two readings of what profiles announce: each reads them whole.
@@ -84,6 +86,7 @@ impl Driver {
             announced: BTreeMap::new(),
             profiles_changed: true,
             profiles_ms: 0,
+            fetches_ms: 0,
         })
     }
 
@@ -148,6 +151,7 @@ impl Driver {
             self.net.tell(Command::Become(identity(node)));
         }
         self.tell_stored(now, node, board)?;
+        self.follow_blobs(now, node, board)?;
         let interests = wishes(&self.home, node)?;
         if interests != *self.engine.interests() {
             let says = self.engine.says().clone();
@@ -249,10 +253,10 @@ impl Driver {
         self.give_only(input, now, node, board)?;
         // what it stored itself it knows
         self.told_end = node.store.end();
-        Ok(())
+        self.follow_blobs(now, node, board)
     }
 
-    fn give_only(
+    pub(super) fn give_only(
         &mut self,
         input: Input,
         now: Now,
@@ -281,6 +285,8 @@ impl Driver {
                 Output::Advanced { topic } => {
                     self.profiles_changed = self.profiles_changed || node.is_profile(&topic);
                 }
+                // files say it themselves
+                Output::Blob { .. } => {}
                 Output::Notice(notice) => self.notice(notice, board),
             }
         }

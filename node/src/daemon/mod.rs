@@ -8,6 +8,7 @@ pub mod announcing;
 pub mod board;
 pub mod client;
 pub mod driver;
+mod fetching;
 pub mod files;
 pub mod frame;
 pub mod running;

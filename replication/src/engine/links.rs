@@ -155,6 +155,7 @@ impl Engine {
             return;
         };
         self.trees.closed(link);
+        self.blobs.closed(link);
         self.untold.remove(&link);
         self.said.retain(|(from, _)| *from != link);
         let random = self.random.number();

@@ -4,6 +4,7 @@
 //! nodes. What one session stored it passes to the others: along the tree of the feed at
 //! once, to the rest as a word that it is there.
 
+mod blobs;
 mod clock;
 mod links;
 mod random;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use synlog_log::ids::{EntityId, FeedKey, TopicId};
 
+use crate::blobs::{BlobLimits, Exchange};
 use crate::frontier::Frontier;
 use crate::peer::{LinkId, NodeId, Peer};
 use crate::policy::{Act, Circle, Interests, QuotaLimits, Quotas, Standing, authorise};
@@ -49,6 +51,8 @@ pub struct Settings {
     pub quotas: QuotaLimits,
     /// Bounds of each session.
     pub limits: Limits,
+    /// Bounds of the exchange of blobs.
+    pub blobs: BlobLimits,
 }
 
 impl Default for Settings {
@@ -63,6 +67,7 @@ impl Default for Settings {
             slots: Slots::default(),
             quotas: QuotaLimits::default(),
             limits: Limits::default(),
+            blobs: BlobLimits::default(),
         }
     }
 }
@@ -106,6 +111,7 @@ pub struct Engine {
     /// What links are to be told of: the feeds, and from where on.
     untold: BTreeMap<LinkId, BTreeMap<FeedKey, u64>>,
     tells_at_ms: Option<u64>,
+    blobs: Exchange,
 }
 
 impl Engine {
@@ -137,6 +143,7 @@ impl Engine {
             next_tick_ms: 0,
             untold: BTreeMap::new(),
             tells_at_ms: None,
+            blobs: Exchange::new(settings.blobs),
         })
     }
 
@@ -176,6 +183,9 @@ impl Engine {
                     }
                 }
             }
+            Input::BlobWanted { key, size } => self.want_blob(key, size, now, repo, out)?,
+            Input::BlobUnwanted { key } => self.blobs.forget(&key),
+            Input::BlobHere { hash } => self.blob_is_here(hash, now, repo, out)?,
             Input::Tick => {}
         }
         if now.monotonic_ms >= self.next_tick_ms {
@@ -187,6 +197,7 @@ impl Engine {
             self.tell(now, repo, out)?;
             self.settle(now, repo, out)?;
         }
+        self.send_pieces(now, repo, out)?;
         self.dial(now, out);
         let wakes_ms = self.scheduler.wakes_at_ms(now.monotonic_ms);
         let wakes_ms = wakes_ms.into_iter().chain(self.tells_at_ms);
@@ -246,6 +257,11 @@ impl Engine {
     pub fn shares(&self, link: LinkId, topic: &TopicId) -> bool {
         let line = self.lines.get(&link);
         line.is_some_and(|line| line.session.shares(topic))
+    }
+
+    /// What is looked for of blobs, and how far it is.
+    pub fn blobs(&self) -> &Exchange {
+        &self.blobs
     }
 
     /// How far all feeds go.

@@ -88,7 +88,11 @@ impl Engine {
                 }
                 Event::Pruned(feed) => self.trees.prune(feed, link),
                 Event::Grafted(feed) => self.trees.graft(&feed, link),
+                Event::Blob { key, word } => {
+                    self.heard_of_blob(link, key, word, now, repo, out)?;
+                }
                 Event::Synced => {
+                    self.blobs_met(link, now, repo, out)?;
                     if let Some(line) = self.lines.get(&link) {
                         let shared = line.session.progress().topics;
                         let node = line.peer.node;
@@ -124,7 +128,7 @@ impl Engine {
             .any(|(topic, feeds)| self.frontier.count(topic) <= *feeds)
     }
 
-    fn send(&mut self, link: LinkId, bytes: Vec<u8>, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn send(&mut self, link: LinkId, bytes: Vec<u8>, now: Now, out: &mut Vec<Output>) {
         let Some(line) = self.lines.get(&link) else {
             return;
         };
@@ -329,7 +333,7 @@ impl Engine {
                 session.tick(context, events)
             })?;
         }
-        Ok(())
+        self.tick_blobs(now, repo, out)
     }
 
     /// Looks whose statements concern the topics in which something was written: new feeds and

@@ -1,7 +1,8 @@
 //! What goes into the engine, and what comes out of it.
 
-use synlog_log::ids::{FeedKey, TopicId};
+use synlog_log::ids::{BlobHash, FeedKey, TopicId};
 
+use crate::blobs::BlobKey;
 use crate::peer::{LinkId, NodeId, Peer};
 
 /// Time, as the shell reads it.
@@ -63,6 +64,23 @@ pub enum Input {
         /// How.
         source: Source,
     },
+    /// A blob is wanted here, by a person or because an entry that came names it.
+    BlobWanted {
+        /// The topic that names it, and its hash.
+        key: BlobKey,
+        /// Its size, as far as an entry says it.
+        size: Option<u64>,
+    },
+    /// It is not wanted any more.
+    BlobUnwanted {
+        /// Which.
+        key: BlobKey,
+    },
+    /// A blob was stored by this node itself: those who wait for it are told.
+    BlobHere {
+        /// Which.
+        hash: BlobHash,
+    },
     /// Nothing but that time has passed.
     Tick,
 }
@@ -111,6 +129,13 @@ pub enum Output {
     Advanced {
         /// The topic.
         topic: TopicId,
+    },
+    /// All of a blob that was looked for is here.
+    Blob {
+        /// Which.
+        key: BlobKey,
+        /// Its size, bytes.
+        size: u64,
     },
     /// A link and this node hold the same, in all that they share.
     Synced {

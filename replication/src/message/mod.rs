@@ -16,6 +16,10 @@ use synlog_log::limits::{FORK_PROOF_MAX, PROOF_MAX, RUN_READ_BYTES_MAX, STATEMEN
 use synlog_log::refusal::Refusal;
 use synlog_log::wire::{Reader, Writer};
 
+use crate::blobs::BlobMessage;
+
+/// Bit of [`Hello::features`]: the sender understands words about blobs.
+pub const FEATURE_BLOBS: u64 = 1;
 /// The version of these messages.
 pub const VERSION: u64 = 1;
 /// Bytes of a message: a run of the largest size with its frame.
@@ -87,6 +91,8 @@ pub enum Message {
     Check(Check),
     /// Feeds of which the sender had what was pushed: a word is enough from now on.
     Prune(Vec<Short>),
+    /// A word about a blob.
+    Blob(BlobMessage),
 }
 
 fn ascending(shorts: &[Short]) -> Result<(), Refusal> {
@@ -159,12 +165,13 @@ impl Message {
             Self::Credit(_) => 13,
             Self::Check(_) => 14,
             Self::Prune(_) => 15,
+            Self::Blob(_) => 16,
         }
     }
 
     /// The name of its kind.
     pub fn name(&self) -> &'static str {
-        const NAMES: [&str; 16] = [
+        const NAMES: [&str; 17] = [
             "hello",
             "topics",
             "matched",
@@ -181,6 +188,7 @@ impl Message {
             "credit",
             "check",
             "prune",
+            "blob",
         ];
         NAMES[usize::from(self.number())]
     }
@@ -255,6 +263,7 @@ impl Message {
             Self::Known(known) | Self::Prune(known) => shorts(&mut out, known),
             Self::Credit(bytes) => out.put_varint(*bytes),
             Self::Check(check) => check.write(&mut out),
+            Self::Blob(blob) => blob.write(&mut out),
         }
         out
     }
@@ -341,6 +350,7 @@ impl Message {
             13 => Self::Credit(reader.varint()?),
             14 => Self::Check(Check::read(reader)?),
             15 => Self::Prune(some(list(reader, LIST_MAX, short)?)?),
+            16 => Self::Blob(BlobMessage::read(reader)?),
             _ => return Err(Refusal::NotCanonical),
         })
     }

@@ -3,7 +3,11 @@ use proptest::prelude::*;
 
 use synlog_log::ids::DeviceId;
 
+use synlog_log::ids::BlobHash;
+use synlog_log::limits::BLOB_MAX;
+
 use super::*;
+use crate::blobs::{BlobWord, HOPS_MAX, Reason, Span};
 use crate::repo::Epoch;
 
 fn shapes() -> impl Strategy<Value = Shape> {
@@ -55,6 +59,19 @@ fn bodies() -> impl Strategy<Value = PartBody> {
         proptest::collection::vec(any::<Short>(), 1..30).prop_map(PartBody::Listed),
         (proptest::collection::vec(any::<bool>(), 0..30), lines())
             .prop_map(|(missing, rows)| PartBody::Told { missing, rows }),
+    ]
+}
+
+fn blob_words() -> impl Strategy<Value = BlobWord> {
+    let spans = || (0u32..4_092, 1u32..=4).prop_map(|(first, count)| Span { first, count });
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..60);
+    prop_oneof![
+        (0u8..=HOPS_MAX).prop_map(|hops| BlobWord::Want { hops }),
+        (1u64..=BLOB_MAX).prop_map(|size| BlobWord::Have { size }),
+        spans().prop_map(BlobWord::Read),
+        (spans(), bytes()).prop_map(|(span, bytes)| BlobWord::Piece { span, bytes }),
+        Just(BlobWord::Refuse(Reason::Lacking)),
+        Just(BlobWord::Refuse(Reason::Busy)),
     ]
 }
 
@@ -142,6 +159,10 @@ fn messages() -> impl Strategy<Value = Message> {
         shorts().prop_map(|known| Message::Known(known.into_iter().collect())),
         proptest::collection::vec(any::<Short>(), 1..9).prop_map(Message::Prune),
         any::<u64>().prop_map(Message::Credit),
+        (any::<Short>(), any::<[u8; 32]>(), blob_words()).prop_map(|(topic, hash, word)| {
+            let hash = BlobHash(hash);
+            Message::Blob(BlobMessage { topic, hash, word })
+        }),
         any::<(Short, Short, u64, u64, u64)>().prop_map(
             |(rows, statements, seen, answered, position)| {
                 Message::Check(Check {
@@ -184,6 +205,31 @@ proptest! {
         if let Ok(message) = Message::decode(&bytes) {
             prop_assert_eq!(message.encode(), bytes);
         }
+    }
+}
+
+#[test]
+fn words_about_blobs_that_nobody_honest_says() {
+    let front = [&[16][..], &[7; 8], &[9; 32]].concat();
+    for word in [
+        &[0, HOPS_MAX + 1][..],
+        &[1, 0],
+        // a byte more than the largest
+        &[1, 0x81, 0x80, 0x80, 0x20],
+        &[2, 0, 0],
+        &[2, 0, 5],
+        // behind the last group of the largest
+        &[2, 0x80, 0x20, 1],
+        &[
+            2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 4,
+        ],
+        // claims more than a piece has
+        &[3, 0, 1, 0x81, 0xa0, 4],
+        &[4, 2],
+        &[5],
+    ] {
+        let bytes = [&front[..], word].concat();
+        assert!(Message::decode(&bytes).is_err(), "{word:?}");
     }
 }
 

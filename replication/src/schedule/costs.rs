@@ -1,6 +1,8 @@
-//! What each peer may cost: connections and bytes. Work for nothing needs no count of its
-//! own: what a peer sends is counted by bytes, whatever comes of it; who sends what was not
-//! asked for, or what is refused, breaks the protocol.
+//! What each peer may cost: connections, bytes, and of blobs work for nothing. Of entries
+//! that needs no count: what a peer sends is counted by bytes, whatever comes of it; who
+//! sends what was not asked for, or what is refused, breaks the protocol. Who asks for a
+//! blob that no entry here names yet, or sends a wrong one, may be an honest node that is
+//! ahead or has a bad disk, so that it is left only when it goes on.
 
 use crate::peer::NodeId;
 use crate::policy::Standing;
@@ -15,6 +17,8 @@ pub enum Cost {
     BytesServed,
     /// Bytes of messages that it sends.
     BytesTaken,
+    /// Asking for blobs that are no topic's, pieces that nobody asked for or that are wrong.
+    Waste,
 }
 
 /// What a peer may cost.
@@ -26,6 +30,8 @@ pub struct CostLimits {
     pub bytes_served: Rate,
     /// Bytes that it sends.
     pub bytes_taken: Rate,
+    /// Work for nothing.
+    pub waste: Rate,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -45,6 +51,10 @@ impl CostLimits {
             burst: 64 * 1024 * MIB,
             per_minute: 8 * 1024 * MIB,
         },
+        waste: Rate {
+            burst: 65_536,
+            per_minute: 8_192,
+        },
     };
     /// What strangers may cost: a public topic of some size at once, and then a trickle.
     pub const STRANGER: Self = Self {
@@ -59,6 +69,10 @@ impl CostLimits {
         bytes_taken: Rate {
             burst: 16 * MIB,
             per_minute: MIB,
+        },
+        waste: Rate {
+            burst: 1_024,
+            per_minute: 256,
         },
     };
 
@@ -76,6 +90,7 @@ impl CostLimits {
             Cost::Connection => self.connections,
             Cost::BytesServed => self.bytes_served,
             Cost::BytesTaken => self.bytes_taken,
+            Cost::Waste => self.waste,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Messages other than greeting, credit and check *count*: a check says how many it
 //! takes into account, so that nobody mistakes what is on its way for a difference.
 
+mod blobs;
 mod checks;
 mod comparison;
 mod live;
@@ -31,7 +32,7 @@ use synlog_log::ids::{EntryId, FeedKey, TopicId};
 
 use crate::engine::Notice;
 use crate::frontier::{Frontier, Scope};
-use crate::message::{Hello, Message, Short, VERSION};
+use crate::message::{FEATURE_BLOBS, Hello, Message, Short, VERSION};
 use crate::peer::{LinkId, Peer};
 use crate::repo::{Epoch, Repo};
 use meeting::Question;
@@ -129,6 +130,8 @@ pub struct Session {
     /// What was sent because a comparison found it lacking there, and how far.
     given: BTreeMap<FeedKey, u64>,
     unasked: u32,
+    /// Whether the peer understands words about blobs.
+    speaks_of_blobs: bool,
 }
 
 /// What handling something gives.
@@ -183,6 +186,7 @@ impl Session {
             declined: false,
             given: BTreeMap::new(),
             unasked: 0,
+            speaks_of_blobs: false,
         }
     }
 
@@ -255,7 +259,7 @@ impl Session {
             cursor,
             tag: self.tag,
             clock_ms: cx.now.utc_ms,
-            features: 0,
+            features: FEATURE_BLOBS,
         };
         self.send(Message::Hello(hello), out);
         Ok(())
@@ -305,6 +309,7 @@ impl Session {
                 let named = feeds.iter().filter_map(|short| self.named.get(short));
                 out.extend(named.map(|feed| Event::Pruned(*feed)));
             }
+            Message::Blob(blob) => out.extend(self.word_about(blob)),
         }
         self.go_on(cx, out)
     }
@@ -349,6 +354,7 @@ impl Session {
         };
         let meeting = Meeting::new(caller, called);
         self.meeting = Some(meeting);
+        self.speaks_of_blobs = hello.features & FEATURE_BLOBS != 0;
         self.peer_epoch = Some(hello.epoch);
         // the engine says whether that is worth a word: it needs those that agree, too
         let offset = i128::from(hello.clock_ms) - i128::from(cx.now.utc_ms);
@@ -400,7 +406,7 @@ impl Session {
 fn counts(message: &Message) -> bool {
     !matches!(
         message,
-        Message::Hello(_) | Message::Credit(_) | Message::Check(_)
+        Message::Hello(_) | Message::Credit(_) | Message::Check(_) | Message::Blob(_)
     )
 }
 

@@ -2,6 +2,7 @@
 
 use synlog_log::ids::{EntityId, FeedKey, TopicId};
 
+use crate::blobs::{BlobKey, BlobWord};
 use crate::engine::{Notice, Now};
 use crate::frontier::Frontier;
 use crate::peer::{LinkId, Peer};
@@ -60,6 +61,13 @@ pub enum Event {
     Pruned(FeedKey),
     /// The peer lacked what was only announced of this feed: it is pushed from now on.
     Grafted(FeedKey),
+    /// The peer says something of a blob of a topic that both share.
+    Blob {
+        /// Which.
+        key: BlobKey,
+        /// What.
+        word: BlobWord,
+    },
     /// Both sides hold the same in all that they share.
     Synced,
     /// Something that a person should know.

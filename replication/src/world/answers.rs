@@ -4,13 +4,15 @@ use std::convert::Infallible;
 
 use synlog_log::attestation::{Attestation, Claims};
 use synlog_log::fork::ForkProof;
-use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{BlobHash, DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::order::TopicOrder;
 use synlog_log::run::RunView;
 use synlog_log::topic::Visibility;
 
+use super::blobs::Answer;
 use super::disk::Record;
 use super::memory::{MemoryRepo, remembered};
+use crate::blobs::{BlobKey, Kept, Naming, Partial, Piece, Span};
 use crate::peer::{NodeId, Peer};
 use crate::repo::{Access, Epoch, Repo, Taken};
 use crate::row::{Advance, Row};
@@ -242,5 +244,39 @@ impl Repo for MemoryRepo {
             self.keep_receipt(receipt.to_vec());
         }
         Ok(())
+    }
+
+    fn blob_naming(&self, key: &BlobKey) -> Answer<Naming> {
+        Ok(self.naming_of(key))
+    }
+
+    fn blob_size(&self, hash: &BlobHash) -> Answer<Option<u64>> {
+        Ok(self.size_of(hash))
+    }
+
+    fn blob_partial(&self, hash: &BlobHash) -> Answer<Option<Partial>> {
+        Ok(self.part_of(hash))
+    }
+
+    fn blob_topics(&self, hash: &BlobHash) -> Answer<Vec<TopicId>> {
+        Ok(self.topics_of(hash))
+    }
+
+    fn blobs_of(&self, topic: &TopicId, limit: usize) -> Answer<Vec<(BlobHash, u64)>> {
+        let mut held = self.held_of(topic);
+        held.truncate(limit);
+        Ok(held)
+    }
+
+    fn blob_room(&mut self, key: &BlobKey, size: u64) -> Answer<bool> {
+        Ok(self.room_for(key, size))
+    }
+
+    fn blob_piece(&mut self, hash: &BlobHash, span: Span) -> Answer<Option<Vec<u8>>> {
+        Ok(self.piece_of(hash, span))
+    }
+
+    fn blob_take(&mut self, key: &BlobKey, piece: &Piece) -> Answer<Kept> {
+        Ok(self.keep_piece(key, piece))
     }
 }

@@ -3,6 +3,7 @@
 
 use synlog_log::disk::Seeded;
 
+use super::blobs::MemoryBlobs;
 use crate::repo::Epoch;
 
 /// One thing that was made durable.
@@ -39,6 +40,8 @@ pub struct RecordDisk {
     pub epoch: Epoch,
     /// What was written.
     pub records: Vec<Record>,
+    /// Its blobs.
+    pub blobs: MemoryBlobs,
 }
 
 impl RecordDisk {
@@ -50,6 +53,7 @@ impl RecordDisk {
         Self {
             epoch: Epoch(epoch),
             records: Vec::new(),
+            blobs: MemoryBlobs::default(),
         }
     }
 

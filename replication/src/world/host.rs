@@ -7,6 +7,7 @@ use synlog_log::disk::Seeded;
 use synlog_log::ids::TopicId;
 use synlog_log::scenario::START_MS;
 
+use super::blobs::MemoryBlobs;
 use super::cast::{self, DEVICES, Device};
 use super::disk::RecordDisk;
 use super::lies::Lies;
@@ -125,6 +126,7 @@ impl Host {
         let empty = RecordDisk {
             epoch: self.disk.epoch,
             records: Vec::new(),
+            blobs: MemoryBlobs::default(),
         };
         let disk = std::mem::replace(&mut self.disk, empty);
         let mut repo = MemoryRepo::open(disk, self.identity(), self.waiting);

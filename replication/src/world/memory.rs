@@ -84,6 +84,7 @@ impl MemoryRepo {
             disk: RecordDisk {
                 epoch: disk.epoch,
                 records: Vec::with_capacity(disk.records.len()),
+                blobs: disk.blobs,
             },
             replica: Replica::default(),
             records: HashMap::new(),
@@ -370,6 +371,7 @@ impl MemoryRepo {
         for entry in &run.entries {
             self.records.insert(entry.id, at);
         }
+        self.note_names(&run);
         let height = run.last().seq + 1;
         self.latest_ms = self.latest_ms.max(run.last().hlc >> 16);
         self.positions.insert(at, self.end);

@@ -4,6 +4,7 @@
 //! All of it follows from one seed, so what went wrong once goes wrong again.
 
 mod answers;
+mod blobs;
 pub mod cast;
 mod deeds;
 mod disk;
@@ -22,6 +23,7 @@ mod story;
 mod twists;
 mod writing;
 
+pub use blobs::MemoryBlobs;
 pub use disk::{Record, RecordDisk};
 pub use ending::Sight;
 pub use gathering::{Gathering, Received, Spreading};

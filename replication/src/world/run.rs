@@ -302,6 +302,7 @@ impl World {
             }
             Output::Advanced { topic } => self.advanced(host, topic),
             Output::Synced { .. } => self.counts.synced += 1,
+            Output::Blob { .. } => {}
             Output::Notice(notice) => {
                 self.tell(host, || format!("{notice:?}"));
                 match notice {
@@ -428,7 +429,7 @@ impl World {
         self.write_payload(host, topic, &body);
     }
 
-    fn write_payload(&mut self, host: usize, topic: TopicId, body: &[u8]) {
+    pub(super) fn write_payload(&mut self, host: usize, topic: TopicId, body: &[u8]) {
         let now = self.hosts[host].now(self.now_ms);
         let retired = self.hosts[host].retired;
         let Some(life) = &mut self.hosts[host].life else {

@@ -150,7 +150,6 @@ impl<'a> Writer<'a> {
                 ("line", number(0)),
                 ("r", Value::Bytes(vec![7; 32])),
             ])),
-            "images" => one(Value::Bytes(vec![3; 32])),
             "options" => Value::Array(Vec::new()),
             "terms" | "cancellation_terms" => one(Value::map([
                 (
@@ -177,6 +176,22 @@ impl<'a> Writer<'a> {
             "attributes" => Value::map([("weight_g", number(500)), ("organic", Value::Bool(true))]),
             _ => self.anything(0),
         }
+    }
+
+    fn blob(&mut self) -> Value {
+        const TYPES: [&str; 4] = ["image/jpeg", "image/webp", "image/png", "text/plain"];
+        let mut pairs = vec![
+            ("blob", Value::Bytes(vec![3; 32])),
+            (
+                "size",
+                Value::Int([1, 5_000, 0, 1 << 40][self.below(4).min(self.below(4))]),
+            ),
+            ("type", text(TYPES[self.below(4).min(self.below(4))])),
+        ];
+        if self.chance(20) {
+            pairs.push(("key", Value::Bytes(vec![4; 32])));
+        }
+        Value::map(pairs)
     }
 
     fn anything(&mut self, level: usize) -> Value {
@@ -244,6 +259,8 @@ impl<'a> Writer<'a> {
                 ("lat", Value::Int(601_700_000)),
                 ("lon", Value::Int(249_400_000)),
             ]),
+            FieldType::Blob => self.blob(),
+            FieldType::Blobs => Value::Array((0..self.below(4)).map(|_| self.blob()).collect()),
             FieldType::List | FieldType::Map => self.shaped(field),
         }
     }

@@ -1,8 +1,9 @@
 //! `frontiers.json` and `messages.json` (page 12).
 
 use serde_json::{Value as Json, json};
-use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId, hex};
+use synlog_log::ids::{BlobHash, DeviceId, EntryId, FeedKey, TopicId, hex};
 use synlog_log::refusal::Refusal;
+use synlog_replication::blobs::{BlobMessage, BlobWord, Reason, Span};
 use synlog_replication::frontier::{Frontier, Scope};
 use synlog_replication::message::{
     Check, Head, Hello, Message, Part, PartBody, RowLine, Shape, Wish,
@@ -125,6 +126,14 @@ fn examples() -> Vec<(&'static str, Message)> {
             below: Box::new(fork(0, &[], Shape::Leaf(b), Shape::Leaf(c))),
         },
     );
+    let blob = |word| {
+        Message::Blob(BlobMessage {
+            topic: a,
+            hash: BlobHash([4; 32]),
+            word,
+        })
+    };
+    let span = Span { first: 4, count: 1 };
     let part = |question, body| Part { question, body };
     let told = PartBody::Told {
         missing: vec![true, false, false, true, true, false, false, false, true],
@@ -223,6 +232,18 @@ fn examples() -> Vec<(&'static str, Message)> {
             }),
         ),
         ("prune", Message::Prune(vec![b, a])),
+        ("blob wanted", blob(BlobWord::Want { hops: 2 })),
+        ("blob here", blob(BlobWord::Have { size: 70_000 })),
+        ("blob read", blob(BlobWord::Read(span))),
+        (
+            "blob piece",
+            blob(BlobWord::Piece {
+                span,
+                bytes: vec![1, 2, 3],
+            }),
+        ),
+        ("blob refused", blob(BlobWord::Refuse(Reason::Lacking))),
+        ("blob refused for now", blob(BlobWord::Refuse(Reason::Busy))),
     ]
 }
 
@@ -256,10 +277,11 @@ fn messages() {
         ));
     }
     let short = |byte: u8| [byte; 8];
+    let word = |word: &[u8]| [&[16][..], &[1; 8], &[4; 32], word].concat();
     let topics =
         |shorts: &[[u8; 8]]| [&[1, shorts.len() as u8][..], &shorts.concat(), &[0]].concat();
     for (name, bytes, refusal) in [
-        ("no such message", vec![16], Refusal::NotCanonical),
+        ("no such message", vec![17], Refusal::NotCanonical),
         (
             "topics that do not ascend",
             topics(&[short(2), short(1)]),
@@ -294,6 +316,22 @@ fn messages() {
         ),
         ("no such part", vec![3, 1, 0, 4], Refusal::NotCanonical),
         ("no runs", vec![4, 0, 0], Refusal::NotCanonical),
+        ("too many hops", word(&[0, 3]), Refusal::NotCanonical),
+        ("an empty blob", word(&[1, 0]), Refusal::TooLarge),
+        (
+            "a blob that is too large",
+            word(&[1, 0x81, 0x80, 0x80, 0x20]),
+            Refusal::TooLarge,
+        ),
+        ("no groups", word(&[2, 0, 0]), Refusal::TooLarge),
+        ("too many groups", word(&[2, 0, 5]), Refusal::TooLarge),
+        (
+            "groups behind the end",
+            word(&[2, 0x80, 0x20, 1]),
+            Refusal::TooLarge,
+        ),
+        ("no such reason", word(&[4, 2]), Refusal::NotCanonical),
+        ("no such word", word(&[5]), Refusal::NotCanonical),
     ] {
         cases.push(case(name, bytes_of(&bytes), read(&bytes), Err(refusal)));
     }

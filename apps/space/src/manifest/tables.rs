@@ -12,7 +12,7 @@ fn table(name: &'static str, title: &'static str, columns: &[(&'static str, Type
 
 /// The tables, in the order of [`super::TABLES`].
 pub(super) fn tables() -> Vec<Table> {
-    use Type::{Duration, Entity, Entry, Geo, Id, Instant, Int, List, Map, Money, Text};
+    use Type::{Blobs, Duration, Entity, Entry, Geo, Id, Instant, Int, List, Map, Money, Text};
     vec![
         table(
             "space",
@@ -75,7 +75,7 @@ pub(super) fn tables() -> Vec<Table> {
                 ("schema", Text),
                 ("description", Text),
                 ("place", Text),
-                ("images", List),
+                ("images", Blobs),
                 ("price_kind", Text),
                 ("min", Money),
                 ("max", Money),

@@ -306,6 +306,14 @@ fn wrong_items_are_refused() {
             ("choices", Value::Array(vec![choice; choices])),
         ])])
     };
+    let images = |count: usize, size: i64, media_type: &str| {
+        let image = map([
+            ("blob", b([1; 32])),
+            ("size", n(size)),
+            ("type", t(media_type)),
+        ]);
+        Value::Array(vec![image; count])
+    };
     for (field, value, expected) in [
         ("title", Some(t("")), "bad_schema"),
         ("title", None, "bad_event"),
@@ -315,12 +323,23 @@ fn wrong_items_are_refused() {
         ("item", Some(t("Bread")), "bad_field"),
         ("item", Some(n(1)), "bad_event"),
         ("place", Some(t("no place")), "bad_schema"),
-        ("images", Some(Value::Array(vec![b([1; 32]); 16])), "ok"),
+        ("images", Some(images(16, 5_000, "image/webp")), "ok"),
         (
             "images",
-            Some(Value::Array(vec![b([1; 32]); 17])),
+            Some(images(17, 5_000, "image/webp")),
             "bad_schema",
         ),
+        ("images", Some(images(1, 16 << 20, "image/avif")), "ok"),
+        ("images", Some(images(1, 1, "image/png")), "ok"),
+        (
+            "images",
+            Some(images(1, (16 << 20) + 1, "image/jpeg")),
+            "bad_image",
+        ),
+        ("images", Some(images(1, 0, "image/jpeg")), "bad_image"),
+        ("images", Some(images(1, 9, "image/svg+xml")), "bad_image"),
+        ("images", Some(images(1, 9, "video/mp4")), "bad_image"),
+        ("images", Some(Value::Array(vec![b([1; 32])])), "bad_event"),
         (
             "fulfilment",
             Some(Value::Array(vec![t("pickup"), t("delivery")])),

@@ -9,6 +9,7 @@ use synlog_log::fold::{EventKind, Field, FieldType};
 use synlog_log::ids::{EntryId, TopicId, hex};
 use synlog_log::payload::Payload;
 
+use crate::cli::daily::values::Files;
 use crate::cli::daily::{shape, values};
 use crate::cli::input;
 use crate::clock::now_ms;
@@ -47,6 +48,7 @@ pub(super) fn fill(
     topic: &TopicId,
     kind: &EventKind,
     matches: &ArgMatches,
+    files: &Files<'_>,
 ) -> Result<Filled, Failure> {
     let empty = || Value::Map(Vec::new());
     let taken_for = match shape::commits(kind)
@@ -69,7 +71,7 @@ pub(super) fn fill(
         secrets: Vec::new(),
         taken_for,
     };
-    filling.take_arguments(matches)?;
+    filling.take_arguments(matches, files)?;
     filling.complete_items()?;
     filling.make_fields()?;
     filling.check_required()?;
@@ -95,7 +97,7 @@ pub(super) fn fill(
 }
 
 impl Filling<'_> {
-    fn take_arguments(&mut self, matches: &ArgMatches) -> Result<(), Failure> {
+    fn take_arguments(&mut self, matches: &ArgMatches, files: &Files<'_>) -> Result<(), Failure> {
         for (field, erasable) in self.fields() {
             let id = shape::id(&field, erasable);
             if field.name.contains("[]")
@@ -118,12 +120,15 @@ impl Filling<'_> {
                     field.kind,
                     &what,
                     text,
+                    files,
                 )?);
             }
             let value = match (field.kind, read.len()) {
                 // one JSON array is the list itself
-                (FieldType::List, 1) if matches!(read[0], Value::Array(_)) => read.swap_remove(0),
-                (FieldType::List, _) => Value::Array(read),
+                (FieldType::List | FieldType::Blobs, 1) if matches!(read[0], Value::Array(_)) => {
+                    read.swap_remove(0)
+                }
+                (FieldType::List | FieldType::Blobs, _) => Value::Array(read),
                 _ => match read.pop() {
                     Some(value) => value,
                     None => continue,

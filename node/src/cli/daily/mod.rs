@@ -5,9 +5,12 @@ mod filling;
 mod shape;
 mod values;
 
+use std::path::Path;
+
 use clap::ArgMatches;
 use serde_json::json;
 use synlog_log::fold::{EventKind, Manifest};
+use synlog_log::limits::BLOB_MAX;
 use synlog_views::Preview;
 
 use crate::apps;
@@ -15,6 +18,7 @@ use crate::cli::setting::Setting;
 use crate::failure::Failure;
 
 pub(super) use shape::commands;
+use values::Files;
 
 /// Runs a command of an app, if it is one. `name` is its first word.
 pub(super) fn run(
@@ -60,9 +64,15 @@ fn write(
             manifest.app
         )));
     }
-    let filled = filling::fill(&mut node, &topic, event, matches)?;
+    let read = |path: &str| setting.read_up_to(Path::new(path), BLOB_MAX);
+    let dry_run = matches.get_flag("dry-run");
+    let files = Files {
+        read: &read,
+        keeps: !dry_run,
+    };
+    let filled = filling::fill(&mut node, &topic, event, matches, &files)?;
     let force = matches.get_flag("force");
-    if matches.get_flag("dry-run") {
+    if dry_run {
         let payload = node.payload(&filled.event)?;
         Failure::of_verdict(node.preview(&topic, &payload)?)?;
         let preview = node.rehearse(&topic, &filled.event)?;

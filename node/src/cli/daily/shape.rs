@@ -129,6 +129,7 @@ fn example(manifest: &Manifest, event: &EventKind) -> String {
             FieldType::Duration => "2h".to_owned(),
             FieldType::Geo => "60.1699,24.9384".to_owned(),
             FieldType::List | FieldType::Map => "key=value,key=value".to_owned(),
+            FieldType::Blob | FieldType::Blobs => "@picture.webp".to_owned(),
             FieldType::Entry | FieldType::Entity => "5f0c1e".to_owned(),
             FieldType::Id | FieldType::Bytes => "5f0c…".to_owned(),
         };
@@ -172,6 +173,11 @@ fn argument(field: &Field, erasable: bool, positional: bool, private: bool) -> A
         FieldType::Duration => ("TIME", "as in 90m, 2h, 3d, or seconds"),
         FieldType::Geo => ("LAT,LON", "degrees, as in 60.1699,24.9384"),
         FieldType::List => ("ITEM", "JSON, or key=value,key=value; may be repeated"),
+        FieldType::Blob => ("@FILE", "@ and a file, the hash of a blob here, or JSON"),
+        FieldType::Blobs => (
+            "@FILE",
+            "@ and a file, the hash of a blob here, or JSON; may be repeated",
+        ),
         FieldType::Map => ("MAP", "JSON, or key=value,key=value"),
     };
     let mut help = field.title.clone();
@@ -211,12 +217,12 @@ fn argument(field: &Field, erasable: bool, positional: bool, private: bool) -> A
             .help_heading("What it says");
         let one = flag
             .strip_suffix('s')
-            .filter(|_| field.kind == FieldType::List);
+            .filter(|_| matches!(field.kind, FieldType::List | FieldType::Blobs));
         if let Some(one) = one {
             arg = arg.visible_alias(format!("{front}{one}"));
         }
     }
-    if field.kind == FieldType::List {
+    if matches!(field.kind, FieldType::List | FieldType::Blobs) {
         arg = arg.action(ArgAction::Append);
     }
     arg

@@ -1,15 +1,74 @@
 //! What people type for a field, as a value.
 
 use serde_json::Value as Json;
+use synlog_log::blob::BlobRef;
 use synlog_log::cbor::Value;
 use synlog_log::fold::FieldType;
-use synlog_log::ids::{TopicId, unhex};
+use synlog_log::ids::{BlobHash, TopicId, unhex};
 
+use crate::blobs::{BlobError, media_type_of};
+use crate::clock::now_ms;
 use crate::failure::Failure;
 use crate::instant::from_rfc3339;
 use crate::json::from_json;
 use crate::money::parse_money;
 use crate::node::Node;
+
+/// Files that arguments name.
+pub(super) struct Files<'a> {
+    /// Reads one that the caller has, or its standard input.
+    pub read: &'a dyn Fn(&str) -> Result<Vec<u8>, Failure>,
+    /// Whether what is read is stored as a blob.
+    pub keeps: bool,
+}
+
+/// A blob: `@` and a file, which is added, the hash of one that is here, or JSON.
+fn blob(
+    node: &mut Node,
+    topic: &TopicId,
+    what: &str,
+    text: &str,
+    files: &Files<'_>,
+) -> Result<Value, Failure> {
+    if let Some(path) = text.strip_prefix('@') {
+        let bytes = (files.read)(path)?;
+        let media_type = Some(media_type_of(&bytes).to_owned());
+        if files.keeps {
+            let added = node.add_blob(Some(topic), &bytes, media_type, now_ms())?;
+            return Ok(added.reference.value());
+        }
+        let reference = BlobRef {
+            hash: BlobHash(*blake3::hash(&bytes).as_bytes()),
+            size: bytes.len() as u64,
+            media_type,
+            key: None,
+        };
+        return Ok(reference.value());
+    }
+    if let Ok(json) = serde_json::from_str::<Json>(text)
+        && (json.is_object() || json.is_array())
+    {
+        return from_json(&json).map_err(|error| Failure::Usage(format!("{what}: {error}")));
+    }
+    let hash = node.find_blob(text)?;
+    if let Some(reference) = node.references(&hash)?.into_iter().next() {
+        return Ok(reference.value());
+    }
+    let size = node.blobs()?.files.whole().get(&hash).copied();
+    let size = size.ok_or(BlobError::Missing(hash))?;
+    let mut front = Vec::new();
+    node.read_blob(&hash, 0..16, &mut |bytes| {
+        front.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    let reference = BlobRef {
+        hash,
+        size,
+        media_type: Some(media_type_of(&front).to_owned()),
+        key: None,
+    };
+    Ok(reference.value())
+}
 
 /// The value of one argument. `what` names it in errors.
 pub(super) fn read(
@@ -18,6 +77,7 @@ pub(super) fn read(
     kind: FieldType,
     what: &str,
     text: &str,
+    files: &Files<'_>,
 ) -> Result<Value, Failure> {
     let wrong = |need: &str| Failure::Usage(format!("{what}: {text:?} is not {need}"));
     Ok(match kind {
@@ -32,28 +92,37 @@ pub(super) fn read(
         FieldType::Entry => Value::Bytes(node.find_entry(text)?.0.to_vec()),
         FieldType::Entity => Value::Bytes(node.find_entity(text)?.0.to_vec()),
         FieldType::Id => Value::Bytes(identifier(node, text)?),
-        FieldType::Money => {
-            let (currency, minor) =
-                parse_money(text).map_err(|error| Failure::Usage(format!("{what}: {error}")))?;
-            Value::map([
-                ("currency", Value::Text(currency)),
-                ("minor", Value::Int(minor)),
-            ])
-        }
-        FieldType::Instant => {
-            let ms = from_rfc3339(text).and_then(|ms| i64::try_from(ms).ok());
-            Value::Int(ms.ok_or_else(|| wrong("an instant, as in 2027-01-31T12:00:00Z"))?)
-        }
+        FieldType::Money => money(what, text)?,
+        FieldType::Instant => instant(what, text)?,
         FieldType::Duration => {
             Value::Int(seconds(text).ok_or_else(|| wrong("a time, as in 90m, 2h or 3d"))?)
         }
         FieldType::Geo => geo(text).ok_or_else(|| wrong("a place, as in 60.1699,24.9384"))?,
-        FieldType::List | FieldType::Map => item(node, topic, what, text)?,
+        FieldType::Blob | FieldType::Blobs => blob(node, topic, what, text, files)?,
+        FieldType::List | FieldType::Map => item(node, what, text)?,
     })
 }
 
+fn money(what: &str, text: &str) -> Result<Value, Failure> {
+    let (currency, minor) =
+        parse_money(text).map_err(|error| Failure::Usage(format!("{what}: {error}")))?;
+    Ok(Value::map([
+        ("currency", Value::Text(currency)),
+        ("minor", Value::Int(minor)),
+    ]))
+}
+
+fn instant(what: &str, text: &str) -> Result<Value, Failure> {
+    let ms = from_rfc3339(text).and_then(|ms| i64::try_from(ms).ok());
+    let ms = ms.ok_or_else(|| {
+        let need = "an instant, as in 2027-01-31T12:00:00Z";
+        Failure::Usage(format!("{what}: {text:?} is not {need}"))
+    })?;
+    Ok(Value::Int(ms))
+}
+
 /// A JSON value, or `key=value,key=value`.
-fn item(node: &mut Node, topic: &TopicId, what: &str, text: &str) -> Result<Value, Failure> {
+fn item(node: &mut Node, what: &str, text: &str) -> Result<Value, Failure> {
     if let Ok(json) = serde_json::from_str::<Json>(text) {
         return from_json(&json).map_err(|error| Failure::Usage(format!("{what}: {error}")));
     }
@@ -68,16 +137,13 @@ fn item(node: &mut Node, topic: &TopicId, what: &str, text: &str) -> Result<Valu
         let (key, value) = part
             .split_once('=')
             .ok_or_else(|| Failure::Usage(format!("{what}: {part:?} is not key=value")))?;
-        pairs.push((
-            key.trim().to_owned(),
-            plain_value(node, topic, key.trim(), value)?,
-        ));
+        pairs.push((key.trim().to_owned(), plain_value(node, key.trim(), value)?));
     }
     Ok(Value::map(pairs))
 }
 
 /// A value of which only the key tells what it is.
-fn plain_value(node: &mut Node, topic: &TopicId, key: &str, text: &str) -> Result<Value, Failure> {
+fn plain_value(node: &mut Node, key: &str, text: &str) -> Result<Value, Failure> {
     let words = [
         "item", "title", "name", "leg", "text", "note", "reason", "place",
     ];
@@ -85,11 +151,9 @@ fn plain_value(node: &mut Node, topic: &TopicId, key: &str, text: &str) -> Resul
     Ok(match key {
         "space" => Value::Bytes(identifier(node, text)?),
         "take" | "revision_of" => Value::Bytes(node.find_entry(text)?.0.to_vec()),
-        "amount" | "total" | "price" => read(node, topic, FieldType::Money, key, text)?,
+        "amount" | "total" | "price" => money(key, text)?,
         _ if words.contains(&key) => Value::Text(text.to_owned()),
-        _ if instants.contains(&key) && text.contains('-') => {
-            read(node, topic, FieldType::Instant, key, text)?
-        }
+        _ if instants.contains(&key) && text.contains('-') => instant(key, text)?,
         _ => match (text, text.parse::<i64>()) {
             (_, Ok(number)) => Value::Int(number),
             ("true", _) => Value::Bool(true),

@@ -64,6 +64,7 @@ fn pair_of(stores: [&MemoryRepo; 2], topic: TopicId) -> Pair<MemoryRepo> {
         let disk = RecordDisk {
             epoch: crate::repo::Epoch([person; 16]),
             records: stores[index].disk().records.clone(),
+            blobs: Default::default(),
         };
         MemoryRepo::open(disk, device(person, 0), WaitingLimits::default())
     };
