@@ -6,7 +6,7 @@ use super::table::{Line, Name, Table};
 use super::{Blobs, Files};
 
 fn content(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|at| (at * 13 >> 5) as u8).collect()
+    (0..bytes).map(|at| ((at * 13) >> 5) as u8).collect()
 }
 
 fn taken(from: &mut Files, to: &mut Files, hash: &BlobHash, size: u64, spans: &[Span]) -> bool {

@@ -9,7 +9,7 @@ use crate::world::{Conditions, Plan, World};
 const KIB: usize = 1024;
 
 fn content(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|at| (at * 7 >> 4) as u8).collect()
+    (0..bytes).map(|at| ((at * 7) >> 4) as u8).collect()
 }
 
 /// Hosts who all are members of a topic of the first.
