@@ -29,6 +29,7 @@ fn a_topic_that_both_want_is_not_compared_with_who_may_not_have_it() {
         let disk = RecordDisk {
             epoch: crate::repo::Epoch([1; 16]),
             records: one.disk().records.clone(),
+            blobs: Default::default(),
         };
         let mut held = MemoryRepo::open(disk, device(1, 0), WaitingLimits::default());
         if !may_have {
