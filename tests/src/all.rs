@@ -26,6 +26,7 @@ mod net_circle;
 mod net_clock;
 mod net_daemon;
 mod net_faults;
+mod net_invite;
 mod net_kills;
 mod net_lan;
 mod net_links;

@@ -34,7 +34,7 @@ pub(crate) fn binary() -> &'static Path {
             }
         }
         let built = build
-            .args(["build", "--quiet", "-p", "synlog-node", "--bin", "synlog"])
+            .args(["build", "--quiet", "--workspace", "--bin", "synlog"])
             .args(["--profile", profile, "--target-dir"])
             .arg(profile_dir.parent().unwrap())
             .current_dir(env!("CARGO_MANIFEST_DIR"))

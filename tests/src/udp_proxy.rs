@@ -122,12 +122,15 @@ fn socket(at: SocketAddr) -> UdpSocket {
 /// Whose datagram it is (the caller's address) and whether it goes to the target.
 type Way = (SocketAddr, bool);
 
+/// When it goes on, what tells it from others of that instant, where to, and what.
+type Delayed = (Instant, u64, Way, Vec<u8>);
+
 struct Wire {
     front: UdpSocket,
     target: SocketAddr,
     /// For each caller the socket by which the target knows it.
     backs: BTreeMap<SocketAddr, UdpSocket>,
-    waiting: BinaryHeap<Reverse<(Instant, u64, Way, Vec<u8>)>>,
+    waiting: BinaryHeap<Reverse<Delayed>>,
     number: u64,
     /// When the last datagram of a way is due, to see what overtakes it.
     last_due: BTreeMap<Way, Instant>,

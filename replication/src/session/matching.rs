@@ -134,6 +134,7 @@ impl Session {
                 self.scope_changed();
             }
         }
+        self.introduce(cx)?;
         // the first time there is nothing that a check could be expected to match
         if self.dialed && self.asked.is_empty() && self.memory.is_none() && !self.comparing {
             self.compare(cx, out)?;

@@ -130,6 +130,8 @@ pub struct Session {
     /// What was sent because a comparison found it lacking there, and how far.
     given: BTreeMap<FeedKey, u64>,
     unasked: u32,
+    /// Whether the peer was told to whom this node belongs.
+    introduced: bool,
     /// Whether the peer understands words about blobs.
     speaks_of_blobs: bool,
 }
@@ -186,6 +188,7 @@ impl Session {
             declined: false,
             given: BTreeMap::new(),
             unasked: 0,
+            introduced: false,
             speaks_of_blobs: false,
         }
     }
@@ -370,8 +373,8 @@ impl Session {
         } else {
             self.memory = None;
             if self.dialed {
-                self.introduce(cx)?;
                 self.announce_topics(cx, out);
+                self.introduce(cx)?;
             }
         }
         Ok(())

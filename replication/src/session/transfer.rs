@@ -320,9 +320,14 @@ impl Session {
         self.go_on(cx, out)
     }
 
-    /// Tells the node that was called to whom this one belongs: who is to be invited into
-    /// a private topic must be known before any topic is shared.
+    /// Tells the node that was called to whom this one belongs, where no topic is shared:
+    /// who is to be invited into a private topic must be known before. With a topic the
+    /// statements that concern it go along.
     pub(super) fn introduce<R: Repo>(&mut self, cx: &Context<'_, R>) -> Outcome<R::Error> {
+        let is_alone = self.asked.is_empty() && self.scope.topics().is_empty();
+        if !self.dialed || !is_alone || std::mem::replace(&mut self.introduced, true) {
+            return Ok(());
+        }
         let own = cx.repo.own_statements().map_err(Fault::Repo)?;
         for chunk in own.chunks(PIECES_MAX) {
             self.outbox.push(Message::Statements(chunk.to_vec()));
