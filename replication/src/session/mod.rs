@@ -374,10 +374,9 @@ impl Session {
             self.memory = None;
             if self.dialed {
                 self.announce_topics(cx, out);
-                self.introduce(cx)?;
             }
         }
-        Ok(())
+        self.introduce(cx)
     }
 
     /// Sends a message at once.
