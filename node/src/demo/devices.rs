@@ -11,7 +11,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<(), Failure> {
     joins(stage)?;
     removed(stage)?;
     lost(stage)?;
-    for home in ["otso", "sanna", "office"] {
+    for home in ["otso", "ilse", "office"] {
         stage.down(home)?;
     }
     Ok(())
@@ -32,20 +32,20 @@ fn join(stage: &mut Stage, who: &str, from: &str, topic: &str) -> Result<(), Fai
 /// Ruut's second machine becomes a device of hers and has all she has.
 fn joins(stage: &mut Stage) -> Result<(), Failure> {
     stage.chapter("A second device");
-    stage.say("Ruut sells soil at the market. Sanna and Otso called her node before, so that");
+    stage.say("Ruut sells soil at the market. Ilse and Otso called her node before, so that");
     stage.say("she can invite them; what the three write only they can read.");
     stage.synlog("stall", &["init", "--name", "stall"])?;
+    stage.quietly("ilse", &["init", "--name", "phone"])?;
     stage.quietly("otso", &["init", "--name", "laptop"])?;
-    for home in ["stall", "sanna", "otso"] {
+    for home in ["stall", "ilse", "otso"] {
         stage.up(home)?;
     }
     let ticket = stage.ask("stall", &["invite", "--json"], "ticket")?;
-    for home in ["sanna", "otso"] {
+    for home in ["ilse", "otso"] {
         stage.synlog_as(home, &["join", &ticket], &["join", "synlog1…"])?;
         stage.synlog(home, &["sync", "--once"])?;
     }
-    let members =
-        [entity(stage, "sanna")?, entity(stage, "otso")?].map(|id| format!("{id}=client"));
+    let members = [entity(stage, "ilse")?, entity(stage, "otso")?].map(|id| format!("{id}=client"));
     stage.synlog(
         "stall",
         &[
@@ -60,10 +60,10 @@ fn joins(stage: &mut Stage) -> Result<(), Failure> {
             &members[1],
         ],
     )?;
-    join(stage, "sanna", "stall", TOPIC)?;
+    join(stage, "ilse", "stall", TOPIC)?;
     join(stage, "otso", "stall", TOPIC)?;
     stage.synlog(
-        "sanna",
+        "ilse",
         &["say", TOPIC, "--text", "two bags of soil, please"],
     )?;
     stage.say("\nHer PC at home asks to be a device of hers. She compares four words on both");
@@ -91,9 +91,9 @@ fn removed(stage: &mut Stage) -> Result<(), Failure> {
     let otso = entity(stage, "otso")?;
     stage.synlog("stall", &["topic", "revoke", TOPIC, &otso])?;
     stage.synlog("stall", &["say", TOPIC, "--text", "nine euros a bag"])?;
-    stage.synlog("sanna", &["sync", "--once"])?;
-    stage.say("Sanna reads it. Otso's node is not given it; nor would it have the key:");
-    stage.synlog("sanna", &["view", "list", TOPIC, "messages"])?;
+    stage.synlog("ilse", &["sync", "--once"])?;
+    stage.say("Ilse reads it. Otso's node is not given it; nor would it have the key:");
+    stage.synlog("ilse", &["view", "list", TOPIC, "messages"])?;
     let told = stage.synlog("otso", &["view", "list", TOPIC, "messages"])?;
     match told.contains("nine euros") {
         true => Err(Failure::System(
@@ -116,10 +116,10 @@ fn lost(stage: &mut Stage) -> Result<(), Failure> {
         &["root", "export", "stick.age"],
     )?;
     stage.vanish("stall")?;
-    stage.say("Sanna writes; nobody places it (○):");
-    stage.synlog("sanna", &["say", TOPIC, "--text", "a third one, please"])?;
-    join(stage, "sanna", "office", TOPIC)?;
-    stage.synlog("sanna", &["view", "list", TOPIC, "messages"])?;
+    stage.say("Ilse writes; nobody places it (○):");
+    stage.synlog("ilse", &["say", TOPIC, "--text", "a third one, please"])?;
+    join(stage, "ilse", "office", TOPIC)?;
+    stage.synlog("ilse", &["view", "list", TOPIC, "messages"])?;
     stage.say("\nRuut's PC takes over, by a statement of her root that everybody can check:");
     stage.synlog_as(
         "office",
@@ -127,7 +127,7 @@ fn lost(stage: &mut Stage) -> Result<(), Failure> {
         &["root", "import", "stick.age"],
     )?;
     stage.synlog("office", &["device", "lost", "stall"])?;
-    stage.synlog("sanna", &["sync", "--once"])?;
-    stage.synlog("sanna", &["view", "list", TOPIC, "messages"])?;
-    stage.same_digest(TOPIC, &["office", "sanna"])
+    stage.synlog("ilse", &["sync", "--once"])?;
+    stage.synlog("ilse", &["view", "list", TOPIC, "messages"])?;
+    stage.same_digest(TOPIC, &["office", "ilse"])
 }

@@ -19,6 +19,13 @@ impl Session {
         cx: &mut Context<'_, R>,
         out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
+        // what was stored may say who is a member from now on
+        if rows
+            .iter()
+            .any(|it| self.access_moved(&it.row.feed.topic, cx))
+        {
+            self.policy_changed(cx, out)?;
+        }
         let mut announced = Vec::new();
         for advance in rows {
             let row = &advance.row;

@@ -20,6 +20,15 @@ impl Session {
         held && (cx.terms.shares(&self.peer, topic) || cx.terms.wanted(&self.peer).contains(topic))
     }
 
+    /// Whether the peer may have a topic that it might not have when topics were last
+    /// offered, or the other way round.
+    pub(super) fn access_moved<R: Repo>(&self, topic: &TopicId, cx: &Context<'_, R>) -> bool {
+        let Some(meeting) = self.meeting else {
+            return false;
+        };
+        self.offered.contains_key(&meeting.topic(topic)) != self.may_share(cx, topic)
+    }
+
     /// Finds out what this side would share.
     pub(super) fn offer<R: Repo>(&mut self, cx: &Context<'_, R>) {
         let Some(meeting) = self.meeting else {

@@ -7,6 +7,8 @@ use synlog_log::disk::Seeded;
 use synlog_log::scenario::{START_MS, genesis};
 use synlog_log::topic::Mode;
 
+use crate::row::Advance;
+use crate::session::Spread;
 use crate::world::cast::device;
 use crate::world::pair::Pair;
 use crate::world::{Audience, MemoryRepo, RecordDisk, begin_topic, payload};
@@ -55,4 +57,54 @@ fn a_topic_that_both_want_is_not_compared_with_who_may_not_have_it() {
         let told = told.iter().any(|kind| said.contains_key(kind));
         assert_eq!(told, may_have, "{said:?}");
     }
+}
+
+#[test]
+fn a_meeting_goes_on_where_access_is_taken_and_given() {
+    let (topic, run) = begin_topic(&device(1, 0), &genesis(Mode::Causal, &[]), START_MS).unwrap();
+    let mut one = repo(1);
+    one.publish(run, START_MS);
+    let mut pair = Pair::new(one, repo(2));
+    pair.sides[1].terms.wanted.push(topic);
+    pair.connect().unwrap();
+    pair.settle(100).unwrap();
+    assert!(pair.is_synced());
+    let mut heights = Vec::new();
+    let members = BTreeSet::from([device(1, 0).entity]);
+    for (number, audience) in [
+        Some(Audience {
+            members,
+            keepers: BTreeSet::new(),
+        }),
+        None,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let may_have = audience.is_none();
+        let repo = &mut pair.sides[0].repo;
+        repo.audiences.remove(&topic);
+        repo.audiences
+            .extend(audience.map(|audience| (topic, audience)));
+        let payload = payload("test.note", number as u64, 10);
+        let now_ms = START_MS + 1 + number as u64;
+        repo.write(topic, &payload, now_ms).unwrap();
+        let feed = repo.own_feed(topic);
+        let row = repo.row_of(&feed).unwrap();
+        let advance = Advance {
+            row,
+            from: row.height - 1,
+        };
+        pair.sides[0].frontier.put(&row);
+        pair.act(0, |session, context, out| {
+            session.stored(&[advance], Spread::Push, context, out)
+        })
+        .unwrap();
+        pair.settle(100).unwrap();
+        let session = pair.sides[0].session.as_ref().unwrap();
+        assert_eq!(session.shares(&topic), may_have);
+        assert!(pair.is_synced(), "{may_have}");
+        heights.push(pair.sides[1].frontier.row(&feed).map(|row| row.height));
+    }
+    assert_eq!(heights, [Some(1), Some(3)]);
 }
