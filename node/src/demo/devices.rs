@@ -25,7 +25,7 @@ fn entity(stage: &Stage, home: &str) -> Result<String, Failure> {
 fn join(stage: &mut Stage, who: &str, from: &str, topic: &str) -> Result<(), Failure> {
     let ticket = stage.ticket(from, topic)?;
     stage.synlog_as(who, &["join", &ticket], &["join", "synlog1…"])?;
-    stage.synlog(who, &["sync", "--once"])?;
+    stage.synlog(who, &["sync", "--once", from])?;
     Ok(())
 }
 
@@ -127,7 +127,7 @@ fn lost(stage: &mut Stage) -> Result<(), Failure> {
         &["root", "import", "stick.age"],
     )?;
     stage.synlog("office", &["device", "lost", "stall"])?;
-    stage.synlog("ilse", &["sync", "--once"])?;
+    stage.synlog("ilse", &["sync", "--once", "office"])?;
     stage.synlog("ilse", &["view", "list", TOPIC, "messages"])?;
     stage.same_digest(TOPIC, &["office", "ilse"])
 }
