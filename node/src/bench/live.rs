@@ -204,7 +204,11 @@ pub(super) fn nodes(stage: &Stage) -> Result<Vec<Row>, Failure> {
     one.up()?;
     two.up()?;
     meet(&one, &two, "hours")?;
-    let wanted = ["view", "watch", "hours", "tallies", "--json"].map(str::to_owned);
+    // strangers are not told at once of what is new
+    let node = two.ask(&["peers"], "node")?;
+    one.run(&["pin", &node])?;
+    two.run(&["sync", "--once"])?;
+    let wanted = ["view", "watch", "hours", "--table", "tallies", "--json"].map(str::to_owned);
     let said = watch(two.home.clone(), wanted.to_vec());
     let (mut whole, mut behind, mut own) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..stage.scaled(EVENTS) + WARMING {

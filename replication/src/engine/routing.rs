@@ -159,10 +159,9 @@ impl Engine {
         let (node, standing) = (line.peer.node, line.standing);
         let cost = bytes.len() as u64;
         let now_ms = now.monotonic_ms;
-        if !self
-            .costs
-            .take(node, standing, Cost::BytesTaken, cost, now_ms)
-        {
+        let contact = self.scheduler.contacts().get(&node);
+        let giver = contact.map_or(standing, |contact| contact.as_giver(standing));
+        if !self.costs.take(node, giver, Cost::BytesTaken, cost, now_ms) {
             self.close(link, "enough for now", now, out);
             return Ok(());
         }

@@ -41,6 +41,16 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// How a node counts that sends something: whose ticket the person here took was asked
+    /// for what it has, however much that is.
+    pub fn as_giver(&self, standing: Standing) -> Standing {
+        let was_asked = self.sources.contains(&Source::Ticket);
+        match was_asked && standing > Standing::Blocked {
+            true => standing.max(Standing::Followed),
+            false => standing,
+        }
+    }
+
     /// What orders contacts: the most wanted is the greatest.
     pub fn rank(&self) -> (Standing, bool, usize, Option<u64>, u64) {
         let by_hand = self.sources.contains(&Source::Ticket);
@@ -137,5 +147,26 @@ impl Contacts {
             return false;
         };
         self.by_node.remove(&least).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn who_was_asked_may_give_much() {
+        for (source, standing, giver) in [
+            (Source::Ticket, Standing::Stranger, Standing::Followed),
+            (Source::Ticket, Standing::Pinned, Standing::Pinned),
+            (Source::Ticket, Standing::Blocked, Standing::Blocked),
+            (Source::Lan, Standing::Stranger, Standing::Stranger),
+        ] {
+            let mut contacts = Contacts::default();
+            let node = NodeId([1; 32]);
+            contacts.heard(node, source, 0);
+            assert_eq!(contacts.get(&node).unwrap().as_giver(standing), giver);
+        }
     }
 }
