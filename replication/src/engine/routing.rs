@@ -233,11 +233,9 @@ impl Engine {
                 })?;
                 continue;
             }
-            if !told {
-                continue;
-            }
             let trees = &self.trees;
-            let eager = |it: &&Advance| trees.is_eager(&it.row.feed, link);
+            // who is not told at once hears names a little later, and asks
+            let eager = |it: &&Advance| told && trees.is_eager(&it.row.feed, link);
             let (push, announce): (Vec<&Advance>, Vec<&Advance>) = advances.iter().partition(eager);
             for advance in announce {
                 let untold = self.untold.entry(link).or_default();
