@@ -118,13 +118,18 @@ impl Node {
         }))
     }
 
-    /// Lets a topic name the reducer of an app, and keeps the module for when synlog
-    /// brings another one.
-    pub fn activate(&mut self, topic: &TopicId, app: &apps::App) -> Result<EntryId, Failure> {
-        let hash = self.home.install_module(app.pinned.wasm)?;
+    /// Lets a topic name a reducer, and keeps the module, also for when synlog brings
+    /// another one.
+    pub fn activate(
+        &mut self,
+        topic: &TopicId,
+        wasm: &[u8],
+        manifest: &Manifest,
+    ) -> Result<EntryId, Failure> {
+        let hash = self.home.install_module(wasm)?;
         let body = Value::map([
             ("hash", Value::Bytes(hash.to_vec())),
-            ("version", Value::Text(app.manifest.version.clone())),
+            ("version", Value::Text(manifest.version.clone())),
         ]);
         let payload = self.payload(&Event::new("topic.reducer", body))?;
         self.append(topic, &payload, now_ms(), false)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use synlog_log::fold::{Manifest, Reducer};
 use synlog_log::ids::{EntryId, TopicId};
+use synlog_log::order::TopicOrder;
 use synlog_views::{EventSource, Options, Views};
 
 use crate::entropy::random;
@@ -126,7 +127,7 @@ impl Node {
 }
 
 fn outcome_with(
-    order: &synlog_log::order::TopicOrder,
+    order: &TopicOrder,
     source: &mut dyn EventSource,
     reducer: &mut dyn Reducer,
 ) -> Result<Outcome, Failure> {
@@ -138,6 +139,11 @@ fn outcome_with(
         .map_err(views_failure)?;
     if let Some(halt) = &update.halted {
         return Err(halted(halt));
+    }
+    if let Some(entry) = update.waits_for {
+        return Err(Failure::Findings(format!(
+            "the payload of {entry} is not here, so that what would change can't be told"
+        )));
     }
     let manifest = reducer.manifest().clone();
     Outcome::of(&views, &order.topic(), &manifest)

@@ -93,7 +93,8 @@ pub(super) struct Graph {
     pub tombstones: HashMap<EntryId, Vec<u32>>,
     /// Grows whenever a feed turns out forked, or forked lower.
     pub forks: u64,
-    /// Ids are hashes that others choose; the seed of this hasher is drawn here.
+    /// A fast hasher will do: whoever grinds ids does not know its seed, which differs with
+    /// each start.
     ids: HashMap<EntryId, u32, RandomState>,
     devices: HashMap<DeviceId, u32>,
     /// Kinds of events, each once in memory.

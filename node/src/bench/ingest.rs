@@ -37,6 +37,20 @@ pub(super) fn with_facts(bytes: Vec<u8>) -> Result<(Vec<u8>, RunFacts), Failure>
     ))
 }
 
+/// Stores runs, some in a commit.
+pub(super) fn commit(store: &mut Store<RealDisk>, runs: Vec<Vec<u8>>) -> Result<(), Failure> {
+    let mut runs = runs.into_iter().map(with_facts).peekable();
+    while runs.peek().is_some() {
+        let some: Vec<_> = runs.by_ref().take(64).collect::<Result<_, _>>()?;
+        let records: Vec<Record<'_>> = some
+            .iter()
+            .map(|(bytes, facts)| Record::run(bytes, facts))
+            .collect();
+        store.commit(&records)?;
+    }
+    Ok(())
+}
+
 /// The bytes of some runs, one behind the other.
 pub(super) fn joined(runs: &[(Vec<u8>, RunFacts)]) -> Vec<u8> {
     let pieces: Vec<&[u8]> = runs.iter().map(|(bytes, _)| &bytes[..]).collect();

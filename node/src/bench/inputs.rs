@@ -145,6 +145,28 @@ impl Feed {
     }
 }
 
+/// The feeds of some people in a topic of theirs, and its runs: about so many entries.
+pub(super) fn filled(
+    people: &[Person],
+    others: &[EntityId],
+    entries: usize,
+) -> Result<(TopicId, Vec<Vec<u8>>), Failure> {
+    const RUN: usize = 256;
+    let (founding, genesis) = Feed::founding_for(people, others)?;
+    let topic = founding.topic();
+    let root: Vec<_> = founding.head().into_iter().collect();
+    let (mut feeds, mut runs) = (vec![founding], vec![genesis]);
+    for (number, person) in people.iter().enumerate().skip(1) {
+        let mut feed = Feed::new(person, topic, number as u64);
+        runs.push(feed.run(1, &root)?);
+        feeds.push(feed);
+    }
+    for number in 0..entries / RUN {
+        runs.push(feeds[number % people.len()].run(RUN, &[])?);
+    }
+    Ok((topic, runs))
+}
+
 fn members_of(people: &[Person]) -> Vec<(&Person, &'static str)> {
     people.iter().map(|person| (person, "member")).collect()
 }

@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 use synlog_log::ids::EntityId;
-use synlog_log::store::Record;
 
 use super::Stage;
-use super::ingest::with_facts;
-use super::inputs::{Feed, people};
-use super::meter::{median, status_mb_of};
+use super::ingest::commit;
+use super::inputs::{self, people};
+use super::meter::{median, quantile, status_mb_of};
 use super::table::Row;
 use crate::daemon::client;
 use crate::failure::Failure;
@@ -36,7 +35,6 @@ const WARMING: usize = 20;
 /// Entries with which a node is filled.
 const ENTRIES: usize = 1_000_000;
 const FEEDS: u8 = 16;
-const RUN: usize = 256;
 
 /// A data directory and the node that runs on it.
 struct Station {
@@ -175,13 +173,7 @@ fn said_at(said: &Receiver<(Instant, Vec<u8>)>, text: &str) -> Result<Instant, F
     Err(Failure::System(format!("no row with {text} came")))
 }
 
-fn quantile(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = (values.len() as f64 * share) as usize;
-    values.get(at).copied().unwrap_or(f64::NAN)
-}
-
-/// Two nodes that hold the same, and the ticket by which the second came.
+/// Lets one node join a topic at another, and waits until both hold the same.
 fn meet(one: &Station, two: &Station, topic: &str) -> Result<(), Failure> {
     let ticket = one.ask(&["invite", topic], "ticket")?;
     two.run(&["join", &ticket])?;
@@ -227,10 +219,11 @@ pub(super) fn nodes(stage: &Stage) -> Result<Vec<Row>, Failure> {
             own.push(ms(acknowledged - begun));
         }
     }
+    whole.sort_by(f64::total_cmp);
     let what = "append at one node, row at the other";
     Ok(vec![
         Row::new(format!("{what}: median"), median(whole.clone()), "ms").at_most(5.0),
-        Row::new(format!("{what}: p99"), quantile(&mut whole, 0.99), "ms").at_most(25.0),
+        Row::new(format!("{what}: p99"), quantile(&whole, 0.99), "ms").at_most(25.0),
         Row::new(
             "  of it until it is acknowledged, median",
             median(own),
@@ -248,33 +241,11 @@ pub(super) fn filled(stage: &Stage) -> Result<Vec<Row>, Failure> {
         .parse()
         .map_err(|_| Failure::System("the entity has no id".into()))?;
     let entries = stage.scaled(ENTRIES);
-    let people = people(FEEDS);
-    let (founding, genesis) = Feed::founding_for(&people, &[entity])?;
-    let topic = founding.topic();
-    let root: Vec<_> = founding.head().into_iter().collect();
-    let mut feeds = vec![founding];
-    let mut runs = vec![genesis];
-    for (number, person) in people.iter().enumerate().skip(1) {
-        let mut feed = Feed::new(person, topic, number as u64);
-        runs.push(feed.run(1, &root)?);
-        feeds.push(feed);
-    }
-    for number in 0..entries / RUN {
-        runs.push(feeds[number % usize::from(FEEDS)].run(RUN, &[])?);
-    }
+    let (topic, runs) = inputs::filled(&people(FEEDS), &[entity], entries)?;
     let bytes: usize = runs.iter().map(Vec::len).sum();
     let mut node = Node::open(Home::at(&one.home))?;
-    for some in runs.chunks(64) {
-        let some: Result<Vec<_>, _> = some.iter().cloned().map(with_facts).collect();
-        let some = some?;
-        let records: Vec<Record<'_>> = some
-            .iter()
-            .map(|(bytes, facts)| Record::run(bytes, facts))
-            .collect();
-        node.store.commit(&records)?;
-    }
+    commit(&mut node.store, runs)?;
     node.close()?;
-    drop(runs);
     one.up()?;
     two.up()?;
     let begun = Instant::now();

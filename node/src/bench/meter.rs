@@ -42,6 +42,12 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// The measurement below which a share of sorted ones lie.
+pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = (sorted.len() as f64 * share) as usize;
+    sorted.get(at).copied().unwrap_or(f64::NAN)
+}
+
 /// Most memory that this process has had, in megabytes.
 pub(super) fn peak_rss_mb() -> f64 {
     status_mb("VmHWM:")

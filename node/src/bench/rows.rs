@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use synlog_log::disk::RealDisk;
-use synlog_log::store::{Record, Store};
 use synlog_log::topic::Mode;
 
 use super::Stage;
-use super::ingest::{open, with_facts};
-use super::meter::{median, process_cpu_of};
+use super::ingest::{commit, open};
+use super::meter::{median, process_cpu_of, quantile};
 use super::table::Row;
 use super::tallies::{Topic, reducer, rows_of, update, views};
 use crate::events::{DecodedRuns, StoreSource};
@@ -21,25 +19,6 @@ const GROUP: usize = 100;
 const GROUPS: usize = 400;
 /// Events that come alone.
 const ALONE: usize = 2_000;
-
-fn commit(store: &mut Store<RealDisk>, runs: Vec<Vec<u8>>) -> Result<(), Failure> {
-    for some in runs.chunks(64) {
-        let some: Result<Vec<_>, _> = some.iter().cloned().map(with_facts).collect();
-        let some = some?;
-        let records: Vec<Record<'_>> = some
-            .iter()
-            .map(|(bytes, facts)| Record::run(bytes, facts))
-            .collect();
-        store.commit(&records)?;
-    }
-    Ok(())
-}
-
-/// The share of sorted times that are shorter.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = (sorted.len() as f64 * share) as usize;
-    sorted.get(at).copied().unwrap_or(f64::NAN)
-}
 
 /// A rebuild of a million events, then groups, then events one by one.
 pub(super) fn run(stage: &Stage) -> Result<Vec<Row>, Failure> {

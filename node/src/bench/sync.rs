@@ -6,7 +6,6 @@ use std::hint::black_box;
 
 use synlog_log::admission::WaitingLimits;
 use synlog_log::disk::Seeded;
-use synlog_log::ids::EntryId;
 use synlog_replication::message::Head;
 use synlog_replication::message::{Message, RowLine};
 use synlog_replication::peer::NodeId;
@@ -18,7 +17,7 @@ use synlog_replication::world::sheet::Sheet;
 use synlog_replication::world::{MemoryRepo, RecordDisk};
 
 use super::Stage;
-use super::inputs::{Feed, people};
+use super::inputs::{filled, people};
 use super::meter::{cpu_of, median};
 use super::table::Row;
 use crate::failure::Failure;
@@ -132,20 +131,8 @@ fn repo(person: u8) -> MemoryRepo {
 /// A node that has nothing is filled by one that has all.
 pub(super) fn initial(stage: &Stage) -> Result<Vec<Row>, Failure> {
     const FEEDS: u8 = 16;
-    const RUN: usize = 256;
-    let people = people(FEEDS);
-    let (founding, genesis) = Feed::founding(&people)?;
-    let root: Vec<(EntryId, u64)> = founding.head().into_iter().collect();
-    let (topic, mut feeds, mut runs) = (founding.topic(), vec![founding], vec![genesis]);
-    for (number, person) in people.iter().enumerate().skip(1) {
-        let mut feed = Feed::new(person, topic, number as u64);
-        runs.push(feed.run(1, &root)?);
-        feeds.push(feed);
-    }
     let entries = stage.scaled(262_144);
-    for number in 0..entries / RUN {
-        runs.push(feeds[number % usize::from(FEEDS)].run(RUN, &[])?);
-    }
+    let (topic, runs) = filled(&people(FEEDS), &[], entries)?;
     let bytes: usize = runs.iter().map(Vec::len).sum();
     let take_in = |to: &mut MemoryRepo| {
         for some in runs.chunks(2) {

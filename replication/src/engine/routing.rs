@@ -208,8 +208,8 @@ impl Engine {
         }
     }
 
-    /// Tells the other links of what was stored: by sending it along the feed's tree, by a
-    /// word to the rest of those who may be told.
+    /// Tells the other links of what was stored: by sending it along the feed's tree to
+    /// those who may be sent it unasked, by a word a little later to the rest.
     fn spread<R: Repo>(
         &mut self,
         from: Option<LinkId>,
@@ -222,11 +222,11 @@ impl Engine {
             .lines
             .iter()
             .map(|(link, line)| {
-                let told = authorise(self.interests.mode, line.standing, Act::Publish).may();
-                (*link, told)
+                let sent = authorise(self.interests.mode, line.standing, Act::Publish).may();
+                (*link, sent)
             })
             .collect();
-        for (link, told) in links {
+        for (link, sent) in links {
             if Some(link) == from {
                 self.with_session(link, now, repo, out, |session, context, events| {
                     session.stored(advances, Spread::Known, context, events)
@@ -234,8 +234,7 @@ impl Engine {
                 continue;
             }
             let trees = &self.trees;
-            // who is not told at once hears names a little later, and asks
-            let eager = |it: &&Advance| told && trees.is_eager(&it.row.feed, link);
+            let eager = |it: &&Advance| sent && trees.is_eager(&it.row.feed, link);
             let (push, announce): (Vec<&Advance>, Vec<&Advance>) = advances.iter().partition(eager);
             for advance in announce {
                 let untold = self.untold.entry(link).or_default();

@@ -15,7 +15,8 @@ pub enum Act {
     Call,
     /// They fetch entries of a topic that they have this access to.
     Serve(Access),
-    /// They are told of new entries, unasked, as they come in.
+    /// They are sent new entries, unasked, as they come in. Others with whom a topic is
+    /// shared hear their names a little later, and ask.
     Publish,
     /// Entries that they bring are stored.
     Store {

@@ -1,5 +1,9 @@
 //! What is stored here goes on to the peer: at once, or by its name.
 
+use std::collections::BTreeSet;
+
+use synlog_log::ids::TopicId;
+
 use super::terms::{Context, Event, Fault, Spread};
 use super::{Outcome, Session};
 use crate::message::{Head, LIST_MAX, Message, RowLine, Wish};
@@ -20,10 +24,8 @@ impl Session {
         out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
         // what was stored may say who is a member from now on
-        if rows
-            .iter()
-            .any(|it| self.access_moved(&it.row.feed.topic, cx))
-        {
+        let topics: BTreeSet<TopicId> = rows.iter().map(|it| it.row.feed.topic).collect();
+        if topics.iter().any(|topic| self.access_moved(topic, cx)) {
             self.policy_changed(cx, out)?;
         }
         let mut announced = Vec::new();

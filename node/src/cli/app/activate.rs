@@ -1,18 +1,15 @@
 //! `synlog app use`.
 
 use serde_json::json;
-use synlog_log::cbor::Value;
 use synlog_log::fold::{MODULE_MAX, Manifest};
 use synlog_log::ids::{TopicId, hex};
 
 use crate::cli::app::{engine, refused};
 use crate::cli::screen::{count, plain};
 use crate::cli::setting::Setting;
-use crate::clock::now_ms;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::trial::Difference;
-use crate::writing::Event;
 
 /// Let a topic be folded by another version of its app
 ///
@@ -65,15 +62,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let writes = difference.is_some() && !args.dry_run && (args.force || !lost);
     let id = match writes {
         false => None,
-        true => {
-            node.home.install_module(&wasm)?;
-            let body = Value::map([
-                ("hash", Value::Bytes(hash.to_vec())),
-                ("version", Value::Text(manifest.version.clone())),
-            ]);
-            let payload = node.payload(&Event::new("topic.reducer", body))?;
-            Some(node.append(&topic, &payload, now_ms(), false)?)
-        }
+        true => Some(node.activate(&topic, &wasm, &manifest)?),
     };
     node.close()?;
     let screen = &setting.screen;
@@ -91,8 +80,10 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             "changes": difference.as_ref().map(|it| it.as_ref().map(difference_json)),
         }))?;
     } else {
-        if let Some(Some(difference)) = &difference {
-            show(difference, setting)?;
+        match &difference {
+            Some(Some(difference)) => show(difference, setting)?,
+            Some(None) => screen.note("no reducer was active here that it could be compared with"),
+            None => {}
         }
         match (&difference, id) {
             (None, _) => screen.line(format_args!("{} is active already", plain(&title)))?,

@@ -160,7 +160,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     }
     let topic = node.create_topic(&genesis, now_ms())?;
     if let Some(app) = app {
-        node.activate(&topic, app)?;
+        node.activate(&topic, app.pinned.wasm, &app.manifest)?;
     }
     let device = node.device();
     node.close()?;

@@ -312,3 +312,30 @@ fn a_node_that_a_followed_profile_announces_is_called_by_invitation_too() {
         assert_eq!(world.height_at(1, topic, 0), height, "{source:?}");
     }
 }
+
+#[test]
+fn a_stranger_who_shares_a_topic_hears_of_what_comes_later() {
+    let mut world = world(3, 14);
+    let topic = world.found(Plan {
+        owner: 0,
+        members: &[0, 2],
+        keepers: &[],
+        mode: Mode::Causal,
+        public: true,
+    });
+    let node = world.hosts[0].node;
+    for stranger in [1, 2] {
+        let host = &mut world.hosts[stranger];
+        host.interests.topics.insert(topic);
+        host.heard.push((node, Source::Ticket));
+    }
+    (0..3).for_each(|host| world.start(host));
+    world.run_for(10_000);
+    assert_eq!(world.height_at(1, topic, 0), 1);
+    // its own, and what another brings
+    world.write(0, topic, 0);
+    world.write(2, topic, 0);
+    world.run_for(3_000);
+    assert_eq!(world.height_at(1, topic, 0), 2);
+    assert_eq!(world.height_at(1, topic, 2), 1);
+}
