@@ -168,6 +168,7 @@ impl Running {
             for notice in self.driver.notices() {
                 tell(&News::Notice(notice), &self.service)?;
             }
+            self.place()?;
             self.read_profiles()?;
             self.announce(tell)?;
             if self.remembered.elapsed() >= REMEMBERING {
@@ -221,6 +222,20 @@ impl Running {
             }
             self.driver.hear(event, now, &mut node, &mut board)?;
         }
+        drop(board);
+        node.close()
+    }
+
+    /// Places what came, where this device sequences.
+    fn place(&mut self) -> Result<(), Failure> {
+        let now = self.now();
+        if !self.driver.places(now) {
+            return Ok(());
+        }
+        let mut node = self.service.desk.lend()?;
+        let board = self.service.board.lock();
+        let mut board = board.unwrap_or_else(PoisonError::into_inner);
+        self.driver.place(now, &mut node, &mut board)?;
         drop(board);
         node.close()
     }
