@@ -2,8 +2,9 @@
 //! bundle, by the reducers that it carries, without a node.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{BufReader, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use synlog_log::bundle::{BundleReader, RecordKind, Report, verify_with};
@@ -115,7 +116,12 @@ pub(crate) struct Scratch(pub PathBuf);
 impl Scratch {
     pub(crate) fn new() -> Result<Self, Failure> {
         let name = format!("synlog-replay-{}", hex(&random::<8>()?));
-        Ok(Self(std::env::temp_dir().join(name)))
+        let path = std::env::temp_dir().join(name);
+        // rows of what was sealed may lie there for a while
+        let mut builder = DirBuilder::new();
+        let made = builder.mode(0o700).create(&path);
+        made.map_err(Failure::file(&path))?;
+        Ok(Self(path))
     }
 }
 
@@ -332,5 +338,22 @@ pub fn compare(notes: &[Value], digest: &Digest) -> Noted {
         None => Noted::Nothing,
         Some(view) if same(view, &["sequenced", "tentative"]) => Noted::Same,
         Some(_) => Noted::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn rows_of_a_replay_are_for_nobody_else_and_go_away() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.0.clone();
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        drop(scratch);
+        assert!(!path.exists());
     }
 }
