@@ -77,7 +77,9 @@ impl BlobRef {
 
 /// Whether some bytes may contain a name of a blob: worth decoding.
 pub fn may_name(bytes: &[u8]) -> bool {
-    bytes.windows(MARK.len()).any(|window| window == MARK)
+    let mut windows = bytes.windows(MARK.len());
+    // most bytes are not its first
+    windows.any(|window| window[0] == MARK[0] && window == MARK)
 }
 
 /// The blobs that a body names, in the order in which they stand, each once.

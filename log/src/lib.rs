@@ -10,6 +10,7 @@ pub mod attestation;
 pub mod blob;
 pub mod bundle;
 pub mod cbor;
+pub mod decoded;
 pub mod disk;
 pub mod draft;
 pub mod fold;

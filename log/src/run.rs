@@ -4,6 +4,7 @@
 //! computes what was left out (backlinks, payload hashes, ids), so a decoded
 //! run is linked by construction; that it is authentic is said by its signature.
 
+use crate::decoded::Hashes;
 use crate::hash::Context;
 use crate::header::{Fields, Header, entry_id, read_deps};
 use crate::ids::{DeviceId, EntryId, FeedKey, TopicId};
@@ -132,6 +133,11 @@ impl<'a> RunView<'a> {
 
     /// Decodes a run and computes the ids of its entries.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        Self::read(bytes, None)
+    }
+
+    /// The same, with what hashing the entries of these very bytes gave before.
+    pub(crate) fn read(bytes: &'a [u8], hashes: Option<&[Hashes]>) -> Result<Self, Refusal> {
         if bytes.len() > RUN_READ_BYTES_MAX {
             return Err(Refusal::TooLarge);
         }
@@ -170,6 +176,7 @@ impl<'a> RunView<'a> {
                 seq,
                 backlink,
                 certificate,
+                hashes.and_then(|hashes| hashes.get(entries.len())),
             )?;
             if genesis && seq == 0 {
                 if !entry.deps.is_empty() {
@@ -250,6 +257,10 @@ impl<'a> RunView<'a> {
 }
 
 #[inline]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one pass over the bytes of a run"
+)]
 fn read_entry<'a>(
     reader: &mut Reader<'a>,
     header: &mut Vec<u8>,
@@ -258,6 +269,7 @@ fn read_entry<'a>(
     seq: u64,
     backlink: Option<EntryId>,
     certificate: Option<&'a [u8]>,
+    hashes: Option<&Hashes>,
 ) -> Result<EntryView<'a>, Refusal> {
     let form = reader.byte()?;
     let skiplink = match skiplink::target(seq) {
@@ -280,31 +292,39 @@ fn read_entry<'a>(
         }
         _ => return Err(Refusal::NotCanonical),
     };
-    let payload_hash = payload.hash();
-    header.clear();
-    let fields = Fields {
-        author,
-        topic,
-        seq,
-        backlink: backlink.as_ref(),
-        skiplink: skiplink.as_ref(),
-        hlc,
-        deps,
-        payload_hash: &payload_hash,
-        payload_len: payload.payload_len(),
-        certificate: certificate.filter(|_| seq == 0),
+    let hashes = match hashes {
+        Some(hashes) => *hashes,
+        None => {
+            let payload_hash = payload.hash();
+            header.clear();
+            let fields = Fields {
+                author,
+                topic,
+                seq,
+                backlink: backlink.as_ref(),
+                skiplink: skiplink.as_ref(),
+                hlc,
+                deps,
+                payload_hash: &payload_hash,
+                payload_len: payload.payload_len(),
+                certificate: certificate.filter(|_| seq == 0),
+            };
+            fields.encode(header);
+            Hashes {
+                id: EntryId(Context::Entry.hash(header)),
+                payload: payload_hash,
+            }
+        }
     };
-    fields.encode(header);
-    let id = EntryId(Context::Entry.hash(header));
     Ok(EntryView {
-        id,
+        id: hashes.id,
         seq,
         backlink,
         skiplink,
         hlc,
         deps,
         payload,
-        payload_hash,
+        payload_hash: hashes.payload,
     })
 }
 

@@ -262,6 +262,18 @@ impl Node {
         Ok(ids)
     }
 
+    /// The name of a topic; that of a private one is sealed, and only its order opens it.
+    pub(crate) fn topic_name(&mut self, topic: &TopicId) -> Result<Option<String>, Failure> {
+        match self.genesis(topic) {
+            Some(genesis) if !genesis.is_private() => Ok(genesis.name),
+            _ => match self.order(topic) {
+                Ok(order) => Ok(order.genesis().and_then(|genesis| genesis.name.clone())),
+                Err(Failure::NoTopic(_)) => Ok(None),
+                Err(failure) => Err(failure),
+            },
+        }
+    }
+
     /// The one topic whose id begins with some hex digits, or whose name is this.
     pub fn find_topic(&mut self, name: &str) -> Result<TopicId, Failure> {
         let topics = self.store.topics();
@@ -274,13 +286,7 @@ impl Node {
         }
         let (mut by_name, mut by_front) = (Vec::new(), Vec::new());
         for topic in topics {
-            let named = match self.order(&topic) {
-                Ok(order) => order
-                    .genesis()
-                    .is_some_and(|genesis| genesis.name.as_deref() == Some(name)),
-                Err(Failure::NoTopic(_)) => false,
-                Err(failure) => return Err(failure),
-            };
+            let named = self.topic_name(&topic)?.as_deref() == Some(name);
             let fits = !name.is_empty() && hex(&topic.0).starts_with(&name.to_lowercase());
             if named {
                 by_name.push(topic);

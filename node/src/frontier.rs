@@ -9,6 +9,9 @@ use crate::failure::Failure;
 use crate::ledger::read;
 use crate::node::Node;
 
+/// Feeds whose authors are remembered before the memory of them is started anew.
+const AUTHORS_MAX: usize = 1 << 16;
+
 impl Node {
     /// The row of a feed: of a forked one what lies under the fork, of a damaged one
     /// what lies under the damage, so that the rest is fetched again.
@@ -76,14 +79,25 @@ impl Node {
         Ok(low)
     }
 
-    /// Whose device writes a feed.
+    /// Whose device writes a feed. Its certificate is checked once, and the answer kept.
     pub(crate) fn author_of(&self, feed: &FeedKey) -> Result<Option<EntityId>, Failure> {
+        if let Some(entity) = self.authors.borrow().get(feed) {
+            return Ok(Some(*entity));
+        }
         for position in self.store.at_seq(feed, 0)? {
             let Some(record) = read(&self.store, position)? else {
                 continue;
             };
             let run = RunView::decode(&record.bytes).map_err(Failure::refused("a stored run"))?;
-            return Ok(self.certified_of(&run).map(|certified| certified.entity));
+            let certified = self.certified_of(&run);
+            if let Some(certified) = &certified {
+                let mut authors = self.authors.borrow_mut();
+                if authors.len() >= AUTHORS_MAX {
+                    authors.clear();
+                }
+                authors.insert(*feed, certified.entity);
+            }
+            return Ok(certified.map(|certified| certified.entity));
         }
         Ok(None)
     }

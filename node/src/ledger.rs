@@ -9,7 +9,7 @@ use synlog_log::bundle::RecordKind;
 use synlog_log::disk::Disk;
 use synlog_log::ids::{EntryId, FeedKey};
 use synlog_log::run::RunView;
-use synlog_log::store::{Store, StoreError, StoredRecord};
+use synlog_log::store::{RunFacts, Store, StoreError, StoredRecord};
 
 /// Entries whose facts are remembered: about 20 MB.
 const REMEMBERED_MAX: usize = 1 << 16;
@@ -20,6 +20,24 @@ const RIVALS_MAX: usize = 16;
 
 /// Facts of entries that were read lately.
 pub type Remembered = RefCell<HashMap<EntryId, Facts>>;
+
+/// Remembers the last entry of a run that was stored.
+pub(crate) fn remember_last(remembered: &Remembered, run: &RunFacts) {
+    let Some((last, before)) = run.ids.split_last() else {
+        return;
+    };
+    let facts = Facts {
+        feed: run.feed,
+        seq: run.first_seq + before.len() as u64,
+        hlc: run.last_hlc,
+        backlink: before.last().copied().or(run.backlink),
+    };
+    let mut remembered = remembered.borrow_mut();
+    if remembered.len() >= REMEMBERED_MAX {
+        remembered.clear();
+    }
+    remembered.insert(*last, facts);
+}
 
 /// A store, and runs that were admitted and are not committed yet.
 pub struct StoreLedger<'a, D: Disk> {

@@ -45,3 +45,4 @@ pub mod zones;
 mod arrivals;
 mod frontier;
 mod met;
+mod skim;

@@ -1,5 +1,6 @@
 //! A node: keys, store, and the orders of the topics that are in use.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -24,10 +25,11 @@ use crate::entropy::random;
 use crate::failure::Failure;
 use crate::folding::Folding;
 use crate::home::Home;
-use crate::ledger::{Remembered, read};
+use crate::ledger::Remembered;
 use crate::met::Met;
 use crate::peering::Readers;
 use crate::receipts::Receipt;
+use crate::skim::Skim;
 
 /// An open node. It holds the store's lock until it is closed or dropped.
 pub struct Node {
@@ -61,6 +63,10 @@ pub struct Node {
     pub(crate) met: Met,
     /// Who may have a topic, as looked up lately.
     pub(crate) readers: HashMap<TopicId, Readers>,
+    /// What was skimmed of topics lately.
+    pub(crate) skims: HashMap<TopicId, Skim>,
+    /// Who writes feeds, as looked up lately.
+    pub(crate) authors: RefCell<HashMap<FeedKey, EntityId>>,
     /// The root key, where it is at hand without being kept in the directory.
     pub(crate) held_root: Option<SecretKey>,
     /// By how many milliseconds the clocks of trusted peers are ahead of this machine's,
@@ -117,6 +123,8 @@ impl Node {
             arrivals: Arrivals::default(),
             met: Met::default(),
             readers: HashMap::new(),
+            skims: HashMap::new(),
+            authors: RefCell::default(),
             held_root: None,
             clock_off: None,
             blobs: None,
@@ -287,29 +295,10 @@ impl Node {
     /// The runs of a feed with their positions, all branches.
     pub(crate) fn runs_of_feed(&self, key: &FeedKey) -> Result<BTreeMap<u64, Vec<u8>>, Failure> {
         let mut runs = BTreeMap::new();
-        let Some(state) = self.store.feed(key) else {
-            return Ok(runs);
-        };
-        let height = state
-            .branches
-            .iter()
-            .map(|branch| branch.height)
-            .fold(state.height, u64::max);
-        let forked = !state.branches.is_empty();
-        let mut seq = 0;
-        while seq < height {
-            let mut next = seq + 1;
-            for position in self.store.at_seq(key, seq)? {
-                let Some(record) = read(&self.store, position)? else {
-                    continue;
-                };
-                if !forked {
-                    next = seq + u64::from(record.positions - record.index_in_run);
-                }
-                runs.insert(record.first_position, record.bytes);
-            }
-            seq = next;
-        }
+        self.visit_runs(key, &mut |position, bytes| {
+            runs.entry(position).or_insert_with(|| bytes.to_vec());
+            true
+        })?;
         Ok(runs)
     }
 

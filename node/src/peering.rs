@@ -75,10 +75,10 @@ impl Node {
             _ => Vec::new(),
         };
         let bytes = run.without_known(skip.min(run.entries.len() - 1));
-        match RunView::decode(&bytes) {
-            Ok(run) if !erased.is_empty() => erase_in(&run, &erased),
-            _ => bytes,
+        if erased.is_empty() {
+            return bytes;
         }
+        RunView::decode(&bytes).map_or(bytes.clone(), |run| erase_in(&run, &erased))
     }
 
     fn runs_to_send(
@@ -229,6 +229,7 @@ impl Node {
         }
         let refused = intake.refused.into_iter();
         taken.refused = refused.map(|(feed, _, refusal)| (feed, refusal)).collect();
+        taken.refused.extend(intake.broken);
         let garbled = intake.garbled.into_iter();
         taken
             .refused
@@ -340,22 +341,13 @@ impl Repo for Peering<'_> {
         now_ms: u64,
     ) -> Result<Taken, Failure> {
         let node = self.node.get_mut();
-        let nobody = FeedKey {
-            author: DeviceId::ZERO,
-            topic: TopicId::ZERO,
-        };
-        let feed_of = |bytes: &[u8]| RunView::feed_of(bytes).unwrap_or(nobody);
-        let broken = |bytes: &Vec<u8>| Some((feed_of(bytes), RunView::decode(bytes).err()?));
-        let mut broken: Vec<_> = runs.iter().filter_map(broken).collect();
         let mut intake = Intake::default();
         node.take_in_from(source_of(&source), runs, now_ms, &mut intake)?;
         node.unproven.clear();
         for feed in intake.fresh.keys() {
             node.readers.remove(&feed.topic);
         }
-        let mut result = node.taken(intake)?;
-        result.refused.append(&mut broken);
-        Ok(result)
+        node.taken(intake)
     }
 
     fn damaged(&self) -> Result<Vec<(TopicId, EntryId)>, Failure> {
@@ -373,12 +365,7 @@ impl Repo for Peering<'_> {
     }
 
     fn is_member(&self, topic: &TopicId, entity: &EntityId) -> bool {
-        let mut node = self.node.borrow_mut();
-        let Ok(order) = node.order(topic) else {
-            return false;
-        };
-        let policy = order.policy();
-        policy.members.contains_key(entity) || (policy.private && policy.role(entity).is_some())
+        self.node.borrow_mut().is_member(topic, entity)
     }
 
     fn fork_proof(&self, feed: &FeedKey) -> Result<Option<Vec<u8>>, Failure> {

@@ -7,18 +7,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use synlog_log::admission::{Admit, Ledger, MemoryLedger, Parked, fork_proof};
 use synlog_log::bundle::RecordKind;
+use synlog_log::decoded::DecodedRun;
 use synlog_log::fork::ForkProof;
 use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::Batch;
 use synlog_log::limits::AHEAD_MAX_MS;
 use synlog_log::refusal::Refusal;
 use synlog_log::replica::order_entry;
-use synlog_log::run::{EntryView, RunView, RunWriter, join};
+use synlog_log::run::{RunView, RunWriter, join};
 use synlog_log::skiplink;
 use synlog_log::store::{GuardReason, KIND_RUN, Record, RunFacts, StoreError};
 
 use crate::failure::Failure;
-use crate::ledger::{StoreLedger, read};
+use crate::ledger::{StoreLedger, read, remember_last};
 use crate::node::Node;
 
 /// What became of some runs.
@@ -30,6 +31,8 @@ pub struct Intake {
     pub known: u64,
     /// Entries put aside because they claim a time ahead of the clock.
     pub ahead: u64,
+    /// Runs that don't decode.
+    pub broken: Vec<(FeedKey, Refusal)>,
     /// Runs that were refused, with the seq from which on.
     pub refused: Vec<(FeedKey, u64, Refusal)>,
     /// Runs whose signature did not check. Their entries count where later runs vouch for them.
@@ -50,9 +53,9 @@ impl Intake {
 }
 
 /// A run on its way into the store.
-struct Staged {
-    bytes: Vec<u8>,
-    facts: RunFacts,
+pub(crate) struct Staged {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) facts: RunFacts,
 }
 
 impl Node {
@@ -87,54 +90,61 @@ impl Node {
     }
 
     /// Verify: the runs that are authentic, each after those it vouches for.
-    fn verify(&mut self, runs: Vec<Vec<u8>>, intake: &mut Intake) -> Vec<Vec<u8>> {
+    fn verify(&mut self, runs: Vec<Vec<u8>>, intake: &mut Intake) -> Vec<DecodedRun> {
         let mut batch = Batch::default();
         let mut signed = Vec::new();
         let mut unproven = Vec::new();
         for bytes in runs {
-            let Ok(run) = RunView::decode(&bytes) else {
+            let feed = RunView::feed_of(&bytes);
+            let decoded = match DecodedRun::new(bytes) {
+                Ok(decoded) => decoded,
+                Err(refusal) => {
+                    intake.broken.push((feed.unwrap_or(NOBODY), refusal));
+                    continue;
+                }
+            };
+            let Ok(run) = decoded.view() else {
                 continue;
             };
             match &run.signature {
                 Some(signature) => {
                     batch.push(&run.feed.author.0, &run.last().id.0, signature);
-                    signed.push(bytes);
+                    signed.push(decoded);
                 }
-                None => unproven.push(bytes),
+                None => unproven.push((run.last().id, decoded.into_bytes())),
             }
         }
         let failures = batch.failures();
         let mut authentic = Vec::new();
-        for (index, bytes) in signed.into_iter().enumerate() {
+        for (index, decoded) in signed.into_iter().enumerate() {
             if failures.binary_search(&index).is_err() {
-                authentic.push(bytes);
-            } else if let Ok(run) = RunView::decode(&bytes) {
+                authentic.push(decoded);
+            } else if let Ok(run) = decoded.view() {
                 intake.garbled.push((run.feed, run.last().seq));
                 let mut writer = RunWriter::like(&run);
                 run.entries.iter().for_each(|entry| writer.push_view(entry));
-                unproven.push(writer.finish(None));
+                unproven.push((run.last().id, writer.finish(None)));
             }
         }
-        for bytes in unproven {
-            if let Ok(run) = RunView::decode(&bytes) {
-                if self.unproven.len() >= UNPROVEN_MAX {
-                    self.unproven.clear();
-                }
-                self.unproven.insert(run.last().id, bytes);
+        for (last, bytes) in unproven {
+            if self.unproven.len() >= UNPROVEN_MAX {
+                self.unproven.clear();
             }
+            self.unproven.insert(last, bytes);
         }
-        authentic
-            .into_iter()
-            .map(|bytes| self.with_vouched(bytes))
-            .collect()
+        if self.unproven.is_empty() {
+            return authentic;
+        }
+        let authentic = authentic.into_iter();
+        authentic.map(|run| self.with_vouched(run)).collect()
     }
 
     /// A run together with those before it that only its signature vouches for, as one
     /// run: they are admitted and stored together or not at all. Where they don't fit
     /// in one they are left out, and come again from somebody who has their signature.
-    fn with_vouched(&mut self, mut whole: Vec<u8>) -> Vec<u8> {
+    fn with_vouched(&mut self, mut whole: DecodedRun) -> DecodedRun {
         loop {
-            let Ok(run) = RunView::decode(&whole) else {
+            let Ok(run) = whole.view() else {
                 return whole;
             };
             let earlier = run
@@ -142,9 +152,9 @@ impl Node {
                 .backlink
                 .and_then(|id| self.unproven.remove(&id));
             let joined = earlier.and_then(|earlier| join(&RunView::decode(&earlier).ok()?, &run));
-            match joined {
-                Some(longer) => whole = longer,
-                None => return whole,
+            match joined.map(DecodedRun::new) {
+                Some(Ok(longer)) => whole = longer,
+                _ => return whole,
             }
         }
     }
@@ -152,14 +162,14 @@ impl Node {
     /// Entries of this device that others have and this store lacks: the store is older
     /// than what was handed out. The guard trips before anything else is done with them,
     /// and whatever becomes of them.
-    fn look_for_own(&mut self, runs: &[Vec<u8>], intake: &mut Intake) -> Result<(), Failure> {
-        for bytes in runs {
-            let Ok(run) = RunView::decode(bytes) else {
-                continue;
-            };
-            if run.feed.author != self.device() {
+    fn look_for_own(&mut self, runs: &[DecodedRun], intake: &mut Intake) -> Result<(), Failure> {
+        for decoded in runs {
+            if !decoded.bytes().starts_with(&self.device().0) {
                 continue;
             }
+            let Ok(run) = decoded.view() else {
+                continue;
+            };
             for entry in &run.entries {
                 if !self.store.contains(&entry.id)? {
                     intake.own_from_outside += 1;
@@ -176,25 +186,21 @@ impl Node {
     fn admit_runs(
         &mut self,
         source: u64,
-        runs: Vec<Vec<u8>>,
+        runs: Vec<DecodedRun>,
         now_ms: u64,
         intake: &mut Intake,
     ) -> Result<(), Failure> {
-        let mut queue: Vec<Vec<u8>> = runs.into_iter().rev().collect();
-        queue.extend(
-            self.waiting
-                .due(now_ms)
-                .into_iter()
-                .map(|(_, parked)| parked.item),
-        );
+        let mut queue: Vec<DecodedRun> = runs.into_iter().rev().collect();
+        queue.extend(released(self.waiting.due(now_ms)));
         let mut staged_ledger = MemoryLedger::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut forks: Vec<(Vec<u8>, u64)> = Vec::new();
         let mut parked: HashSet<EntryId> = HashSet::new();
-        while let Some(bytes) = queue.pop() {
-            let Ok(run) = RunView::decode(&bytes) else {
+        while let Some(decoded) = queue.pop() {
+            let Ok(run) = decoded.view() else {
                 continue;
             };
+            let bytes = run.bytes;
             let entries = run.entries.len();
             let ledger = StoreLedger {
                 store: &self.store,
@@ -214,7 +220,7 @@ impl Node {
                         Parked {
                             entries,
                             bytes: bytes.len(),
-                            item: bytes,
+                            item: bytes.to_vec(),
                         },
                         missing,
                     );
@@ -227,7 +233,7 @@ impl Node {
                         Parked {
                             entries,
                             bytes: bytes.len(),
-                            item: bytes,
+                            item: bytes.to_vec(),
                         },
                         until_ms,
                     );
@@ -240,7 +246,7 @@ impl Node {
                     ));
                     let seq = contradiction(&run, refused.index, &ledger)?;
                     if let Some(seq) = seq.into_iter().chain(refused.fork).min() {
-                        forks.push((bytes.clone(), seq));
+                        forks.push((bytes.to_vec(), seq));
                     }
                 }
                 Admit::Fresh(fresh) => {
@@ -249,21 +255,12 @@ impl Node {
                     *intake.fresh.entry(run.feed).or_default() += new.len() as u64;
                     staged_ledger.add(&run);
                     for entry in new {
-                        queue.extend(
-                            self.waiting
-                                .arrived(&entry.id)
-                                .into_iter()
-                                .map(|(_, parked)| parked.item),
-                        );
+                        queue.extend(released(self.waiting.arrived(&entry.id)));
                     }
                     if let Some(seq) = fresh.fork {
-                        forks.push((bytes.clone(), seq));
+                        forks.push((bytes.to_vec(), seq));
                     }
-                    let kept = run.without_known(fresh.known);
-                    let kept = self.order_if_needed(&kept, &staged)?.unwrap_or(kept);
-                    let facts = RunView::decode(&kept).map(|run| run.facts());
-                    let facts = facts.map_err(Failure::refused("a run that was admitted"))?;
-                    staged.push(Staged { bytes: kept, facts });
+                    staged.push(self.stage(&run, fresh.known, &staged)?);
                 }
             }
         }
@@ -276,6 +273,37 @@ impl Node {
         Ok(())
     }
 
+    /// What is kept of an admitted run.
+    fn stage(
+        &mut self,
+        run: &RunView<'_>,
+        known: usize,
+        staged: &[Staged],
+    ) -> Result<Staged, Failure> {
+        let fault = Failure::refused("a run that was admitted");
+        if known == 0 {
+            return match self.order_if_needed(run, staged)? {
+                None => Ok(Staged {
+                    facts: run.facts(),
+                    bytes: run.bytes.to_vec(),
+                }),
+                // the ids are the same without what was erased
+                Some(bytes) => Ok(Staged {
+                    facts: run.facts(),
+                    bytes,
+                }),
+            };
+        }
+        let rest = run.without_known(known);
+        let run = RunView::decode(&rest).map_err(fault)?;
+        let facts = run.facts();
+        let kept = self.order_if_needed(&run, staged)?;
+        Ok(Staged {
+            facts,
+            bytes: kept.unwrap_or(rest),
+        })
+    }
+
     /// Store: durable when this returns.
     fn store_staged(&mut self, staged: &[Staged]) -> Result<(), Failure> {
         let records: Vec<Record<'_>> = staged
@@ -286,6 +314,10 @@ impl Node {
             return Ok(());
         }
         self.store.commit(&records)?;
+        // what comes next follows on their last entries, or cites them
+        for run in staged {
+            remember_last(&self.remembered, &run.facts);
+        }
         Ok(())
     }
 
@@ -294,12 +326,12 @@ impl Node {
     /// that many topics can be taken in without all of them in memory.
     fn order_if_needed(
         &mut self,
-        bytes: &[u8],
+        run: &RunView<'_>,
         staged: &[Staged],
     ) -> Result<Option<Vec<u8>>, Failure> {
-        let run = RunView::decode(bytes).map_err(Failure::refused("a run that was admitted"))?;
+        self.note_in_skim(run);
         if !self.orders.contains_key(&run.feed.topic) {
-            if !run.entries.iter().any(concerns_erasing) {
+            if !self.may_erase(run, staged)? {
                 return Ok(None);
             }
             // the order is read from the store, where those on their way are not yet
@@ -308,21 +340,25 @@ impl Node {
                 self.order_run(&earlier.bytes)?;
             }
         }
-        self.order_run(bytes)
+        self.order_view(run)
     }
 
     /// Order: takes an admitted run into the order of its topic. Gives the run
     /// without the erasable parts for which a tombstone counts, if there are any.
     pub(crate) fn order_run(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         let run = RunView::decode(bytes).map_err(Failure::refused("a run that was admitted"))?;
-        let mut certified = self.certified_of(&run);
-        let Some(order) = self.order_for(&run)? else {
+        self.order_view(&run)
+    }
+
+    fn order_view(&mut self, run: &RunView<'_>) -> Result<Option<Vec<u8>>, Failure> {
+        let mut certified = self.certified_of(run);
+        let Some(order) = self.order_for(run)? else {
             return Ok(None);
         };
         let mut entries = run.entries.iter();
         if !entries.all(|entry| {
             order
-                .insert(order_entry(&run, entry, certified.take()))
+                .insert(order_entry(run, entry, certified.take()))
                 .is_ok()
         }) {
             // an ancestor is damaged on this disk: the order is read again when it is needed
@@ -339,7 +375,7 @@ impl Node {
             .map(|entry| entry.id)
             .filter(|id| order.is_erased(id))
             .collect();
-        Ok((!erased.is_empty()).then(|| erase_in(&run, &erased)))
+        Ok((!erased.is_empty()).then(|| erase_in(run, &erased)))
     }
 
     /// Makes, stores and orders the proof that a feed forks.
@@ -398,6 +434,7 @@ impl Node {
         self.store.commit(&[Record::run(bytes, &facts)])?;
         self.store.mark_own(run.feed, run.last().seq)?;
         self.readers.remove(&run.feed.topic);
+        self.note_in_skim(&run);
         self.order_run(bytes)?;
         Ok(())
     }
@@ -408,23 +445,24 @@ impl Node {
     }
 }
 
+/// What waited and can be looked at again.
+fn released(parked: Vec<(u64, Parked<Vec<u8>>)>) -> impl Iterator<Item = DecodedRun> {
+    let runs = parked.into_iter();
+    // it decoded when it was put aside
+    runs.filter_map(|(_, parked)| DecodedRun::new(parked.item).ok())
+}
+
+/// Stands for the feed of what does not even name one.
+const NOBODY: FeedKey = FeedKey {
+    author: DeviceId::ZERO,
+    topic: TopicId::ZERO,
+};
+
 /// Where runs come from that no peer sent.
 const FROM_FILES: u64 = 0;
 
 /// Missing ancestors that are named at once; when they are there, others may be.
 const MISSING_MAX: usize = 1024;
-
-/// Whether an entry may be erased by one that is here, or may erase one.
-fn concerns_erasing(entry: &EntryView<'_>) -> bool {
-    entry.payload.is_erased()
-        || entry
-            .payload
-            .split()
-            .is_ok_and(|payload| payload.erasable.is_some() || payload.kind == TOMBSTONE_KIND)
-}
-
-/// Kind of a tombstone (`spec/05-topic.md` 5.2).
-const TOMBSTONE_KIND: &str = "topic.tombstone";
 
 /// Runs without a signature of their own that are kept until the one that vouches for
 /// them comes, within one reading: a reader must not hold a stranger's file in memory.

@@ -7,9 +7,11 @@ use synlog_log::attestation::{Attestation, Claims, check_receipt};
 use synlog_log::bundle::RecordKind;
 use synlog_log::fold::Fact;
 use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::run::RunView;
 use synlog_log::store::Record;
 
 use crate::failure::Failure;
+use crate::ledger::read;
 use crate::node::Node;
 
 /// Receipts of a topic that are kept; beyond, new ones from others are not.
@@ -93,9 +95,7 @@ impl Node {
                 topic: feed.topic,
             };
             let height = self.store.feed(&own).map_or(0, |state| state.height);
-            let member = self
-                .order(&feed.topic)
-                .is_ok_and(|order| order.policy().members.contains_key(&entity));
+            let member = self.is_member(&feed.topic, &entity);
             let Some((seq, entry)) = self.store.feed(feed).and_then(|state| {
                 let seq = state.height.checked_sub(1)?;
                 Some((seq, state.head))
@@ -149,17 +149,26 @@ impl Node {
 
     /// Whether a receipt is for an entry that is here, by somebody whom its topic knows.
     fn has_a_part(&mut self, receipt: &Receipt) -> Result<bool, Failure> {
-        let order = match self.order(&receipt.topic) {
-            Ok(order) => order,
-            Err(Failure::NoTopic(_)) => return Ok(false),
-            Err(failure) => return Err(failure),
+        let Some(position) = self.store.locate(&receipt.entry)? else {
+            return Ok(false);
         };
-        let member = order.policy().members.contains_key(&receipt.entity);
-        let wrote = || {
-            let mut lines = order.lines();
-            lines.any(|line| order.entity_of(&line.id) == Some(receipt.entity))
+        let feed = FeedKey {
+            author: receipt.author,
+            topic: receipt.topic,
         };
-        Ok(order.contains(&receipt.entry) && (member || wrote()))
+        let record = read(&self.store, position)?;
+        if record.is_none_or(|record| RunView::feed_of(&record.bytes) != Ok(feed)) {
+            return Ok(false);
+        }
+        if self.is_member(&receipt.topic, &receipt.entity) {
+            return Ok(true);
+        }
+        for state in self.store.feeds_of(&receipt.topic) {
+            if self.author_of(&state.key)? == Some(receipt.entity) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes up a receipt that the store held.

@@ -30,6 +30,7 @@ mod net_invite;
 mod net_kills;
 mod net_lan;
 mod net_links;
+mod net_placing;
 mod net_profile;
 mod net_targets;
 mod order_shuffles;

@@ -155,6 +155,22 @@ const SEQUENCER_KINDS: [&str; 11] = [
     "topic.access",
 ];
 
+/// Kind of a tombstone.
+pub const TOMBSTONE_KIND: &str = "topic.tombstone";
+
+/// Whether entries of a kind may change who is a member of a public topic. Where there are
+/// none, its members are those of its genesis.
+pub fn may_change_members(kind: &str) -> bool {
+    const NEVER: [&str; 5] = [
+        "topic.genesis",
+        "topic.ack",
+        "topic.reducer",
+        "topic.setup",
+        TOMBSTONE_KIND,
+    ];
+    kind.starts_with("topic.") && !NEVER.contains(&kind)
+}
+
 /// What a `topic.` event turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParsedPolicy {

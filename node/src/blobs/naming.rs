@@ -73,6 +73,7 @@ impl Node {
                 };
                 at = record.first_position + u64::from(record.positions);
                 if is_run(record.kind)
+                    && self.may_name_blobs(&record.bytes, &mut seen)
                     && let Ok(run) = RunView::decode(&record.bytes)
                 {
                     self.look_in_run(&run, record.first_position, &mut seen, &mut lines)?;
@@ -103,6 +104,19 @@ impl Node {
         Ok(())
     }
 
+    /// Whether a run is worth decoding: most name nothing.
+    fn may_name_blobs(&self, run: &[u8], seen: &mut Seen) -> bool {
+        let feed = RunView::feed_of(run);
+        feed.is_ok_and(|feed| self.is_private_seen(&feed.topic, seen)) || may_name(run)
+    }
+
+    fn is_private_seen(&self, topic: &TopicId, seen: &mut Seen) -> bool {
+        *seen.entry(*topic).or_insert_with(|| {
+            let genesis = self.genesis(topic);
+            genesis.is_none_or(|it| it.visibility != Visibility::Public)
+        })
+    }
+
     fn look_in_run(
         &mut self,
         run: &RunView<'_>,
@@ -110,21 +124,12 @@ impl Node {
         seen: &mut Seen,
         lines: &mut Vec<Line>,
     ) -> Result<(), Failure> {
-        let topic = run.feed.topic;
-        let is_private = match seen.get(&topic) {
-            Some(is_private) => *is_private,
-            None => {
-                let genesis = self.genesis(&topic);
-                let is_private = genesis.is_none_or(|it| it.visibility != Visibility::Public);
-                seen.insert(topic, is_private);
-                is_private
-            }
-        };
+        let is_private = self.is_private_seen(&run.feed.topic, seen);
         for (index, entry) in run.entries.iter().enumerate() {
             match self.names_in(run, entry, is_private)? {
                 Found::Names(references) => self.note_names(run, entry, references, lines)?,
                 Found::Closed => lines.push(Line::Closed {
-                    topic: topic.to_string(),
+                    topic: run.feed.topic.to_string(),
                     position: first_position + index as u64,
                     on: true,
                 }),

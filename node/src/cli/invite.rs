@@ -44,10 +44,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         .transpose()?;
     let entity = node.entity();
     let name = match &topic {
-        Some(topic) => {
-            let genesis = node.order(topic)?.genesis();
-            genesis.and_then(|genesis| genesis.name.clone())
-        }
+        Some(topic) => node.topic_name(topic)?,
         None => None,
     };
     node.close()?;

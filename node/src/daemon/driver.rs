@@ -12,6 +12,7 @@ use synlog_replication::repo::Repo;
 
 use crate::daemon::board::Board;
 use crate::daemon::files;
+use crate::daemon::placing::Placing;
 use crate::daemon::running::identity;
 use crate::entropy::random;
 use crate::failure::Failure;
@@ -53,6 +54,8 @@ pub struct Driver {
     profiles_ms: u64,
     /// When named blobs that are missing are looked for again, monotonic milliseconds.
     pub(super) fetches_ms: u64,
+    /// What this device is to place.
+    pub(super) placing: Placing,
 }
 
 /// Between two readings of what profiles announce: each reads them whole.
@@ -70,6 +73,11 @@ impl Driver {
             ..Settings::default()
         };
         let device = node.device();
+        let mut placing = Placing::default();
+        for (feed, _) in node.store.own() {
+            // what came before it was here to place it
+            placing.came(feed.topic, 0);
+        }
         let peering = Peering::new(node);
         let engine = Engine::new(settings, &peering)?;
         let told_end = peering.end();
@@ -87,12 +95,15 @@ impl Driver {
             profiles_changed: true,
             profiles_ms: 0,
             fetches_ms: 0,
+            placing,
         })
     }
 
-    /// When the engine wants to be called at the latest, monotonic milliseconds.
+    /// When the engine wants to be called, or something is to be placed, at the latest,
+    /// monotonic milliseconds.
     pub fn wakes_ms(&self) -> u64 {
-        self.wakes_ms
+        let placing_ms = self.placing.next_ms().unwrap_or(u64::MAX);
+        self.wakes_ms.min(placing_ms)
     }
 
     /// What a person should know, since the last time this was asked.
@@ -221,7 +232,12 @@ impl Driver {
     }
 
     /// Entries that commands wrote since the engine was last called.
-    fn tell_stored(&mut self, now: Now, node: &mut Node, board: &mut Board) -> Result<(), Failure> {
+    pub(super) fn tell_stored(
+        &mut self,
+        now: Now,
+        node: &mut Node,
+        board: &mut Board,
+    ) -> Result<(), Failure> {
         while node.store.end() > self.told_end {
             let rows = Peering::new(node).advanced_since(self.told_end, STORED_MAX)?;
             let whole = rows.len() < STORED_MAX;
@@ -284,6 +300,7 @@ impl Driver {
                 // rows are brought up to date when somebody asks for them
                 Output::Advanced { topic } => {
                     self.profiles_changed = self.profiles_changed || node.is_profile(&topic);
+                    self.note_arrival(topic, now, node);
                 }
                 // files say it themselves
                 Output::Blob { .. } => {}

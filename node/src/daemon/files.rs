@@ -83,6 +83,26 @@ pub fn save_contacts(home: &Home, contacts: &Contacts) -> Result<(), Failure> {
     save(home, contacts_path(home), contacts.to_string().as_bytes())
 }
 
+/// File of the port on which this node listened last.
+fn port_path(home: &Home) -> PathBuf {
+    home.path().join("port")
+}
+
+/// The port on which this node listened last: what others know of it holds as long as it
+/// can have that one again.
+pub fn usual_port(home: &Home) -> Option<u16> {
+    let text = fs::read_to_string(port_path(home)).ok()?;
+    text.trim().parse().ok().filter(|port| *port != 0)
+}
+
+/// Writes the port down, if it is another one.
+pub fn save_usual_port(home: &Home, port: u16) -> Result<(), Failure> {
+    if usual_port(home) == Some(port) {
+        return Ok(());
+    }
+    save(home, port_path(home), format!("{port}\n").as_bytes())
+}
+
 /// File of what was matched with peers, so that meeting again is short.
 fn memories_path(home: &Home) -> PathBuf {
     home.path().join("memories")

@@ -105,11 +105,17 @@ impl Running {
         config.identity = identity(&node);
         config.online = !options.offline;
         config.bind = options.bind;
+        config.usual_port = files::usual_port(home);
         config.mdns = !options.no_mdns;
         config.dht = options.dht;
         config.relay = options.relay;
         config.socket = Some(neighbours);
         let net = Net::start(config)?;
+        let bound = net.desk().standing().bound;
+        let usual = bound.iter().find(|place| place.is_ipv4());
+        if let Some(place) = usual.or(bound.first()) {
+            files::save_usual_port(home, place.port())?;
+        }
         let driver = Driver::new(home, net.desk(), &mut node)?;
         let stopping = Arc::new(AtomicBool::new(false));
         let service = Service {
@@ -168,6 +174,7 @@ impl Running {
             for notice in self.driver.notices() {
                 tell(&News::Notice(notice), &self.service)?;
             }
+            self.place()?;
             self.read_profiles()?;
             self.announce(tell)?;
             if self.remembered.elapsed() >= REMEMBERING {
@@ -221,6 +228,20 @@ impl Running {
             }
             self.driver.hear(event, now, &mut node, &mut board)?;
         }
+        drop(board);
+        node.close()
+    }
+
+    /// Places what came, where this device sequences.
+    fn place(&mut self) -> Result<(), Failure> {
+        let now = self.now();
+        if !self.driver.places(now) {
+            return Ok(());
+        }
+        let mut node = self.service.desk.lend()?;
+        let board = self.service.board.lock();
+        let mut board = board.unwrap_or_else(PoisonError::into_inner);
+        self.driver.place(now, &mut node, &mut board)?;
         drop(board);
         node.close()
     }

@@ -320,18 +320,36 @@ impl Stage {
 
     /// Shows that several nodes have the same order and the same rows of a topic.
     pub(super) fn same_digest(&self, topic: &str, homes: &[&str]) -> Result<(), Failure> {
-        let mut digests = Vec::new();
-        for home in homes {
-            let digest = self.ask(home, &["topic", "show", topic, "--json"], "digest")?;
-            let rows = self.ask(home, &["topic", "show", topic, "--json"], "rows")?;
+        let begun = Instant::now();
+        let digests = loop {
+            let digests = homes
+                .iter()
+                .map(|home| self.digests(home, topic))
+                .collect::<Result<Vec<_>, _>>()?;
+            let same = digests.windows(2).all(|pair| pair[0] == pair[1]);
+            // running nodes may just be telling each other what was placed
+            if same || begun.elapsed() >= READY {
+                break digests;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        for (home, (digest, rows)) in homes.iter().zip(&digests) {
             println!("    {home:<10} order {digest}");
             println!("    {:<10} rows  {rows}", "");
-            digests.push((digest, rows));
         }
         if digests.windows(2).all(|pair| pair[0] == pair[1]) {
             return Ok(());
         }
         Err(Failure::System(format!("the digests of {topic} differ")))
+    }
+
+    /// The digests of order and rows of a topic.
+    fn digests(&self, home: &str, topic: &str) -> Result<(String, String), Failure> {
+        let show = ["topic", "show", topic, "--json"];
+        Ok((
+            self.ask(home, &show, "digest")?,
+            self.ask(home, &show, "rows")?,
+        ))
     }
 
     fn play(&self, home: &str, args: &[&str]) -> Result<Output, Failure> {

@@ -41,6 +41,9 @@ pub struct Config {
     pub online: bool,
     /// Where it listens; anywhere by default.
     pub bind: Option<SocketAddr>,
+    /// The port that is taken where any would do, if it is free: addresses that others know
+    /// then hold over a new start.
+    pub usual_port: Option<u16>,
     /// Whether nodes on the local network find each other.
     pub mdns: bool,
     /// The DHT.
@@ -61,6 +64,7 @@ impl Config {
             identity: None,
             online: true,
             bind: None,
+            usual_port: None,
             mdns: false,
             dht: Dht::Off,
             relay: None,

@@ -1,12 +1,13 @@
 //! The iroh endpoint: how nodes on other machines are found and reached.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use iroh::address_lookup::{AddrFilter, MemoryLookup};
 use iroh::endpoint::{
-    Connection, NetReportConfig, PortmapperConfig, QuicTransportConfig, VarInt, presets,
+    BindOpts, Builder, Connection, NetReportConfig, PortmapperConfig, QuicTransportConfig, VarInt,
+    presets,
 };
 use iroh::protocol::{AcceptError, ProtocolHandler, Router};
 use iroh::{Endpoint, RelayMode, SecretKey};
@@ -71,25 +72,16 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
         }
     };
     let known = MemoryLookup::new();
-    let loopback = config.bind.is_some_and(|bind| bind.ip().is_loopback());
-    let mut builder = Endpoint::builder(presets::Minimal)
-        .secret_key(SecretKey::from_bytes(&config.transport_seed))
-        .relay_mode(relay)
-        .transport_config(windows())
-        .address_lookup(known.clone());
-    if config.relay.is_none() {
-        builder = builder.net_report_config(NetReportConfig::minimal());
-    }
-    if loopback || config.relay.is_none() {
-        builder = builder.portmapper_config(PortmapperConfig::Disabled);
-    }
-    if let Some(bind) = config.bind {
-        builder = builder
-            .clear_ip_transports()
-            .bind_addr(bind)
-            .map_err(|error| NetError::Bind(bind, error.to_string()))?;
-    }
-    let endpoint = builder.bind().await;
+    let prepared = || prepared(config, relay.clone(), known.clone());
+    let usual = match usual(config) {
+        Some(places) => listening(prepared(), &places)?.bind().await.ok(),
+        None => None,
+    };
+    let endpoint = match (usual, config.bind) {
+        (Some(endpoint), _) => Ok(endpoint),
+        (None, None) => prepared().bind().await,
+        (None, Some(bind)) => listening(prepared(), &[bind])?.bind().await,
+    };
     let endpoint = endpoint.map_err(|error| match config.bind {
         Some(bind) => NetError::Bind(bind, error.to_string()),
         None => NetError::Endpoint(error.to_string()),
@@ -136,6 +128,49 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
         troubles,
         dht: config.dht.clone(),
     })
+}
+
+/// An endpoint that listens anywhere.
+fn prepared(config: &Config, relay: RelayMode, known: MemoryLookup) -> Builder {
+    let loopback = config.bind.is_some_and(|bind| bind.ip().is_loopback());
+    let mut builder = Endpoint::builder(presets::Minimal)
+        .secret_key(SecretKey::from_bytes(&config.transport_seed))
+        .relay_mode(relay)
+        .transport_config(windows())
+        .address_lookup(known);
+    if config.relay.is_none() {
+        builder = builder.net_report_config(NetReportConfig::minimal());
+    }
+    if loopback || config.relay.is_none() {
+        builder = builder.portmapper_config(PortmapperConfig::Disabled);
+    }
+    builder
+}
+
+/// Where it listens if it can have the port that it had: only asked for where any would do.
+fn usual(config: &Config) -> Option<Vec<SocketAddr>> {
+    let port = config.usual_port?;
+    match config.bind {
+        None => Some(vec![
+            (Ipv4Addr::UNSPECIFIED, port).into(),
+            (Ipv6Addr::UNSPECIFIED, port).into(),
+        ]),
+        Some(bind) if bind.port() == 0 => Some(vec![(bind.ip(), port).into()]),
+        Some(_) => None,
+    }
+}
+
+/// An endpoint at these addresses alone. A machine without IPv6 does without, if it has
+/// another address.
+fn listening(mut builder: Builder, places: &[SocketAddr]) -> Result<Builder, NetError> {
+    builder = builder.clear_ip_transports();
+    for place in places {
+        let required = place.is_ipv4() || places.len() == 1;
+        builder = builder
+            .bind_addr_with_opts(*place, BindOpts::default().set_is_required(required))
+            .map_err(|error| NetError::Bind(*place, error.to_string()))?;
+    }
+    Ok(builder)
 }
 
 /// How much may be on the way on one connection, so that the memory of all is bounded:

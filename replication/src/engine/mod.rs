@@ -8,6 +8,7 @@ mod blobs;
 mod clock;
 mod links;
 mod random;
+mod receipts;
 mod routing;
 mod terms;
 mod trees;
@@ -111,6 +112,9 @@ pub struct Engine {
     /// What links are to be told of: the feeds, and from where on.
     untold: BTreeMap<LinkId, BTreeMap<FeedKey, u64>>,
     tells_at_ms: Option<u64>,
+    /// Feeds that links brought on and that were not confirmed yet.
+    unconfirmed: BTreeMap<LinkId, BTreeSet<FeedKey>>,
+    confirms_at_ms: Option<u64>,
     blobs: Exchange,
 }
 
@@ -143,6 +147,8 @@ impl Engine {
             next_tick_ms: 0,
             untold: BTreeMap::new(),
             tells_at_ms: None,
+            unconfirmed: BTreeMap::new(),
+            confirms_at_ms: None,
             blobs: Exchange::new(settings.blobs),
         })
     }
@@ -197,10 +203,15 @@ impl Engine {
             self.tell(now, repo, out)?;
             self.settle(now, repo, out)?;
         }
+        if self.confirms_at_ms.is_some_and(|at| at <= now.monotonic_ms) {
+            self.confirm(now, repo, out)?;
+            self.settle(now, repo, out)?;
+        }
         self.send_pieces(now, repo, out)?;
         self.dial(now, out);
         let wakes_ms = self.scheduler.wakes_at_ms(now.monotonic_ms);
-        let wakes_ms = wakes_ms.into_iter().chain(self.tells_at_ms);
+        let timers = self.tells_at_ms.into_iter().chain(self.confirms_at_ms);
+        let wakes_ms = wakes_ms.into_iter().chain(timers);
         let monotonic_ms = wakes_ms.fold(self.next_tick_ms, u64::min);
         out.push(Output::WakeAt { monotonic_ms });
         Ok(())

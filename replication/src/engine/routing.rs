@@ -76,6 +76,7 @@ impl Engine {
                     }
                     topics.extend(advances.iter().map(|it| it.row.feed.topic));
                     self.count(link, &advances, now, repo);
+                    self.brought(link, &advances, now);
                     self.spread(Some(link), &advances, now, repo, out)?;
                 }
                 Event::Statements(of) => {

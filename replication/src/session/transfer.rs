@@ -132,6 +132,27 @@ impl Session {
         self.took(taken, cx, out)
     }
 
+    /// Sends receipts for feeds that the peer brought on.
+    pub fn confirm<R: Repo>(
+        &mut self,
+        feeds: &BTreeSet<FeedKey>,
+        cx: &mut Context<'_, R>,
+    ) -> Outcome<R::Error> {
+        for feed in feeds {
+            // what waited may have gone on too, also in topics that the peer must not know of
+            let theirs = self.scope.contains(&feed.topic)
+                && cx.repo.access(&feed.topic, &self.peer).may_fetch();
+            let head = cx.frontier.row(feed).and_then(|row| row.head);
+            if let Some(head) = head.filter(|_| theirs && feed.author != cx.repo.device()) {
+                let receipt = cx.repo.receipt(feed, &head, cx.now.utc_ms);
+                if let Some(receipt) = receipt.map_err(Fault::Repo)? {
+                    self.outbox.push(Message::Receipt(receipt));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What was pushed and is here already need only be announced, in both directions.
     fn prune(&mut self, known: BTreeMap<FeedKey, bool>, out: &mut Vec<Event>) {
         let Some(meeting) = self.meeting.filter(|_| self.live) else {
@@ -164,21 +185,6 @@ impl Session {
             self.fruitless = 0;
         }
         self.note_missing(taken.missing);
-        for row in &taken.advanced {
-            // what waited may go on too, also in topics that the peer must not know of
-            let theirs = self.scope.contains(&row.feed.topic)
-                && cx.repo.access(&row.feed.topic, &self.peer).may_fetch();
-            let head = row
-                .head
-                .filter(|_| theirs && row.feed.author != cx.repo.device());
-            if let Some(head) = head {
-                let now_ms = cx.now.utc_ms;
-                let receipt = cx.repo.receipt(&row.feed, &head, now_ms);
-                if let Some(receipt) = receipt.map_err(Fault::Repo)? {
-                    self.outbox.push(Message::Receipt(receipt));
-                }
-            }
-        }
         self.advanced(&taken.advanced, cx, out)?;
         for feed in taken.forks {
             let row = cx.frontier.row(&feed);
