@@ -163,10 +163,9 @@ impl<'a> RunView<'a> {
         let mut entries = Vec::with_capacity(count.min(fitting));
         let mut header = Vec::with_capacity(512);
         for seq in first_seq..first_seq + count as u64 {
-            let entry_topic = if genesis && seq == 0 {
-                TopicId::ZERO
-            } else {
-                topic
+            let entry_topic = match seq {
+                0 if genesis => TopicId::ZERO,
+                _ => topic,
             };
             let entry = read_entry(
                 &mut reader,

@@ -14,8 +14,9 @@ use synlog_log::refusal::Refusal;
 use synlog_log::run::{RunView, join};
 
 use crate::failure::Failure;
+use crate::intake::Intake;
 use crate::node::Node;
-use crate::pipeline::{Intake, erase_in};
+use crate::pipeline::erase_in;
 use crate::replay::note_of;
 
 /// Runs that are verified and stored together: bounds memory, and one commit each.

@@ -22,6 +22,7 @@ pub mod home;
 pub mod identity;
 pub mod import;
 pub mod instant;
+pub mod intake;
 pub mod json;
 pub mod ledger;
 pub mod lending;

@@ -15,9 +15,10 @@ use synlog_replication::repo::{Access, Epoch, Repo, Taken};
 use synlog_replication::row::{Advance, Row};
 
 use crate::failure::Failure;
+use crate::intake::Intake;
 use crate::ledger::read;
 use crate::node::Node;
-use crate::pipeline::{Intake, erase_in, is_run};
+use crate::pipeline::{erase_in, is_run};
 
 /// Who may have a topic, as far as somebody asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

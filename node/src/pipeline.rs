@@ -3,7 +3,7 @@
 //! Entries of one's own ([`crate::writing`]) and those of others
 //! ([`crate::carrying`]) go the same way.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use synlog_log::admission::{Admit, Ledger, MemoryLedger, Parked, fork_proof};
 use synlog_log::bundle::RecordKind;
@@ -12,45 +12,15 @@ use synlog_log::fork::ForkProof;
 use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
 use synlog_log::keys::Batch;
 use synlog_log::limits::AHEAD_MAX_MS;
-use synlog_log::refusal::Refusal;
 use synlog_log::replica::order_entry;
 use synlog_log::run::{RunView, RunWriter, join};
 use synlog_log::skiplink;
 use synlog_log::store::{GuardReason, KIND_RUN, Record, RunFacts, StoreError};
 
 use crate::failure::Failure;
+use crate::intake::Intake;
 use crate::ledger::{StoreLedger, read, remember_last};
 use crate::node::Node;
-
-/// What became of some runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Intake {
-    /// Entries that are new here, by feed.
-    pub fresh: BTreeMap<FeedKey, u64>,
-    /// Entries that were known already.
-    pub known: u64,
-    /// Entries put aside because they claim a time ahead of the clock.
-    pub ahead: u64,
-    /// Runs that don't decode.
-    pub broken: Vec<(FeedKey, Refusal)>,
-    /// Runs that were refused, with the seq from which on.
-    pub refused: Vec<(FeedKey, u64, Refusal)>,
-    /// Runs whose signature did not check. Their entries count where later runs vouch for them.
-    pub garbled: Vec<(FeedKey, u64)>,
-    /// Feeds that turned out to be forked, and where.
-    pub forks: Vec<(FeedKey, u64)>,
-    /// Entries of this device that others have and this store lacked.
-    pub own_from_outside: u64,
-    /// Ancestors that runs wait for, with their topic.
-    pub missing: BTreeSet<(TopicId, EntryId)>,
-}
-
-impl Intake {
-    /// How many entries are new.
-    pub fn fresh_entries(&self) -> u64 {
-        self.fresh.values().sum()
-    }
-}
 
 /// A run on its way into the store.
 pub(crate) struct Staged {
@@ -280,27 +250,20 @@ impl Node {
         known: usize,
         staged: &[Staged],
     ) -> Result<Staged, Failure> {
-        let fault = Failure::refused("a run that was admitted");
         if known == 0 {
-            return match self.order_if_needed(run, staged)? {
-                None => Ok(Staged {
-                    facts: run.facts(),
-                    bytes: run.bytes.to_vec(),
-                }),
-                // the ids are the same without what was erased
-                Some(bytes) => Ok(Staged {
-                    facts: run.facts(),
-                    bytes,
-                }),
-            };
+            // the ids are the same without what was erased
+            let kept = self.order_if_needed(run, staged)?;
+            return Ok(Staged {
+                facts: run.facts(),
+                bytes: kept.unwrap_or_else(|| run.bytes.to_vec()),
+            });
         }
         let rest = run.without_known(known);
-        let run = RunView::decode(&rest).map_err(fault)?;
-        let facts = run.facts();
+        let run = RunView::decode(&rest).map_err(Failure::refused("a run that was admitted"))?;
         let kept = self.order_if_needed(&run, staged)?;
         Ok(Staged {
-            facts,
-            bytes: kept.unwrap_or(rest),
+            facts: run.facts(),
+            bytes: kept.unwrap_or_else(|| rest.clone()),
         })
     }
 

@@ -9,8 +9,8 @@ use synlog_log::run::{RunView, RunWriter};
 use synlog_log::scenario::{Person, START_MS, World, genesis};
 use synlog_log::topic::Mode;
 use synlog_node::home::Home;
+use synlog_node::intake::Intake;
 use synlog_node::node::Node;
-use synlog_node::pipeline::Intake;
 use synlog_node::writing::Event;
 
 /// A topic with ten entries of one device, each signed on its own.

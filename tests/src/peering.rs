@@ -7,6 +7,7 @@ use std::path::Path;
 use synlog_log::cbor::Value;
 use synlog_log::identity::{Action, SignedStatement};
 use synlog_log::ids::{DeviceId, EntryId, FeedKey, TopicId};
+use synlog_log::payload::PayloadBuilder;
 use synlog_log::run::RunView;
 use synlog_log::scenario::{Person, START_MS, World, genesis};
 use synlog_log::topic::{Mode, Visibility};
@@ -315,4 +316,76 @@ fn a_damaged_feed_is_asked_for_from_the_damage_on() {
     assert!(short(&rows) < short(&whole), "{rows:?}");
     repo.take_in(SOMEBODY, runs_of(&world), NOW_MS).unwrap();
     assert_eq!(repo.rows(&world.topic).unwrap(), whole);
+}
+
+#[test]
+fn members_are_told_alike_with_and_without_the_order() {
+    let (anna, ben, cara) = (Person::new(1, 1), Person::new(2, 1), Person::new(3, 1));
+    let mut world = World::new(&anna, 0, &genesis(Mode::Ordered, &[(&ben, "client")]));
+    let note = world.write(&anna, 0, Some(world.genesis()), &[], "note.put", body(1));
+    let who = |entity: [u8; 32]| ("entity", Value::Bytes(entity.to_vec()));
+    let joins = [who(cara.id().0), ("role", Value::Text("client".into()))];
+    let joins = world.write(&anna, 0, Some(note), &[], "topic.member", Value::map(joins));
+    let leaves = Value::map([who(ben.id().0)]);
+    world.write(&anna, 0, Some(joins), &[], "topic.remove", leaves);
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = open(folder.path());
+    let people = [anna.id(), ben.id(), cara.id()];
+    let expected = [
+        [true, true, false],
+        [true, true, false],
+        [true, true, true],
+        [true, false, true],
+    ];
+    for (run, members) in runs_of(&world).into_iter().zip(expected) {
+        let mut peering = Peering::new(&mut node);
+        peering.take_in(SOMEBODY, vec![run], NOW_MS).unwrap();
+        let told = people.map(|entity| peering.is_member(&world.topic, &entity));
+        assert_eq!(told, members);
+        // one that reads all that is there says the same
+        drop(node);
+        node = open(folder.path());
+        let peering = Peering::new(&mut node);
+        let told = people.map(|entity| peering.is_member(&world.topic, &entity));
+        assert_eq!(told, members);
+    }
+    let nowhere = TopicId([9; 32]);
+    assert!(!Peering::new(&mut node).is_member(&nowhere, &anna.id()));
+}
+
+#[test]
+fn what_a_tombstone_names_is_never_kept_whole_whatever_came_first() {
+    let (anna, ben) = (Person::new(1, 1), Person::new(2, 2));
+    let mut world = World::new(&anna, 0, &genesis(Mode::Causal, &[(&ben, "client")]));
+    let mut payload = PayloadBuilder::new("note.put", body(1));
+    let phone = Value::map([("phone", Value::Text("+358 40 1234567".into()))]);
+    payload.erasable = Some(([4; 16], 0, phone));
+    let payload = payload.encode().unwrap();
+    let genesis = world.genesis();
+    let target = world.write_payload(&ben, 0, None, &[genesis], &payload);
+    // the other device has not seen the entry; it only names it
+    let names = Value::map([("target", Value::Bytes(target.0.to_vec()))]);
+    world.write(&ben, 1, None, &[], "topic.tombstone", names);
+    let [begins, whole, tombstone] = runs_of(&world).try_into().unwrap();
+    let batches = [
+        vec![vec![&begins], vec![&tombstone], vec![&whole]],
+        vec![vec![&begins, &tombstone, &whole]],
+        vec![vec![&begins], vec![&tombstone, &whole]],
+        vec![vec![&begins, &tombstone], vec![&whole]],
+    ];
+    for batches in batches {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = open(folder.path());
+        for batch in &batches {
+            let batch = batch.iter().map(|run| run.to_vec()).collect();
+            let taken = Peering::new(&mut node).take_in(SOMEBODY, batch, NOW_MS);
+            assert!(taken.unwrap().refused.is_empty());
+        }
+        let position = node.store.locate(&target).unwrap().unwrap();
+        let stored = node.store.read(position).unwrap().unwrap().bytes;
+        assert_ne!(stored, whole, "{batches:?}");
+        let run = RunView::decode(&stored).unwrap();
+        assert!(run.first().payload.is_erased());
+        assert_eq!(run.first().id, target);
+    }
 }

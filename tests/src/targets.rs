@@ -3,6 +3,7 @@
 use synlog_log::attestation::check_evidence;
 use synlog_log::bundle;
 use synlog_log::cbor::Value;
+use synlog_log::decoded::DecodedRun;
 use synlog_log::fold::{FoldEvent, Manifest};
 use synlog_log::fork::ForkProof;
 use synlog_log::hash::Context;
@@ -52,7 +53,14 @@ fn payload(bytes: &[u8]) {
 }
 
 fn run(bytes: &[u8]) {
-    let _ = RunView::decode(bytes).map(|run| run.verify());
+    let run = RunView::decode(bytes);
+    let _ = run.as_ref().map(|run| run.verify());
+    // what is looked at again is the same
+    let decoded = DecodedRun::new(bytes.to_vec());
+    assert_eq!(decoded.as_ref().err(), run.as_ref().err());
+    if let Ok(decoded) = &decoded {
+        assert_eq!(decoded.view(), run);
+    }
 }
 
 fn sealed_payload(bytes: &[u8]) {
