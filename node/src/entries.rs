@@ -320,7 +320,8 @@ impl Node {
         if let Ok(id) = front.parse() {
             return Ok(id);
         }
-        let mut entities: Vec<EntityId> = self.identities.keys().copied().collect();
+        let met = self.met.entities();
+        let mut entities: Vec<EntityId> = self.identities.keys().chain(met).copied().collect();
         for topic in self.store.topics() {
             if let Ok(order) = self.order(&topic) {
                 entities.extend(order.policy().members.keys());

@@ -185,6 +185,14 @@ pub enum Failure {
         /// What is wrong with it.
         source: ContactsError,
     },
+    /// A file of letters is damaged.
+    #[error("{path}: {source}")]
+    Letters {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Refusal,
+    },
     /// A ticket is none.
     #[error("this is no ticket: {0}")]
     Ticket(#[from] TicketError),
@@ -287,7 +295,8 @@ impl Failure {
             Self::NodeRuns | Self::NodeStarted => Exit::Locked,
             Self::Ticket(_) => Exit::Usage,
             Self::Net(NetError::Relay(_)) => Exit::Usage,
-            Self::Interests { .. } | Self::Contacts { .. } | Self::Net(_) => Exit::System,
+            Self::Interests { .. } | Self::Contacts { .. } => Exit::System,
+            Self::Letters { .. } | Self::Net(_) => Exit::System,
         }
     }
 
@@ -396,6 +405,7 @@ impl Failure {
             | Self::OutputGone
             | Self::Interests { .. }
             | Self::Contacts { .. }
+            | Self::Letters { .. }
             | Self::Net(_)
             | Self::Draft(_)
             | Self::Store(_) => return None,
@@ -444,6 +454,7 @@ impl Failure {
             Self::NodeStarted => "node_started",
             Self::Interests { .. } => "interests",
             Self::Contacts { .. } => "contacts",
+            Self::Letters { .. } => "letters",
             Self::Ticket(_) => "bad_ticket",
             Self::Net(_) => "network",
             Self::Exposed(_) => "exposed",

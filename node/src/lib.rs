@@ -26,6 +26,7 @@ pub mod intake;
 pub mod json;
 pub mod ledger;
 pub mod lending;
+pub mod letters;
 pub mod money;
 pub mod node;
 pub mod paths;

@@ -37,6 +37,11 @@ impl Met {
         }
     }
 
+    /// Who they are.
+    pub(crate) fn entities(&self) -> impl Iterator<Item = &EntityId> {
+        self.logs.keys()
+    }
+
     /// Gives out what an entity said of itself, and forgets it.
     pub(crate) fn take(&mut self, entity: &EntityId) -> Vec<SignedStatement> {
         self.order.retain(|known| known != entity);

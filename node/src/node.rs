@@ -59,6 +59,8 @@ pub struct Node {
     pub(crate) folding: Option<Folding>,
     /// When each feed last went on, once a peer was here.
     pub(crate) arrivals: Arrivals,
+    /// To whom letters were written since a running node last asked.
+    pub(crate) written_to: Vec<EntityId>,
     /// Those who called and share nothing yet.
     pub(crate) met: Met,
     /// Who may have a topic, as looked up lately.
@@ -121,6 +123,7 @@ impl Node {
             receipts: BTreeMap::new(),
             folding: None,
             arrivals: Arrivals::default(),
+            written_to: Vec::new(),
             met: Met::default(),
             readers: HashMap::new(),
             skims: HashMap::new(),

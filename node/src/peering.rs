@@ -11,7 +11,7 @@ use synlog_log::sealed::access::Access as Fetch;
 use synlog_log::topic::{Genesis, Visibility};
 use synlog_replication::blobs::{BlobKey, Kept, Naming, Partial, Piece, Span};
 use synlog_replication::peer::{NodeId, Peer, Proven};
-use synlog_replication::repo::{Access, Epoch, Repo, Taken};
+use synlog_replication::repo::{Access, Epoch, Post, Repo, Taken};
 use synlog_replication::row::{Advance, Row};
 
 use crate::failure::Failure;
@@ -415,6 +415,19 @@ impl Repo for Peering<'_> {
             Err(Failure::Refused { .. }) => Ok(false),
             taken => taken,
         }
+    }
+
+    fn letters_to(&self, entity: &EntityId) -> Result<Vec<Post>, Failure> {
+        self.node.borrow().letters_to(entity)
+    }
+
+    fn take_in_letter(
+        &mut self,
+        peer: &Peer,
+        letter: &[u8],
+        now_ms: u64,
+    ) -> Result<Option<EntityId>, Failure> {
+        self.node.get_mut().take_in_letter(peer, letter, now_ms)
     }
 
     fn receipt(

@@ -53,6 +53,17 @@ pub struct Taken {
     pub own_from_outside: u64,
 }
 
+/// A letter that waits to be handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Its id.
+    pub id: [u8; 32],
+    /// The topic to which it invites.
+    pub topic: TopicId,
+    /// The letter.
+    pub letter: Vec<u8>,
+}
+
 /// The store, as far as replication needs it. Everything it gives is what is durable.
 pub trait Repo {
     /// A failure of disk or store.
@@ -153,6 +164,18 @@ pub trait Repo {
     /// Checks and keeps a statement; whether it was news. What doesn't fit is refused
     /// silently, and so is what is too much of those who write nowhere here.
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Self::Error>;
+
+    /// Letters of first contact that wait to be handed to an entity.
+    fn letters_to(&self, entity: &EntityId) -> Result<Vec<Post>, Self::Error>;
+
+    /// Puts a letter that a peer wrote and handed over where it waits to be looked at.
+    /// Gives who wrote it, if it was taken.
+    fn take_in_letter(
+        &mut self,
+        peer: &Peer,
+        letter: &[u8],
+        now_ms: u64,
+    ) -> Result<Option<EntityId>, Self::Error>;
 
     /// A receipt of this device for a feed's height, encoded, where it gives them
     /// (`spec/10-reducer.md` 10.8).

@@ -29,6 +29,7 @@ mod net_faults;
 mod net_invite;
 mod net_kills;
 mod net_lan;
+mod net_letters;
 mod net_links;
 mod net_placing;
 mod net_profile;

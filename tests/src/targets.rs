@@ -17,7 +17,8 @@ use synlog_log::proof::Proof;
 use synlog_log::run::{PayloadForm, RunView};
 use synlog_log::sealed::blob::{self, BlobKey};
 use synlog_log::sealed::disclosure::{self, Disclosure};
-use synlog_log::sealed::inbox::{Invitation, Letter};
+use synlog_log::sealed::inbox::{Inbox, InboxLimits};
+use synlog_log::sealed::letter::{Invitation, Letter};
 use synlog_log::sealed::{self, Secrets};
 use synlog_log::store::{Decoder as SegmentDecoder, RunFacts, check_segment};
 use synlog_log::wire::Reader;
@@ -104,6 +105,11 @@ fn inbox_letter(bytes: &[u8]) {
         let _ = letter.open(&secrets);
     }
     let _ = Invitation::decode(bytes);
+    let _ = synlog_node::letters::decode(bytes);
+    let limits = InboxLimits::default();
+    if let Ok(inbox) = Inbox::decode(EntityId([1; 32]), limits, bytes) {
+        assert!(inbox.letters().len() <= limits.letters);
+    }
 }
 
 fn sealed_blob(bytes: &[u8]) {

@@ -1,205 +1,18 @@
-//! First contact: a letter sealed to an entity that shares no topic with its writer yet
-//! (`spec/07-sealed.md` 7.9), and the bounded box in which letters wait to be looked at.
+//! The bounded box in which letters of first contact wait to be looked at
+//! (`spec/07-sealed.md` 7.9).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::hash::Context;
-use crate::identity::Certificate;
-use crate::ids::{DeviceId, EntityId, TopicId};
-use crate::keys::{PUBLIC_LEN, SUITE_X25519, SecretKey, Signature, admit, seal_to, verify};
-use crate::limits::CERTIFICATE_MAX;
+use crate::ids::EntityId;
+use crate::limits::AHEAD_MAX_MS;
 use crate::refusal::Refusal;
-use crate::sealed::Secrets;
+use crate::sealed::letter::{LETTER_MAX, Letter};
 use crate::wire::{Reader, Writer};
 
-/// Bytes of a letter: an invitation with a genesis run and a page of text.
-pub const LETTER_MAX: usize = 32 * 1024;
-/// Bytes of a letter's text.
-pub const MESSAGE_MAX: usize = 4 * 1024;
-/// Bytes of the first run of a topic in an invitation.
-pub const RUN_MAX: usize = 16 * 1024;
-/// Epoch keys in an invitation: the latest leads back to the others.
-pub const KEYS_MAX: usize = 4;
-
+/// Version of the form in which it is kept.
 const VERSION: u8 = 1;
-const PURPOSE: &str = "letter";
-
-/// What is in a letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invitation {
-    /// The topic to which it invites.
-    pub topic: TopicId,
-    /// The first run of the topic, with its genesis.
-    pub run: Vec<u8>,
-    /// Epoch keys, ascending.
-    pub keys: Vec<(u64, [u8; 32])>,
-    /// A few words.
-    pub message: String,
-}
-
-impl Invitation {
-    /// Encodes it.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = self.topic.0.to_vec();
-        out.put_bytes(&self.run);
-        out.put_varint(self.keys.len() as u64);
-        for (epoch, key) in &self.keys {
-            out.put_varint(*epoch);
-            out.extend_from_slice(key);
-        }
-        out.put_bytes(self.message.as_bytes());
-        out
-    }
-
-    /// Decodes it.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
-        let mut reader = Reader::new(bytes);
-        let topic = TopicId(reader.array()?);
-        let run = reader.bytes(RUN_MAX)?.to_vec();
-        let mut keys: Vec<(u64, [u8; 32])> = Vec::new();
-        for _ in 0..reader.length(KEYS_MAX)? {
-            let epoch = reader.varint()?;
-            if keys.last().is_some_and(|(last, _)| *last >= epoch) {
-                return Err(Refusal::NotCanonical);
-            }
-            keys.push((epoch, reader.array()?));
-        }
-        let message = reader.text(MESSAGE_MAX)?.to_owned();
-        reader.end()?;
-        Ok(Self {
-            topic,
-            run,
-            keys,
-            message,
-        })
-    }
-}
-
-/// A letter as it travels: signed by a device of its writer, sealed to its reader.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// The entity to which it is sealed.
-    pub to: EntityId,
-    /// Claimed time, UTC milliseconds.
-    pub written_ms: u64,
-    /// How it is sealed.
-    pub suite: u64,
-    /// Certificate of the device that signed it.
-    pub certificate: Vec<u8>,
-    /// The device.
-    pub device: DeviceId,
-    sealed: Vec<u8>,
-    signature: Signature,
-}
-
-/// Who writes to whom, and when.
-#[derive(Debug, Clone, Copy)]
-pub struct Envelope<'a> {
-    /// The entity to which it is written.
-    pub to: EntityId,
-    /// Its encryption key.
-    pub key: &'a [u8; PUBLIC_LEN],
-    /// UTC milliseconds.
-    pub now_ms: u64,
-    /// Certificate of the writing device.
-    pub certificate: &'a [u8],
-}
-
-impl Letter {
-    /// Writes a letter. `seed` is random.
-    pub fn write(
-        device: &SecretKey,
-        envelope: &Envelope<'_>,
-        invitation: &Invitation,
-        seed: &[u8; 32],
-    ) -> Result<Self, Refusal> {
-        let author = DeviceId(device.public());
-        let bound = bound(&envelope.to, &author);
-        let sealed = seal_to(envelope.key, PURPOSE, &bound, &invitation.encode(), seed)?;
-        let mut letter = Self {
-            to: envelope.to,
-            written_ms: envelope.now_ms,
-            suite: SUITE_X25519,
-            certificate: envelope.certificate.to_vec(),
-            device: author,
-            sealed,
-            signature: [0; 64],
-        };
-        letter.signature = device.sign(&letter.hash());
-        // what is written is read back by the same rules that others will apply
-        Self::decode(&letter.encode())?.verify()?;
-        Ok(letter)
-    }
-
-    fn front(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
-        out.extend_from_slice(&self.to.0);
-        out.put_varint(self.written_ms);
-        out.put_varint(self.suite);
-        out.put_bytes(&self.certificate);
-        out.extend_from_slice(&self.device.0);
-        out.put_bytes(&self.sealed);
-        out
-    }
-
-    /// Hash over all but the signature: what is signed, and the letter's id.
-    pub fn hash(&self) -> [u8; 32] {
-        Context::Letter.hash(&self.front())
-    }
-
-    /// Encodes it.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = self.front();
-        out.extend_from_slice(&self.signature);
-        out
-    }
-
-    /// Decodes it; [`Letter::verify`] says whether it is right.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
-        if bytes.len() > LETTER_MAX {
-            return Err(Refusal::TooLarge);
-        }
-        let mut reader = Reader::new(bytes);
-        if reader.byte()? != VERSION {
-            return Err(Refusal::NotCanonical);
-        }
-        let letter = Self {
-            to: EntityId(reader.array()?),
-            written_ms: reader.varint()?,
-            suite: reader.varint()?,
-            certificate: reader.bytes(CERTIFICATE_MAX)?.to_vec(),
-            device: DeviceId(reader.array()?),
-            sealed: reader.bytes(LETTER_MAX)?.to_vec(),
-            signature: reader.array()?,
-        };
-        reader.end()?;
-        Ok(letter)
-    }
-
-    /// Checks certificate and signature. Gives whose device wrote it.
-    pub fn verify(&self) -> Result<EntityId, Refusal> {
-        admit(&self.device.0)?;
-        let certified = Certificate::verify_bytes(&self.certificate, &self.device)?;
-        verify(&self.device.0, &self.hash(), &self.signature)?;
-        Ok(certified.entity)
-    }
-
-    /// Opens it, for its reader.
-    pub fn open(&self, secrets: &Secrets) -> Result<Invitation, Refusal> {
-        let bound = bound(&self.to, &self.device);
-        let held = secrets
-            .held()
-            .iter()
-            .filter(|(entity, _)| *entity == self.to);
-        let mut opened =
-            held.filter_map(|(_, secret)| secret.open(PURPOSE, &bound, &self.sealed).ok());
-        Invitation::decode(&opened.next().ok_or(Refusal::Unsealable)?)
-    }
-}
-
-fn bound(to: &EntityId, from: &DeviceId) -> Vec<u8> {
-    [to.0, from.0].concat()
-}
+/// Letters that are remembered when they were answered.
+const ANSWERED_MAX: usize = 4_096;
 
 /// How much an inbox holds. What doesn't fit is turned away, never put in the place of
 /// another: a flood can't push out what came before it.
@@ -231,10 +44,14 @@ impl Default for InboxLimits {
 pub enum Delivery {
     /// It waits to be looked at.
     Taken,
-    /// It is there already.
+    /// It is there already, or was answered or thrown away.
     Known,
+    /// It claims to be written so long ago, or so far ahead, that it does not count.
+    OutOfTime,
     /// It isn't for an entity of this inbox.
     NotForHere,
+    /// Somebody else than its writer handed it over.
+    NotTheWriter,
     /// Its writer is blocked.
     Blocked,
     /// Its writer has as many here as it may.
@@ -245,14 +62,30 @@ pub enum Delivery {
     Refused(Refusal),
 }
 
+/// A letter that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// When it came, UTC milliseconds.
+    pub came_ms: u64,
+    /// Whose device wrote it.
+    pub from: EntityId,
+    /// The node that handed it over.
+    pub via: [u8; 32],
+    /// The letter.
+    pub letter: Letter,
+    bytes: usize,
+}
+
 /// Letters that wait to be looked at. Pure: time is handed in.
 #[derive(Debug, Clone)]
 pub struct Inbox {
     owner: EntityId,
     limits: InboxLimits,
     blocked: BTreeSet<EntityId>,
-    /// By id: when it came, from whom, the letter.
-    letters: BTreeMap<[u8; 32], (u64, EntityId, Vec<u8>)>,
+    letters: BTreeMap<[u8; 32], Waiting>,
+    /// Letters that were taken out, with the time at which they were written: they may
+    /// come again.
+    answered: BTreeMap<[u8; 32], u64>,
 }
 
 impl Inbox {
@@ -263,17 +96,23 @@ impl Inbox {
             limits,
             blocked: BTreeSet::new(),
             letters: BTreeMap::new(),
+            answered: BTreeMap::new(),
         }
     }
 
     /// Takes nothing more from an entity, and throws away what it wrote.
     pub fn block(&mut self, entity: EntityId) {
         self.blocked.insert(entity);
-        self.letters.retain(|_, (_, from, _)| *from != entity);
+        self.letters.retain(|_, waiting| waiting.from != entity);
     }
 
-    /// Takes in a letter.
-    pub fn deliver(&mut self, bytes: &[u8], now_ms: u64) -> Delivery {
+    /// Takes in a letter that a device of an entity handed over, at a node.
+    pub fn deliver(
+        &mut self,
+        bytes: &[u8],
+        (by, via): (EntityId, [u8; 32]),
+        now_ms: u64,
+    ) -> Delivery {
         self.expire(now_ms);
         // the cheap questions come first: a signature is checked only where there is room
         let letter = match Letter::decode(bytes) {
@@ -284,10 +123,14 @@ impl Inbox {
         if letter.to != self.owner {
             return Delivery::NotForHere;
         }
-        if self.letters.contains_key(&id) {
+        if self.letters.contains_key(&id) || self.answered.contains_key(&id) {
             return Delivery::Known;
         }
-        let held: usize = self.letters.values().map(|(_, _, bytes)| bytes.len()).sum();
+        let old = now_ms.saturating_sub(letter.written_ms) > self.limits.age_ms;
+        if old || letter.written_ms > now_ms.saturating_add(AHEAD_MAX_MS) {
+            return Delivery::OutOfTime;
+        }
+        let held: usize = self.letters.values().map(|waiting| waiting.bytes).sum();
         if self.letters.len() >= self.limits.letters || held + bytes.len() > self.limits.bytes {
             return Delivery::Full;
         }
@@ -295,33 +138,101 @@ impl Inbox {
             Ok(from) => from,
             Err(refusal) => return Delivery::Refused(refusal),
         };
+        // else one writer could fill the box in the name of many
+        if from != by {
+            return Delivery::NotTheWriter;
+        }
         if self.blocked.contains(&from) {
             return Delivery::Blocked;
         }
-        let of_one = self.letters.values().filter(|(_, other, _)| *other == from);
+        let of_one = self.letters.values().filter(|other| other.from == from);
         if of_one.count() >= self.limits.of_one {
             return Delivery::TooManyOfOne;
         }
-        self.letters.insert(id, (now_ms, from, bytes.to_vec()));
+        let waiting = Waiting {
+            came_ms: now_ms,
+            from,
+            via,
+            letter,
+            bytes: bytes.len(),
+        };
+        self.letters.insert(id, waiting);
         Delivery::Taken
     }
 
     /// Lets go of what has waited too long.
     pub fn expire(&mut self, now_ms: u64) {
         let age_ms = self.limits.age_ms;
-        self.letters
-            .retain(|_, (came_ms, ..)| now_ms.saturating_sub(*came_ms) <= age_ms);
+        let recent = |since_ms: u64| now_ms.saturating_sub(since_ms) <= age_ms;
+        self.letters.retain(|_, waiting| recent(waiting.came_ms));
+        self.answered.retain(|_, written_ms| recent(*written_ms));
     }
 
-    /// The letters, with who wrote them and when they came.
-    pub fn letters(&self) -> impl Iterator<Item = (&[u8; 32], u64, EntityId, &[u8])> {
-        let letters = self.letters.iter();
-        letters.map(|(id, (came_ms, from, bytes))| (id, *came_ms, *from, &bytes[..]))
+    /// The letters by their ids, those that came first before others.
+    pub fn letters(&self) -> Vec<(&[u8; 32], &Waiting)> {
+        let mut letters: Vec<_> = self.letters.iter().collect();
+        letters.sort_by_key(|(_, waiting)| waiting.came_ms);
+        letters
     }
 
-    /// Takes a letter out: it was answered or thrown away.
-    pub fn remove(&mut self, id: &[u8; 32]) -> bool {
-        self.letters.remove(id).is_some()
+    /// Takes a letter out: it was answered or thrown away, and does not come again.
+    pub fn remove(&mut self, id: &[u8; 32]) -> Option<Waiting> {
+        let waiting = self.letters.remove(id)?;
+        if self.answered.len() >= ANSWERED_MAX {
+            let oldest = self.answered.iter().min_by_key(|(_, written)| **written);
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                self.answered.remove(&oldest);
+            }
+        }
+        self.answered.insert(*id, waiting.letter.written_ms);
+        Some(waiting)
+    }
+
+    /// As it is kept on a disk.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        out.put_varint(self.letters.len() as u64);
+        for waiting in self.letters.values() {
+            out.put_varint(waiting.came_ms);
+            out.extend_from_slice(&waiting.from.0);
+            out.extend_from_slice(&waiting.via);
+            out.put_bytes(&waiting.letter.encode());
+        }
+        out.put_varint(self.answered.len() as u64);
+        for (id, written_ms) in &self.answered {
+            out.extend_from_slice(id);
+            out.put_varint(*written_ms);
+        }
+        out
+    }
+
+    /// Reads what was kept. What letters say of themselves was checked when they came.
+    pub fn decode(owner: EntityId, limits: InboxLimits, bytes: &[u8]) -> Result<Self, Refusal> {
+        let mut inbox = Self::new(owner, limits);
+        let mut reader = Reader::new(bytes);
+        if reader.byte()? != VERSION {
+            return Err(Refusal::NotCanonical);
+        }
+        for _ in 0..reader.length(limits.letters)? {
+            let came_ms = reader.varint()?;
+            let (from, via) = (EntityId(reader.array()?), reader.array()?);
+            let bytes = reader.bytes(LETTER_MAX)?;
+            let letter = Letter::decode(bytes)?;
+            let waiting = Waiting {
+                came_ms,
+                from,
+                via,
+                bytes: bytes.len(),
+                letter,
+            };
+            inbox.letters.insert(waiting.letter.hash(), waiting);
+        }
+        for _ in 0..reader.length(ANSWERED_MAX)? {
+            let id = reader.array()?;
+            inbox.answered.insert(id, reader.varint()?);
+        }
+        reader.end()?;
+        Ok(inbox)
     }
 }
 
@@ -330,43 +241,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::scenario::Person;
+    use crate::sealed::letter::tests::letter;
 
-    fn invitation(number: u8) -> Invitation {
-        Invitation {
-            topic: TopicId([number; 32]),
-            run: vec![1; 200],
-            keys: vec![(2, [5; 32])],
-            message: format!("hello {number}"),
-        }
-    }
+    const VIA: [u8; 32] = [6; 32];
 
-    fn letter(from: &Person, to: &Person, number: u8) -> Vec<u8> {
-        let certificate = from.log.certificate(&from.device(0)).unwrap().encode();
-        let envelope = Envelope {
-            to: to.id(),
-            key: &to.encryption().public(),
-            now_ms: 5,
-            certificate: &certificate,
-        };
-        let seed = [number.wrapping_add(1); 32];
-        let letter = Letter::write(&from.devices[0], &envelope, &invitation(number), &seed);
-        letter.unwrap().encode()
-    }
-
-    #[test]
-    fn a_letter_is_read_by_its_reader_alone() {
-        let [from, to, other] = [1, 41, 81].map(|number| Person::new(number, 1));
-        let bytes = letter(&from, &to, 1);
-        let read = Letter::decode(&bytes).unwrap();
-        assert_eq!(read.verify(), Ok(from.id()));
-        assert_eq!(read.open(&to.secrets()), Ok(invitation(1)));
-        assert_eq!(read.open(&other.secrets()), Err(Refusal::Unsealable));
-        for at in 0..bytes.len() {
-            let mut changed = bytes.clone();
-            changed[at] ^= 1;
-            let right = Letter::decode(&changed).and_then(|letter| letter.verify());
-            assert!(right.is_err(), "byte {at}");
-        }
+    fn by(person: &Person) -> (EntityId, [u8; 32]) {
+        (person.id(), VIA)
     }
 
     #[test]
@@ -381,26 +261,62 @@ mod tests {
         let mut counts = BTreeMap::new();
         for number in 0..5 {
             for writer in &writers {
-                let delivery = inbox.deliver(&letter(writer, &to, number), 10);
+                let delivery = inbox.deliver(&letter(writer, &to, number), by(writer), 10);
                 *counts.entry(format!("{delivery:?}")).or_insert(0) += 1;
             }
         }
         let expected = [("Full".to_owned(), 15), ("Taken".to_owned(), 10)];
         assert_eq!(counts, expected.into());
         assert_eq!(
-            inbox.deliver(&letter(&writers[0], &to, 0), 10),
+            inbox.deliver(&letter(&writers[0], &to, 0), by(&writers[0]), 10),
             Delivery::Known
         );
-        let wrong = inbox.deliver(&letter(&writers[0], &writers[1], 0), 10);
+        let wrong = inbox.deliver(&letter(&writers[0], &writers[1], 0), by(&writers[0]), 10);
         assert_eq!(wrong, Delivery::NotForHere);
+        let carried = inbox.deliver(&letter(&writers[0], &to, 8), by(&writers[1]), 10);
+        assert_eq!(carried, Delivery::Full);
         inbox.block(writers[0].id());
-        let blocked = inbox.deliver(&letter(&writers[0], &to, 9), 10);
-        assert_eq!((blocked, inbox.letters().count()), (Delivery::Blocked, 8));
+        let blocked = inbox.deliver(&letter(&writers[0], &to, 9), by(&writers[0]), 10);
+        assert_eq!((blocked, inbox.letters().len()), (Delivery::Blocked, 8));
         let more: Vec<Delivery> = (10..12)
-            .map(|number| inbox.deliver(&letter(&writers[1], &to, number), 10))
+            .map(|number| inbox.deliver(&letter(&writers[1], &to, number), by(&writers[1]), 10))
             .collect();
         assert_eq!(more, [Delivery::Taken, Delivery::TooManyOfOne]);
+        let carried = inbox.deliver(&letter(&writers[2], &to, 8), by(&writers[1]), 10);
+        assert_eq!(carried, Delivery::NotTheWriter);
         inbox.expire(10 + limits.age_ms + 1);
-        assert_eq!(inbox.letters().count(), 0);
+        assert_eq!(inbox.letters().len(), 0);
+    }
+    #[test]
+    fn what_was_answered_does_not_come_again_and_a_disk_keeps_it() {
+        let [from, to] = [1, 41].map(|number| Person::new(number, 1));
+        let limits = InboxLimits::default();
+        let mut inbox = Inbox::new(to.id(), limits);
+        for number in 0..3 {
+            let delivery = inbox.deliver(
+                &letter(&from, &to, number),
+                by(&from),
+                10 + u64::from(number),
+            );
+            assert_eq!(delivery, Delivery::Taken);
+        }
+        let came: Vec<u64> = inbox.letters().iter().map(|(_, it)| it.came_ms).collect();
+        assert_eq!(came, [10, 11, 12]);
+        let first = *inbox.letters()[0].0;
+        assert_eq!(inbox.remove(&first).unwrap().via, VIA);
+        assert!(inbox.remove(&first).is_none());
+        let bytes = inbox.encode();
+        let mut again = Inbox::decode(to.id(), limits, &bytes).unwrap();
+        assert_eq!(again.encode(), bytes);
+        assert_eq!(again.letters(), inbox.letters());
+        let mut deliver =
+            |number, now_ms| again.deliver(&letter(&from, &to, number), by(&from), now_ms);
+        assert_eq!(deliver(0, 20), Delivery::Known);
+        assert_eq!(deliver(3, 20), Delivery::Taken);
+        // what is forgotten is too old to come again
+        assert_eq!(deliver(0, 6 + limits.age_ms), Delivery::OutOfTime);
+        for cut in 0..bytes.len() {
+            assert!(Inbox::decode(to.id(), limits, &bytes[..cut]).is_err());
+        }
     }
 }

@@ -11,6 +11,7 @@ pub mod disclosure;
 mod epochs;
 pub mod inbox;
 mod keyring;
+pub mod letter;
 mod payload;
 
 pub use epochs::{Wrap, previous_key, seal_previous, wraps_for};

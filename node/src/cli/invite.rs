@@ -3,13 +3,15 @@
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use serde_json::json;
-use synlog_log::ids::hex;
+use synlog_log::ids::{TopicId, hex};
 use synlog_net::Ticket;
 use synlog_replication::peer::NodeId;
 
 use crate::cli::setting::Setting;
+use crate::clock::now_ms;
 use crate::daemon::files;
 use crate::failure::Failure;
+use crate::lending::Lent;
 
 /// Print a ticket by which another node finds this one, and a topic if you name it
 ///
@@ -22,16 +24,60 @@ use crate::failure::Failure;
 EXAMPLES
   synlog invite                       somebody to connect to this node
   synlog invite orders                … and to follow the topic orders
+  synlog invite orders --to 5f0c1e --message 'Your order, as we said'
   synlog invite market --qr > market.txt")]
 pub(super) struct Args {
     /// Name of the topic, its id, or the front of the id
     topic: Option<String>,
+    /// Write a letter to this entity, which is handed over when a node of it is met; print
+    /// no ticket
+    #[arg(long, value_name = "ENTITY", requires = "topic")]
+    to: Option<String>,
+    /// A few words for the letter
+    #[arg(long, value_name = "TEXT", requires = "to")]
+    message: Option<String>,
     /// Print the QR code even if nobody sees a terminal
     #[arg(long, conflicts_with = "no_qr")]
     qr: bool,
     /// Print no QR code
     #[arg(long)]
     no_qr: bool,
+}
+
+/// Writes a letter instead.
+fn write(
+    mut node: Lent,
+    topic: &TopicId,
+    to: &str,
+    message: &str,
+    setting: &Setting,
+) -> Result<(), Failure> {
+    let to = node.find_entity(to)?;
+    node.get_to_know(&to)?;
+    let order = node.order(topic)?;
+    if order.is_private() && !order.policy().members.contains_key(&to) {
+        return Err(Failure::Usage(format!(
+            "{} is no member of this topic and could not read it: see `synlog topic grant`",
+            to.short()
+        )));
+    }
+    let letter = node.write_letter(to, topic, message, now_ms())?;
+    node.close()?;
+    let screen = &setting.screen;
+    if screen.is_json() {
+        return screen.json(&json!({
+            "letter": hex(&letter.hash()),
+            "to": to.to_string(),
+            "topic": topic.to_string(),
+        }));
+    }
+    screen.line(hex(&letter.hash()))?;
+    screen.flush()?;
+    screen.note(format_args!(
+        "handed over when a node of {} is met",
+        to.short()
+    ));
+    Ok(())
 }
 
 /// Runs the command.
@@ -42,6 +88,10 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         .as_ref()
         .map(|name| node.find_topic(name))
         .transpose()?;
+    if let (Some(topic), Some(to)) = (&topic, &args.to) {
+        let message = args.message.as_deref().unwrap_or_default();
+        return write(node, topic, to, message, setting);
+    }
     let entity = node.entity();
     let name = match &topic {
         Some(topic) => node.topic_name(topic)?,

@@ -18,6 +18,7 @@ mod erase;
 mod explain;
 mod follow;
 mod import;
+mod inbox;
 mod init;
 mod input;
 mod invite;
@@ -47,6 +48,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -122,6 +124,7 @@ enum Command {
     Sync(sync::Args),
     Invite(invite::Args),
     Join(join::Args),
+    Inbox(inbox::Args),
     Follow(follow::FollowArgs),
     Unfollow(follow::UnfollowArgs),
     Block(follow::BlockArgs),
@@ -151,6 +154,19 @@ pub fn command() -> clap::Command {
     own.subcommands(daily::commands(&taken))
 }
 
+/// Parses a command line. Building what all commands take takes longer than most commands
+/// do, and a running node is asked many times: the commands of apps are built only where
+/// none of its own is meant, and its own only once.
+fn parse(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    static OWN: LazyLock<Mutex<clap::Command>> = LazyLock::new(|| Mutex::new(Cli::command()));
+    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    match own.try_get_matches_from_mut(arguments) {
+        Ok(matches) if matches.subcommand().is_some() => Ok(matches),
+        // it may be a command of an app; and help and errors name all there are
+        _ => command().try_get_matches_from(arguments),
+    }
+}
+
 /// Where a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -166,7 +182,7 @@ enum Place {
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let matches = match command().try_get_matches_from(&arguments) {
+    let matches = match parse(&arguments) {
         Ok(matches) => matches,
         Err(error) => return usage(&error, &arguments),
     };
@@ -205,7 +221,7 @@ pub(crate) fn hosted(
     out: Box<dyn Write>,
     err: Box<dyn Write>,
 ) -> u8 {
-    match command().try_get_matches_from(arguments) {
+    match parse(arguments) {
         Ok(matches) => {
             let screen = Screen::on(matches.get_flag("json"), looks, out, err);
             execute(&matches, &Setting::hosted(host, screen))
@@ -277,6 +293,7 @@ impl Command {
             | Self::Sync(_)
             | Self::Invite(_)
             | Self::Join(_)
+            | Self::Inbox(_)
             | Self::Follow(_)
             | Self::Unfollow(_)
             | Self::Block(_)
@@ -314,6 +331,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Sync(args) => sync::run(&args, setting),
         Command::Invite(args) => invite::run(&args, setting),
         Command::Join(args) => join::run(&args, setting),
+        Command::Inbox(args) => inbox::run(&args, setting),
         Command::Follow(args) => follow::follow(&args, setting),
         Command::Unfollow(args) => follow::unfollow(&args, setting),
         Command::Block(args) => follow::block(&args, setting),

@@ -219,6 +219,11 @@ impl Told<'_> {
                 format!("! {} broke the protocol: {why}", short(node)),
                 json!({ "node": hex(&node.0), "why": why }),
             ),
+            Notice::Letter { from } => (
+                "letter",
+                format!("{} wrote a letter: see `synlog inbox`", from.short()),
+                json!({ "from": from.to_string() }),
+            ),
             Notice::ClockOffset { node, offset_ms } => (
                 "clock_offset",
                 format!("! the clock of {} differs by {offset_ms} ms", short(node)),

@@ -170,6 +170,9 @@ impl Driver {
             self.profiles_changed = true;
             self.give(Input::PolicyChanged, now, node, board)?;
         }
+        for to in std::mem::take(&mut node.written_to) {
+            self.give(Input::LetterWritten { to }, now, node, board)?;
+        }
         let contacts = files::contacts(&self.home)?.tickets;
         for (named, ticket) in &contacts {
             if *named != self.net.node() && self.contacts.get(named) != Some(ticket) {

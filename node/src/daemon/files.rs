@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use synlog_log::keys::SecretKey;
 use synlog_log::refusal::Refusal;
@@ -47,12 +47,11 @@ pub fn interests_path(home: &Home) -> PathBuf {
 /// What the owner wants of the network; nothing special where nothing was ever said.
 pub fn interests(home: &Home) -> Result<Interests, Failure> {
     let path = interests_path(home);
-    match fs::read(&path) {
-        Ok(bytes) => {
+    match bytes_of(&path)? {
+        Some(bytes) => {
             Interests::decode(&bytes).map_err(|source| Failure::Interests { path, source })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Interests::default()),
-        Err(error) => Err(Failure::file(path)(error)),
+        None => Ok(Interests::default()),
     }
 }
 
@@ -140,8 +139,17 @@ fn decode_memories(bytes: &[u8]) -> Result<BTreeMap<NodeId, PeerMemory>, Refusal
     Ok(memories)
 }
 
+/// What is in a file, if there is one.
+pub(crate) fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::file(path)(error)),
+    }
+}
+
 /// Durably and in one step: whoever looks sees the old or the new.
-fn save(home: &Home, path: PathBuf, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn save(home: &Home, path: PathBuf, bytes: &[u8]) -> Result<(), Failure> {
     let part = path.with_extension("part");
     let write = || -> io::Result<()> {
         fs::write(&part, bytes)?;

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod clock;
+mod letters;
 mod links;
 mod random;
 mod receipts;
@@ -179,6 +180,7 @@ impl Engine {
             }
             Input::Stored { feeds } => self.stored(&feeds, now, repo, out)?,
             Input::PolicyChanged => self.policy_changed(now, repo, out)?,
+            Input::LetterWritten { to } => self.letter_written(&to, now, repo, out)?,
             Input::Heard { node, source } => {
                 if node != self.node {
                     self.scheduler.heard(node, source, now.monotonic_ms);

@@ -94,6 +94,7 @@ impl Engine {
                 }
                 Event::Synced => {
                     self.blobs_met(link, now, repo, out)?;
+                    self.hand_letters(link, now, repo, out)?;
                     if let Some(line) = self.lines.get(&link) {
                         let shared = line.session.progress().topics;
                         let node = line.peer.node;

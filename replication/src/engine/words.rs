@@ -1,6 +1,6 @@
 //! What goes into the engine, and what comes out of it.
 
-use synlog_log::ids::{BlobHash, FeedKey, TopicId};
+use synlog_log::ids::{BlobHash, EntityId, FeedKey, TopicId};
 
 use crate::blobs::BlobKey;
 use crate::peer::{LinkId, NodeId, Peer};
@@ -57,6 +57,11 @@ pub enum Input {
     },
     /// What this node wants or allows has changed: interests, members, pins.
     PolicyChanged,
+    /// A letter of first contact was written here.
+    LetterWritten {
+        /// To whom.
+        to: EntityId,
+    },
     /// A node was heard of: on the LAN, in a record, in a feed, by a ticket.
     Heard {
         /// Which.
@@ -168,6 +173,11 @@ pub enum Notice {
         node: NodeId,
         /// How.
         why: &'static str,
+    },
+    /// Somebody wrote a letter of first contact; it waits to be looked at.
+    Letter {
+        /// Who.
+        from: EntityId,
     },
     /// This node's clock differs from a peer's by so much.
     ClockOffset {

@@ -14,12 +14,15 @@ pub use reconcile::{LISTED_MAX, Part, PartBody, SHAPE_MAX, Shape};
 use synlog_log::ids::{DeviceId, EntryId};
 use synlog_log::limits::{FORK_PROOF_MAX, PROOF_MAX, RUN_READ_BYTES_MAX, STATEMENT_MAX};
 use synlog_log::refusal::Refusal;
+use synlog_log::sealed::letter::LETTER_MAX;
 use synlog_log::wire::{Reader, Writer};
 
 use crate::blobs::BlobMessage;
 
 /// Bit of [`Hello::features`]: the sender understands words about blobs.
 pub const FEATURE_BLOBS: u64 = 1;
+/// Bit of [`Hello::features`]: the sender takes letters of first contact.
+pub const FEATURE_LETTERS: u64 = 2;
 /// The version of these messages.
 pub const VERSION: u64 = 1;
 /// Bytes of a message: a run of the largest size with its frame.
@@ -93,6 +96,8 @@ pub enum Message {
     Prune(Vec<Short>),
     /// A word about a blob.
     Blob(BlobMessage),
+    /// A letter of first contact, by whoever hands it over.
+    Letter(Vec<u8>),
 }
 
 fn ascending(shorts: &[Short]) -> Result<(), Refusal> {
@@ -166,6 +171,7 @@ impl Message {
             Self::Check(_) => 14,
             Self::Prune(_) => 15,
             Self::Blob(_) => 16,
+            Self::Letter(_) => 17,
         }
     }
 
@@ -258,7 +264,9 @@ impl Message {
                     out.extend_from_slice(id);
                 }
             }
-            Self::Proof(bytes) | Self::Receipt(bytes) => out.put_bytes(bytes),
+            Self::Proof(bytes) | Self::Receipt(bytes) | Self::Letter(bytes) => {
+                out.put_bytes(bytes);
+            }
             Self::Statements(statements) => pieces(&mut out, statements),
             Self::Known(known) | Self::Prune(known) => shorts(&mut out, known),
             Self::Credit(bytes) => out.put_varint(*bytes),
@@ -351,6 +359,7 @@ impl Message {
             14 => Self::Check(Check::read(reader)?),
             15 => Self::Prune(some(list(reader, LIST_MAX, short)?)?),
             16 => Self::Blob(BlobMessage::read(reader)?),
+            17 => Self::Letter(reader.bytes(LETTER_MAX)?.to_vec()),
             _ => return Err(Refusal::NotCanonical),
         })
     }

@@ -155,6 +155,7 @@ fn messages() -> impl Strategy<Value = Message> {
             }),
         proptest::collection::vec(any::<u8>(), 0..60).prop_map(Message::Proof),
         proptest::collection::vec(any::<u8>(), 0..60).prop_map(Message::Receipt),
+        proptest::collection::vec(any::<u8>(), 0..60).prop_map(Message::Letter),
         pieces().prop_map(Message::Statements),
         shorts().prop_map(|known| Message::Known(known.into_iter().collect())),
         proptest::collection::vec(any::<Short>(), 1..9).prop_map(Message::Prune),

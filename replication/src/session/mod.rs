@@ -11,6 +11,7 @@
 mod blobs;
 mod checks;
 mod comparison;
+mod letters;
 mod live;
 mod matching;
 mod meeting;
@@ -32,7 +33,7 @@ use synlog_log::ids::{EntryId, FeedKey, TopicId};
 
 use crate::engine::Notice;
 use crate::frontier::{Frontier, Scope};
-use crate::message::{FEATURE_BLOBS, Hello, Message, Short, VERSION};
+use crate::message::{FEATURE_BLOBS, FEATURE_LETTERS, Hello, Message, Short, VERSION};
 use crate::peer::{LinkId, Peer};
 use crate::repo::{Epoch, Repo};
 use meeting::Question;
@@ -134,6 +135,10 @@ pub struct Session {
     introduced: bool,
     /// Whether the peer understands words about blobs.
     speaks_of_blobs: bool,
+    /// Whether the peer takes letters of first contact, and what passed of them.
+    takes_letters: bool,
+    letters_sent: BTreeSet<[u8; 32]>,
+    letters_seen: u32,
 }
 
 /// What handling something gives.
@@ -190,6 +195,9 @@ impl Session {
             unasked: 0,
             introduced: false,
             speaks_of_blobs: false,
+            takes_letters: false,
+            letters_sent: BTreeSet::new(),
+            letters_seen: 0,
         }
     }
 
@@ -262,7 +270,7 @@ impl Session {
             cursor,
             tag: self.tag,
             clock_ms: cx.now.utc_ms,
-            features: FEATURE_BLOBS,
+            features: FEATURE_BLOBS | FEATURE_LETTERS,
         };
         self.send(Message::Hello(hello), out);
         Ok(())
@@ -313,6 +321,7 @@ impl Session {
                 out.extend(named.map(|feed| Event::Pruned(*feed)));
             }
             Message::Blob(blob) => out.extend(self.word_about(blob)),
+            Message::Letter(letter) => self.take_letter(&letter, cx, out)?,
         }
         self.go_on(cx, out)
     }
@@ -358,6 +367,7 @@ impl Session {
         let meeting = Meeting::new(caller, called);
         self.meeting = Some(meeting);
         self.speaks_of_blobs = hello.features & FEATURE_BLOBS != 0;
+        self.takes_letters = hello.features & FEATURE_LETTERS != 0;
         self.peer_epoch = Some(hello.epoch);
         // the engine says whether that is worth a word: it needs those that agree, too
         let offset = i128::from(hello.clock_ms) - i128::from(cx.now.utc_ms);

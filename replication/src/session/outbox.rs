@@ -361,7 +361,7 @@ fn weight(piece: &Message) -> usize {
     let parts = match piece {
         Message::Runs { runs, .. } => runs,
         Message::Statements(statements) => statements,
-        Message::Proof(bytes) | Message::Receipt(bytes) => {
+        Message::Proof(bytes) | Message::Receipt(bytes) | Message::Letter(bytes) => {
             return size_of::<Message>() + bytes.len();
         }
         _ => return size_of::<Message>(),

@@ -7,6 +7,7 @@ use synlog_log::fork::ForkProof;
 use synlog_log::ids::{BlobHash, DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::order::TopicOrder;
 use synlog_log::run::RunView;
+use synlog_log::sealed::inbox::Delivery;
 use synlog_log::topic::Visibility;
 
 use super::blobs::Answer;
@@ -14,7 +15,7 @@ use super::disk::Record;
 use super::memory::{MemoryRepo, remembered};
 use crate::blobs::{BlobKey, Kept, Naming, Partial, Piece, Span};
 use crate::peer::{NodeId, Peer};
-use crate::repo::{Access, Epoch, Repo, Taken};
+use crate::repo::{Access, Epoch, Post, Repo, Taken};
 use crate::row::{Advance, Row};
 
 /// Receipts of others that are kept.
@@ -198,6 +199,24 @@ impl Repo for MemoryRepo {
 
     fn take_in_statement(&mut self, statement: &[u8]) -> Result<bool, Infallible> {
         Ok(self.keep_statement(statement.to_vec()))
+    }
+
+    fn letters_to(&self, entity: &EntityId) -> Result<Vec<Post>, Infallible> {
+        let theirs = self.letters.iter().filter(|(to, _)| to == entity);
+        Ok(theirs.map(|(_, post)| post.clone()).collect())
+    }
+
+    fn take_in_letter(
+        &mut self,
+        peer: &Peer,
+        letter: &[u8],
+        now_ms: u64,
+    ) -> Result<Option<EntityId>, Infallible> {
+        let Some(by) = peer.proven.map(|proven| proven.entity) else {
+            return Ok(None);
+        };
+        let delivery = self.inbox.deliver(letter, (by, peer.node.0), now_ms);
+        Ok((delivery == Delivery::Taken).then_some(by))
     }
 
     fn receipt(

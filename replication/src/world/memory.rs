@@ -11,13 +11,14 @@ use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::limits::AHEAD_MAX_MS;
 use synlog_log::replica::Replica;
 use synlog_log::run::RunView;
+use synlog_log::sealed::inbox::{Inbox, InboxLimits};
 
 use super::cast::Device;
 use super::disk::{Record, RecordDisk};
 use super::gathering::Received;
 use super::lies::Lies;
 use crate::peer::NodeId;
-use crate::repo::Taken;
+use crate::repo::{Post, Taken};
 use crate::row::Row;
 
 /// Who may have a private topic.
@@ -57,6 +58,9 @@ pub struct MemoryRepo {
     pub(super) sources: BTreeMap<NodeId, u64>,
     pub(super) statements: BTreeMap<EntityId, Vec<Vec<u8>>>,
     pub(super) receipts: BTreeSet<Vec<u8>>,
+    /// Letters that wait to be handed over, and those that came.
+    pub(super) letters: Vec<(EntityId, Post)>,
+    pub(super) inbox: Inbox,
     /// Who may have the private topics that this node knows of.
     pub audiences: BTreeMap<TopicId, Audience>,
     /// Entries that the disk has lost to damage.
@@ -80,6 +84,7 @@ impl MemoryRepo {
     /// As [`MemoryRepo::open`], but what claims to be later than a time is put aside.
     pub fn open_at(disk: RecordDisk, device: Device, limits: WaitingLimits, now_ms: u64) -> Self {
         let mut repo = Self {
+            inbox: Inbox::new(device.entity, InboxLimits::default()),
             device,
             disk: RecordDisk {
                 epoch: disk.epoch,
@@ -97,6 +102,7 @@ impl MemoryRepo {
             sources: BTreeMap::new(),
             statements: BTreeMap::new(),
             receipts: BTreeSet::new(),
+            letters: Vec::new(),
             audiences: BTreeMap::new(),
             damaged: BTreeSet::new(),
             own_seen_outside: false,

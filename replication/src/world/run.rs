@@ -311,7 +311,9 @@ impl World {
                         count.1 += 1;
                     }
                     Notice::ClockOffset { .. } => self.counts.clock_notices += 1,
-                    Notice::Forked { .. } | Notice::OwnFromOutside { .. } => {}
+                    Notice::Forked { .. }
+                    | Notice::OwnFromOutside { .. }
+                    | Notice::Letter { .. } => {}
                 }
             }
         }

@@ -8,7 +8,7 @@ use synlog_log::ids::{DeviceId, EntityId, EntryId, FeedKey, TopicId};
 use synlog_log::wire::{Reader, Writer};
 
 use crate::peer::{NodeId, Peer};
-use crate::repo::{Access, Epoch, Repo, Taken};
+use crate::repo::{Access, Epoch, Post, Repo, Taken};
 use crate::row::{Advance, Row};
 use crate::world::pair::Pair;
 
@@ -295,6 +295,19 @@ impl Repo for Sheet {
 
     fn take_in_statement(&mut self, _: &[u8]) -> Result<bool, Infallible> {
         Ok(false)
+    }
+
+    fn letters_to(&self, _: &EntityId) -> Result<Vec<Post>, Infallible> {
+        Ok(Vec::new())
+    }
+
+    fn take_in_letter(
+        &mut self,
+        _: &Peer,
+        _: &[u8],
+        _: u64,
+    ) -> Result<Option<EntityId>, Infallible> {
+        Ok(None)
     }
 
     fn receipt(&mut self, _: &FeedKey, _: &EntryId, _: u64) -> Result<Option<Vec<u8>>, Infallible> {

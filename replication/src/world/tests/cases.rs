@@ -1,14 +1,16 @@
 //! Particular cases.
 
 use synlog_log::identity::{Action, Statement};
-use synlog_log::ids::{DeviceId, TopicId};
+use synlog_log::ids::{DeviceId, EntityId, TopicId};
 use synlog_log::keys::SecretKey;
 use synlog_log::scenario::{Person, START_MS};
+use synlog_log::sealed::letter::{Envelope, Invitation, Letter};
 use synlog_log::topic::Mode;
 
 use crate::engine::Source;
 use crate::policy::{Follow, Mode as PolicyMode};
-use crate::world::cast::Device;
+use crate::repo::Post;
+use crate::world::cast::{Device, device};
 use crate::world::{Conditions, Lies, Plan, Record, World};
 
 fn world(hosts: usize, seed: u64) -> World {
@@ -338,4 +340,69 @@ fn a_stranger_who_shares_a_topic_hears_of_what_comes_later() {
     world.run_for(3_000);
     assert_eq!(world.height_at(1, topic, 0), 2);
     assert_eq!(world.height_at(1, topic, 2), 1);
+}
+
+/// A letter by a host's device to the person of another.
+fn letter(world: &World, from: usize, to: usize, topic: TopicId) -> (EntityId, Post) {
+    let (from, to) = (&world.hosts[from], Person::new(world.hosts[to].person, 1));
+    let device = device(from.person, from.device);
+    let envelope = Envelope {
+        to: to.id(),
+        key: &to.encryption().public(),
+        now_ms: START_MS,
+        certificate: &device.certificate,
+    };
+    let invitation = Invitation {
+        topic,
+        run: Vec::new(),
+        keys: Vec::new(),
+        message: "hello".into(),
+    };
+    let letter = Letter::write(&device.key, &envelope, &invitation, &[7; 32]).unwrap();
+    let post = Post {
+        id: letter.hash(),
+        topic,
+        letter: letter.encode(),
+    };
+    (to.id(), post)
+}
+
+#[test]
+fn letters_are_handed_over_by_their_writer_to_their_reader() {
+    let mut world = world(4, 15);
+    let shared = world.found(Plan {
+        owner: 0,
+        members: &[0, 1],
+        keepers: &[],
+        mode: Mode::Causal,
+        public: true,
+    });
+    let node = world.hosts[0].node;
+    for host in [1, 2] {
+        world.hosts[host].heard.push((node, Source::Ticket));
+    }
+    world.hosts[1].interests.topics.insert(shared);
+    (0..3).for_each(|host| world.start(host));
+    let [one, other] = [1, 2].map(|id| TopicId([id; 32]));
+    let letters = [
+        letter(&world, 0, 1, one),
+        letter(&world, 0, 2, other),
+        // they share the topic to which this one invites
+        letter(&world, 0, 1, shared),
+        // somebody else wrote this one
+        letter(&world, 3, 1, other),
+    ];
+    world.hosts[0].life.as_mut().unwrap().repo.letters = letters.into();
+    world.run_for(20_000);
+    let came = |host: usize| {
+        let repo = &world.hosts[host].life.as_ref().unwrap().repo;
+        let reader = Person::new(world.hosts[host].person, 1).secrets();
+        let letters = repo.inbox.letters().into_iter();
+        let letters = letters.map(|(_, it)| (it.from, it.letter.open(&reader).unwrap().topic));
+        letters.collect::<Vec<_>>()
+    };
+    let writer = world.entity(0);
+    assert_eq!(came(0), []);
+    assert_eq!(came(1), [(writer, one)]);
+    assert_eq!(came(2), [(writer, other)]);
 }
