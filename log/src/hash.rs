@@ -60,10 +60,14 @@ pub enum Context {
     DeviceRequest,
     /// What it gets for an answer.
     DeviceAnswer,
+    /// Name of the swarm of a public topic.
+    Swarm,
+    /// What a node says of itself in a swarm.
+    SwarmWord,
 }
 
 /// Number of contexts.
-const COUNT: usize = 26;
+const COUNT: usize = 28;
 
 impl Context {
     /// The context string.
@@ -95,6 +99,8 @@ impl Context {
             Self::Letter => "synlog v1 letter",
             Self::DeviceRequest => "synlog v1 device request",
             Self::DeviceAnswer => "synlog v1 device answer",
+            Self::Swarm => "synlog v1 swarm",
+            Self::SwarmWord => "synlog v1 swarm word",
         }
     }
 
@@ -125,6 +131,8 @@ impl Context {
         Self::Letter,
         Self::DeviceRequest,
         Self::DeviceAnswer,
+        Self::Swarm,
+        Self::SwarmWord,
     ];
 
     /// A hasher that has taken in the context. The context keys are computed

@@ -33,6 +33,7 @@ mod net_letters;
 mod net_links;
 mod net_placing;
 mod net_profile;
+mod net_swarms;
 mod net_targets;
 mod order_shuffles;
 mod peering;

@@ -1,12 +1,13 @@
 //! Decoders of the network and of the running node, to be fed with any bytes; apart from
 //! those of the log, which are fuzzed without what a network needs.
 
-use synlog_net::Ticket;
 use synlog_net::frame::{BODY_MAX, parse_head};
 use synlog_net::handshake::{Greeting, Hello, Proof, Side};
+use synlog_net::{GossipTopic, Ticket};
 use synlog_node::blobs::Table;
 use synlog_node::contacts::Contacts;
 use synlog_node::daemon::frame::{Call, Reply, read_frame};
+use synlog_node::daemon::swarms;
 use synlog_replication::peer::NodeId;
 
 use crate::targets::Decoder;
@@ -75,10 +76,15 @@ fn blob_journal(bytes: &[u8]) {
     assert_eq!(Table::read(&table.lines().join("\n")), table);
 }
 
+fn swarm_word(bytes: &[u8]) {
+    let _ = swarms::heard(bytes, &GossipTopic([1; 32]), 0);
+}
+
 pub const DECODERS: &[Decoder] = &[
     ("hello", hello),
     ("proof of a link", proof),
     ("head of a frame", frame_head),
+    ("word in a swarm", swarm_word),
     ("ticket", ticket),
     ("text of a ticket", ticket_text),
     ("contacts", contacts),

@@ -41,6 +41,9 @@ pub(super) struct Args {
     /// Neither look for nodes on the local network nor be seen there
     #[arg(long)]
     no_mdns: bool,
+    /// Neither tell who follows the same public topics that this node is there nor hear of them
+    #[arg(long)]
+    no_gossip: bool,
     /// Neither look up nodes in the DHT nor be published there
     #[arg(long)]
     no_dht: bool,
@@ -71,6 +74,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let options = Options {
         offline: args.offline,
         no_mdns: args.no_mdns || args.offline,
+        no_gossip: args.no_gossip,
         dht: if args.no_dht || args.offline {
             Dht::Off
         } else {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use synlog_log::ids::{DeviceId, TopicId};
+use synlog_log::keys::SecretKey;
 use synlog_net::{Command, Event, NetDesk, Ticket};
 use synlog_replication::engine::{Engine, Input, Notice, Now, Output, Settings, Source};
 use synlog_replication::peer::{LinkId, NodeId};
@@ -14,6 +15,7 @@ use crate::daemon::board::Board;
 use crate::daemon::files;
 use crate::daemon::placing::Placing;
 use crate::daemon::running::identity;
+use crate::daemon::swarms::Swarms;
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -37,7 +39,7 @@ const STORED_MAX: usize = 1_024;
 pub struct Driver {
     pub(super) engine: Engine,
     home: Home,
-    net: NetDesk,
+    pub(super) net: NetDesk,
     /// Who is at the other end of each link.
     links: BTreeMap<LinkId, NodeId>,
     contacts: BTreeMap<NodeId, Ticket>,
@@ -56,6 +58,11 @@ pub struct Driver {
     pub(super) fetches_ms: u64,
     /// What this device is to place.
     pub(super) placing: Placing,
+    pub(super) swarms: Swarms,
+    /// Whether swarms are joined.
+    pub(super) gossips: bool,
+    /// With which this node signs what it says there.
+    pub(super) transport: SecretKey,
 }
 
 /// Between two readings of what profiles announce: each reads them whole.
@@ -96,6 +103,9 @@ impl Driver {
             profiles_ms: 0,
             fetches_ms: 0,
             placing,
+            swarms: Swarms::default(),
+            gossips: false,
+            transport: files::transport_key(home)?,
         })
     }
 
@@ -103,7 +113,16 @@ impl Driver {
     /// monotonic milliseconds.
     pub fn wakes_ms(&self) -> u64 {
         let placing_ms = self.placing.next_ms().unwrap_or(u64::MAX);
-        self.wakes_ms.min(placing_ms)
+        let swarms_ms = match self.gossips {
+            true => self.swarms.next_ms(),
+            false => u64::MAX,
+        };
+        self.wakes_ms.min(placing_ms).min(swarms_ms)
+    }
+
+    /// Whether swarms of public topics are joined.
+    pub fn set_gossips(&mut self, gossips: bool) {
+        self.gossips = gossips;
     }
 
     /// What a person should know, since the last time this was asked.
@@ -144,8 +163,11 @@ impl Driver {
                 node,
                 source: Source::Lan,
             },
-            // the engine's own announcements go over links
-            Event::Gossip { .. } | Event::GossipLagged { .. } | Event::Poked => Input::Tick,
+            Event::Gossip { topic, bytes } => {
+                return self.hear_gossip(topic, &bytes, now, node, board);
+            }
+            // who was missed speaks again
+            Event::GossipLagged { .. } | Event::Poked => Input::Tick,
         };
         self.give(input, now, node, board)
     }

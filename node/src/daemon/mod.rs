@@ -15,3 +15,4 @@ mod placing;
 pub mod running;
 pub mod session;
 pub mod socket;
+pub mod swarms;

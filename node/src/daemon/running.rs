@@ -46,6 +46,8 @@ pub struct Options {
     pub offline: bool,
     /// Nodes on the local network don't find each other.
     pub no_mdns: bool,
+    /// Nodes that follow the same public topics don't find each other.
+    pub no_gossip: bool,
     /// The DHT.
     pub dht: Dht,
     /// A relay.
@@ -116,7 +118,8 @@ impl Running {
         if let Some(place) = usual.or(bound.first()) {
             files::save_usual_port(home, place.port())?;
         }
-        let driver = Driver::new(home, net.desk(), &mut node)?;
+        let mut driver = Driver::new(home, net.desk(), &mut node)?;
+        driver.set_gossips(!options.no_gossip && !options.offline);
         let stopping = Arc::new(AtomicBool::new(false));
         let service = Service {
             home: home.clone(),
@@ -175,6 +178,7 @@ impl Running {
                 tell(&News::Notice(notice), &self.service)?;
             }
             self.place()?;
+            self.tend_swarms()?;
             self.read_profiles()?;
             self.announce(tell)?;
             if self.remembered.elapsed() >= REMEMBERING {
@@ -243,6 +247,17 @@ impl Running {
         let mut board = board.unwrap_or_else(PoisonError::into_inner);
         self.driver.place(now, &mut node, &mut board)?;
         drop(board);
+        node.close()
+    }
+
+    /// Looks after the swarms of public topics.
+    fn tend_swarms(&mut self) -> Result<(), Failure> {
+        let now = self.now();
+        if !self.driver.swarms_are_due(now) {
+            return Ok(());
+        }
+        let mut node = self.service.desk.lend()?;
+        self.driver.tend_swarms(now, &mut node)?;
         node.close()
     }
 

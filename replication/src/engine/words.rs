@@ -99,6 +99,8 @@ pub enum Source {
     Lan,
     /// The profile of somebody who is followed announces it: a topic.
     Profile(TopicId),
+    /// It said so itself among those who follow a public topic.
+    Swarm(TopicId),
     /// A record found by its key.
     Record,
 }
