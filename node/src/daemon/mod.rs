@@ -12,5 +12,6 @@ mod fetching;
 pub mod files;
 pub mod frame;
 pub mod running;
+pub mod serving;
 pub mod session;
 pub mod socket;
