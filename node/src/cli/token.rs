@@ -43,10 +43,17 @@ struct NewArgs {
 
 /// List the tokens, without their secrets
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog token list
+  synlog token list --json | jq '.tokens[].name'")]
 struct ListArgs {}
 
 /// Revoke a token; it opens nothing from then on
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog token revoke dashboard")]
 struct RevokeArgs {
     /// Its name
     name: String,

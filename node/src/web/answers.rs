@@ -130,7 +130,24 @@ fn write(node: &mut Node, asked: &NewEvent) -> Result<Json, Failure> {
         taken_for: asked.taken_for.as_deref(),
         prove: &asked.prove,
     };
-    let filled = given::fill_json(node, &topic, kind, &all)?;
+    let filled = match given::fill_json(node, &topic, kind, &all) {
+        // a rehearsal is asked before all is known
+        Err(
+            failure @ (Failure::Usage(_)
+            | Failure::BadName(_)
+            | Failure::NoEntry(_)
+            | Failure::NoEffect(_)),
+        ) if asked.dry_run => {
+            return Ok(json!({
+                "kind": kind.kind,
+                "body": null,
+                "evidence": 0,
+                "verdict": "incomplete",
+                "why": failure.to_string(),
+            }));
+        }
+        filled => filled?,
+    };
     if asked.dry_run {
         let payload = node.payload(&filled.event)?;
         let verdict = match node.preview(&topic, &payload)? {

@@ -19,6 +19,7 @@ pub mod stream;
 
 mod answering;
 mod inputs;
+mod table;
 #[cfg(test)]
 mod tests;
 

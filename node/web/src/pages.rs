@@ -39,6 +39,7 @@ pub const HEADERS: &[(&str, &str)] = &[
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+const ICON: &str = "image/svg+xml";
 const STYLE: &str = "text/css; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -55,6 +56,7 @@ macro_rules! page {
 /// All of them.
 pub static PAGES: &[Page] = &[
     page!("/", HTML, "index.html"),
+    page!("/icon.svg", ICON, "icon.svg"),
     page!("/style.css", STYLE, "style.css"),
     page!("/app.js", SCRIPT, "app.js"),
     page!("/audit.js", SCRIPT, "audit.js"),

@@ -19,7 +19,7 @@ const shownInNav = ['today', 'orders', 'catalog', 'chats', 'audit', 'feeds', 'pe
 const CALM = 150;
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, live: null };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null };
 
 /** A link to a screen; parts may be anything. */
 export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
@@ -61,43 +61,84 @@ function place() {
   return parts[0] in screens ? parts : ['today'];
 }
 
+/** Remembers where the reader is: what has the focus, and what was opened. Gives what brings it back. */
+function keep() {
+  const named = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.textContent}`;
+  const same = (all, element) => all.filter((other) => named(other) === named(element));
+  const links = () => [...document.querySelectorAll('main h1, main a, main button, main summary, nav a')];
+  const active = document.activeElement;
+  const focused = links().includes(active) && { name: named(active), number: same(links(), active).indexOf(active) };
+  const within = active !== main && main.contains(active);
+  const open = [...main.querySelectorAll('details[open] > summary')].map((summary) => summary.textContent);
+  const place = scrollY;
+  return () => {
+    for (const summary of main.querySelectorAll('details > summary')) {
+      if (open.includes(summary.textContent)) summary.parentElement.open = true;
+    }
+    const found = focused ? links().filter((element) => named(element) === focused.name)[focused.number] : null;
+    // what had the focus may be gone: the keyboard goes on from the heading
+    if (within || found) (found ?? main.querySelector('h1'))?.focus({ preventScroll: true });
+    scrollTo(0, place);
+  };
+}
+
 /** Shows the screen of the address; `again`: it is there already, and something is new. */
 async function show(again = false) {
+  // who goes somewhere is not overtaken by news; they are looked at when it is there
+  if (again && state.going) {
+    state.stale = true;
+    return;
+  }
   const [name, ...parts] = place();
   const round = ++state.round;
+  if (!again) state.going = round;
   const parents = { order: 'orders', chat: 'chats', entry: 'feeds' };
   if (!again) {
     state.leave?.();
     state.leave = null;
     put(main, h('p', { class: 'soft' }, t('loading')));
   }
-  const context = { ...state, api, parts, again, mine: (id) => digits(id) === state.me.entity };
+  const context = { ...state, leave: null, api, parts, again, mine: (id) => digits(id) === state.me.entity };
   try {
     state.topics = context.topics = (await api.get('/topics')).topics;
     const made = await screens[name](context);
-    // somebody went on meanwhile
-    if (round !== state.round) return;
+    // somebody went on meanwhile, or began to write
+    if (round !== state.round || (again && writing())) return context.leave?.();
+    const back = again && keep();
+    if (again) state.leave?.();
     chrome(parents[name] ?? name);
     put(main, made);
+    if (back) back();
     state.leave = context.leave;
   } catch (error) {
-    if (round !== state.round) return;
+    if (round !== state.round || (again && writing())) return;
     if (error.status === 401) return login();
     console.error(error);
     chrome(parents[name] ?? name);
     put(main, heading(t(name)), problem(error));
+  } finally {
+    if (state.going === round) state.going = 0;
   }
   if (again) return;
   const title = main.querySelector('h1');
   document.title = `${title?.textContent ?? ''} – synlog`;
   title?.focus();
+  if (state.stale) {
+    state.stale = false;
+    refresh();
+  }
 }
 
-/** Looks again, unless somebody is writing: what is typed stays. */
+/** Whether somebody writes: what is typed stays. */
+function writing() {
+  const busy = main.querySelector('form[data-busy], details[open] form');
+  const typed = [...main.querySelectorAll('input, textarea')].some((field) => field.value !== field.defaultValue);
+  return busy || typed;
+}
+
+/** Looks again, unless somebody is writing. */
 export function refresh() {
-  const writing = main.querySelector('form[data-busy], details[open] form, dialog[open]');
-  const typed = [...main.querySelectorAll('input, textarea')].some((field) => field.type !== 'checkbox' && field.value !== field.defaultValue);
-  if (!writing && !typed && place()[0] !== 'feeds') show(true);
+  if (!writing() && place()[0] !== 'feeds') show(true);
 }
 
 function follow() {

@@ -113,10 +113,11 @@ async function offer(topic, manifest, about, id) {
       const answer = await api.send(topic, command.kind, { body: { [about]: id }, dry_run: true });
       return { command, verdict: answer.verdict };
     } catch (error) {
-      return { command, verdict: error.code === 'usage' ? 'more' : error.code };
+      if (error.status === 401 || error.status === 0) throw error;
+      return { command, verdict: error.code };
     }
   }));
-  const missing = ['more', 'bad_event', 'bad_value', 'sum_mismatch', 'unknown_leg', 'no_take'];
+  const missing = ['incomplete', 'bad_event', 'bad_value', 'sum_mismatch', 'unknown_leg', 'no_take'];
   const one = ({ command, verdict }) => h('details', { class: 'card' },
     h('summary', null, command.title, missing.includes(verdict) || verdict === 'accepted' ? null : h('span', { class: 'soft' }, ` (${word(verdict)})`)),
     commandForm(topic, command, { [about]: id }));
