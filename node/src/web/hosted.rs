@@ -91,18 +91,21 @@ pub(super) fn lines(service: &Service, arguments: &[String]) -> Result<Vec<Json>
     let visitor = Box::new(Visitor(service.clone()));
     let (to, beside) = (Box::new(out.clone()), Box::new(err.clone()));
     let code = cli::hosted(&all, visitor, Looks::default(), to, beside);
-    let told = read(&err.taken());
+    let (answer, told) = (read(&out.taken()), read(&err.taken()));
+    // findings are an answer, not a failure to answer
+    if code == Exit::Findings as u8 && !answer.is_empty() {
+        return Ok(answer);
+    }
     if let Some(error) = told.iter().find_map(|line| line.get("error")) {
         let text = |name: &str| error[name].as_str().map(str::to_owned);
         let (word, message) = (text("code"), text("message").unwrap_or_default());
         let word = word.unwrap_or_else(|| "system".to_owned());
         return Err(problems::told(code, &word, message, text("hint")));
     }
-    // findings are an answer, not a failure to answer
-    if code != 0 && code != Exit::Findings as u8 {
-        return Err(Problem::new(500, "system", "the answer broke off"));
+    match code {
+        0 => Ok(answer),
+        _ => Err(Problem::new(500, "system", "the answer broke off")),
     }
-    Ok(read(&out.taken()))
 }
 
 /// Runs a command whose answer is one object.

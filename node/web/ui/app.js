@@ -48,7 +48,10 @@ function chrome(here) {
   const link = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(name)));
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
-  put(nav, h('ul', null, shownInNav.map(link)));
+  const list = put(nav, h('ul', null, shownInNav.map(link))).firstChild;
+  // on a phone the list is wider than the window
+  const current = list.querySelector('[aria-current]');
+  if (current) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
   state.live ??= h('span', { class: 'live' }, t('offline'));
   put(document.getElementById('top'), h('strong', null, 'synlog'), state.live,
     h('span', { class: 'who' }, `${state.me.device_name}@${state.me.entity.slice(0, 10)}`));
@@ -69,11 +72,19 @@ function keep() {
   const active = document.activeElement;
   const focused = links().includes(active) && { name: named(active), number: same(links(), active).indexOf(active) };
   const within = active !== main && main.contains(active);
-  const open = [...main.querySelectorAll('details[open] > summary')].map((summary) => summary.textContent);
+  const summaries = () => {
+    const seen = new Map();
+    return [...main.querySelectorAll('details > summary')].map((summary) => {
+      const number = (seen.get(summary.textContent) ?? 0) + 1;
+      seen.set(summary.textContent, number);
+      return { name: `${summary.textContent} ${number}`, details: summary.parentElement };
+    });
+  };
+  const open = new Set(summaries().filter(({ details }) => details.open).map(({ name }) => name));
   const place = scrollY;
   return () => {
-    for (const summary of main.querySelectorAll('details > summary')) {
-      if (open.includes(summary.textContent)) summary.parentElement.open = true;
+    for (const { name, details } of summaries()) {
+      if (open.has(name)) details.open = true;
     }
     const found = focused ? links().filter((element) => named(element) === focused.name)[focused.number] : null;
     // what had the focus may be gone: the keyboard goes on from the heading

@@ -12,10 +12,14 @@ export function h(name, properties, ...children) {
   return element;
 }
 
+// what turns the direction of other text around, or cannot be seen, is shown as a mark: a
+// name must not look like another one
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+
 function fill(element, children) {
   for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) {
-      element.append(child instanceof Node ? child : String(child));
+      element.append(child instanceof Node ? child : String(child).replace(UNSEEN, '\ufffd'));
     }
   }
 }

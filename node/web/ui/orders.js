@@ -77,8 +77,13 @@ export async function order(context) {
     return [h('h2', null, BESIDE[name] ? t(BESIDE[name]) : other.title), tableOf(other, rows, columns.currency)];
   }));
   const named = topics.find((it) => it.topic === topic);
-  const about = table.columns.filter(({ name }) => columns[name] !== null && columns[name] !== undefined)
-    .map(({ name, type }) => [word(name), shown(columns[name], type, columns.currency)]);
+  const said = ({ name }) => columns[name] !== null && columns[name] !== undefined;
+  const pair = ({ name, type }) => [word(name), name === 'next' ? word(columns[name]) : shown(columns[name], type, columns.currency)];
+  // what matters to people first; ids and what is zero are further down
+  const isPlain = ({ name, type }) => !['entry', 'entity', 'id', 'bytes'].includes(type) && !['state', 'stage', 'currency', 'revision'].includes(name)
+    && columns[name] !== 0 && columns[name] !== false;
+  const about = table.columns.filter((column) => said(column) && isPlain(column)).map(pair);
+  const rest = table.columns.filter((column) => said(column) && !isPlain(column)).map(pair);
   const actions = h('div', null, h('p', { class: 'soft' }, t('loading')));
   offer(topic, manifest, view === 'orders' ? 'order' : 'booking', digits(columns.order ?? columns.booking))
     .then((made) => put(actions, made), (error) => put(actions, error.message));
@@ -91,6 +96,7 @@ export async function order(context) {
     pairs(about), beside,
     h('h2', null, t('order.actions')), actions,
     h('h2', null, t('order.history')), timeline(entries),
+    h('details', null, h('summary', null, t('details')), pairs(rest)),
   ];
 }
 
