@@ -102,7 +102,7 @@ export async function order(context) {
 
 /** Rows as a table. */
 export function tableOf(table, rows, currency) {
-  const used = table.columns.filter(({ name, type }) => type !== 'entry' && rows.some((row) => row.columns[name] !== null && row.columns[name] !== undefined));
+  const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && rows.some((row) => row.columns[name] !== null && row.columns[name] !== undefined));
   return h('div', { class: 'scroll' }, h('table', null,
     h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, word(name))))),
     h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => {
