@@ -29,6 +29,17 @@ pub enum Failure {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The pages can't be served there.
+    #[error("no pages at {address}: {source}")]
+    Web {
+        /// Where.
+        address: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// There are no pages that a link could lead to.
+    #[error("no link: {0}")]
+    NoWeb(&'static str),
     /// A blob.
     #[error(transparent)]
     Blob(#[from] crate::blobs::BlobError),
@@ -294,6 +305,11 @@ impl Failure {
             Self::Exposed(_) | Self::OtherVersion(_) => Exit::System,
             Self::NodeRuns | Self::NodeStarted => Exit::Locked,
             Self::Ticket(_) => Exit::Usage,
+            Self::Web { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
+                Exit::Usage
+            }
+            Self::Web { .. } => Exit::System,
+            Self::NoWeb(_) => Exit::Findings,
             Self::Net(NetError::Relay(_)) => Exit::Usage,
             Self::Interests { .. } | Self::Contacts { .. } => Exit::System,
             Self::Letters { .. } | Self::Net(_) => Exit::System,
@@ -381,6 +397,10 @@ impl Failure {
                 "`synlog peers` tells what it is doing; stop it before you start another"
             }
             Self::NodeStarted => "run the command again: it goes on in the running node",
+            Self::Web { .. } => {
+                "choose another address of this machine with --web, or run without pages: --no-web"
+            }
+            Self::NoWeb(_) => "run `synlog up`, without --no-web",
             Self::Ticket(_) => "copy all of it, from synlog1 to its last letter, or scan it",
             Self::Net(NetError::Bind(..)) => {
                 "another program listens there, or the address is not one of this machine: choose with --bind"
@@ -456,6 +476,8 @@ impl Failure {
             Self::Contacts { .. } => "contacts",
             Self::Letters { .. } => "letters",
             Self::Ticket(_) => "bad_ticket",
+            Self::Web { .. } => "web",
+            Self::NoWeb(_) => "no_web",
             Self::Net(_) => "network",
             Self::Exposed(_) => "exposed",
             Self::OtherVersion(_) => "other_version",

@@ -41,6 +41,7 @@ pub mod rows;
 pub mod secrets;
 pub mod trial;
 pub mod upkeep;
+pub mod web;
 pub mod writing;
 pub mod zones;
 

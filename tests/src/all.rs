@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod bucket;
+mod chromium;
 mod cli;
 mod cli_app;
 mod cli_backup;
@@ -43,3 +44,6 @@ mod targets;
 mod tidy;
 mod udp_proxy;
 mod vectors;
+mod web_api;
+mod web_browser;
+mod web_client;

@@ -20,6 +20,8 @@ const NOW_MS: u64 = 1_795_000_000_000;
 pub(crate) struct Up {
     child: Child,
     lines: Receiver<Json>,
+    /// What it said when it was ready.
+    pub(crate) ready: Json,
 }
 
 impl Up {
@@ -51,9 +53,13 @@ impl Up {
                 }
             }
         });
-        let up = Self { child, lines };
-        let ready = up.lines.recv_timeout(PATIENCE).ok()?;
-        assert_eq!(ready["event"], "ready");
+        let mut up = Self {
+            child,
+            lines,
+            ready: Json::Null,
+        };
+        up.ready = up.lines.recv_timeout(PATIENCE).ok()?;
+        assert_eq!(up.ready["event"], "ready");
         Some(up)
     }
 

@@ -65,7 +65,7 @@ pub(super) fn object(what: &str, text: &[u8]) -> Result<Value, Failure> {
 }
 
 /// A kind, for clap.
-pub(super) fn kind(text: &str) -> Result<String, String> {
+pub(crate) fn kind(text: &str) -> Result<String, String> {
     if kind_is_right(text) {
         return Ok(text.to_owned());
     }

@@ -8,7 +8,7 @@ mod bench;
 mod blob;
 mod bundle;
 mod completions;
-mod daily;
+pub(crate) mod daily;
 mod demo;
 mod device;
 mod doctor;
@@ -20,7 +20,7 @@ mod follow;
 mod import;
 mod inbox;
 mod init;
-mod input;
+pub(crate) mod input;
 mod invite;
 mod join;
 mod man;
@@ -32,15 +32,17 @@ mod qr;
 mod recover;
 mod restore;
 mod root;
-mod rows;
+pub(crate) mod rows;
 mod screen;
 mod setting;
 mod sync;
 mod tail;
+mod token;
 mod topic;
 mod up;
 mod verify;
-mod view;
+pub(crate) mod view;
+mod web;
 mod whoami;
 mod words;
 
@@ -102,6 +104,8 @@ pub struct Cli {
 enum Command {
     Init(init::Args),
     Up(up::Args),
+    Web(web::Args),
+    Token(token::Args),
     Recover(recover::Args),
     Whoami(whoami::Args),
     Root(root::Args),
@@ -282,6 +286,8 @@ impl Command {
             | Self::Erase(_)
             | Self::Import(_)
             | Self::Tail(_)
+            | Self::Web(_)
+            | Self::Token(_)
             | Self::Entry(_)
             | Self::View(_)
             | Self::Explain(_)
@@ -309,6 +315,8 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args, setting),
         Command::Up(args) => up::run(&args, setting),
+        Command::Web(args) => web::run(&args, setting),
+        Command::Token(args) => token::run(&args, setting),
         Command::Recover(args) => recover::run(&args, setting),
         Command::Whoami(args) => whoami::run(&args, setting),
         Command::Root(args) => root::run(&args, setting),

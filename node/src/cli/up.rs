@@ -14,6 +14,7 @@ use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::daemon::client;
 use crate::daemon::running::{News, Options, Running};
+use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
 use crate::daemon::socket;
 use crate::failure::Failure;
@@ -32,7 +33,7 @@ EXAMPLES
   synlog up
   synlog up --relay https://relay.example.org
   synlog up --announce                           followers find this node by your profile
-  synlog up --offline                            only serve commands here
+  synlog up --offline                            only serve commands and pages here
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
     /// No connections to other machines
@@ -56,6 +57,13 @@ pub(super) struct Args {
     /// Say in your public profile where this node is, so that those who follow you find it
     #[arg(long, conflicts_with = "offline")]
     announce: bool,
+    /// Serve the pages and the local API at this address of this machine, as in
+    /// 127.0.0.1:4477 [default: 127.0.0.1, at the port of the last time if it is free]
+    #[arg(long, value_name = "ADDRESS")]
+    web: Option<SocketAddr>,
+    /// Serve no pages and no local API
+    #[arg(long, conflicts_with = "web")]
+    no_web: bool,
     /// Connect to the node of another data directory on this machine; may be repeated
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
@@ -86,12 +94,18 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             .map(|home| socket::peers_path(&Home::at(home)))
             .collect(),
         announce: args.announce,
+        web: match (args.web, args.no_web) {
+            (Some(address), _) => Web::At(address),
+            (None, true) => Web::Off,
+            (None, false) => Web::Usual,
+        },
     };
-    let entity = node.entity();
+    let (entity, wants_pages) = (node.entity(), options.web != Web::Off);
     let running = Running::start(&home, node, options)?;
     let mut told = Told {
         screen: &setting.screen,
         entity: entity.to_string(),
+        wants_pages,
         links: Vec::new(),
     };
     running.run(&mut |news, service| told.tell(news, service))
@@ -101,6 +115,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
 struct Told<'a> {
     screen: &'a Screen,
     entity: String,
+    wants_pages: bool,
     links: Vec<(LinkId, Peer, Option<String>)>,
 }
 
@@ -138,6 +153,9 @@ impl Told<'_> {
         let standing = service.net.standing();
         let addresses: Vec<String> = standing.addresses.iter().map(ToString::to_string).collect();
         let screen = self.screen;
+        let web = service.web.get();
+        let link = web.map(synlog_web::Desk::link).transpose();
+        let link = link.map_err(|problem| Failure::System(problem.message))?;
         if screen.is_json() {
             return screen.json(&json!({
                 "event": "ready",
@@ -149,6 +167,7 @@ impl Told<'_> {
                 "relay": standing.relay.map(|(url, ..)| url),
                 "troubles": standing.troubles,
                 "socket": socket::commands_path(&service.home),
+                "web": web.map(|web| json!({ "url": web.url(), "login": link })),
             }));
         }
         screen.line(format_args!("node     {}", hex(&standing.node.0)))?;
@@ -159,6 +178,11 @@ impl Told<'_> {
             (true, false) => addresses.join(", "),
         };
         screen.line(format_args!("listens  {listens}"))?;
+        match &link {
+            Some(link) => screen.line(format_args!("pages    {link}"))?,
+            None if self.wants_pages => screen.warn("no pages: nothing can listen at 127.0.0.1"),
+            None => {}
+        }
         for trouble in &standing.troubles {
             screen.warn(trouble);
         }

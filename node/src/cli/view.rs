@@ -14,7 +14,7 @@ use crate::json::to_json;
 const BODY_SHOWN: usize = 120;
 
 /// What is in a payload.
-pub(super) struct Content {
+pub(crate) struct Content {
     /// The kind, where the payload decodes.
     pub kind: Option<String>,
     /// The body.
@@ -33,7 +33,7 @@ pub(super) struct Content {
 
 impl Content {
     /// Looks into the payload of an entry.
-    pub(super) fn of(entry: &Entry, now_ms: u64) -> Self {
+    pub(crate) fn of(entry: &Entry, now_ms: u64) -> Self {
         let form = entry.payload.form();
         // ciphertext tells nobody anything
         let closed = entry.lock == Lock::Closed;
@@ -68,7 +68,7 @@ impl Content {
 }
 
 /// An entry for programs.
-pub(super) fn entry_json(entry: &Entry, app: Option<&str>, content: &Content) -> Json {
+pub(crate) fn entry_json(entry: &Entry, app: Option<&str>, content: &Content) -> Json {
     let header = &entry.header;
     let ms = header.hlc >> 16;
     json!({

@@ -13,6 +13,7 @@ pub mod files;
 pub mod frame;
 mod placing;
 pub mod running;
+pub mod serving;
 pub mod session;
 pub mod socket;
 pub mod swarms;

@@ -7,18 +7,20 @@
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle as Signals, Signals as SignalList};
 use synlog_net::{Command, Config, Dht, Event, Identity, Net, Poke, Ticket};
 use synlog_replication::engine::{Input, Notice, Now};
+use synlog_web::Server;
 
 use crate::clock::now_ms;
 use crate::daemon::announcing::{self, Announcer};
 use crate::daemon::board::Board;
 use crate::daemon::driver::Driver;
+use crate::daemon::serving::{self, Web};
 use crate::daemon::session::{self, Service};
 use crate::daemon::{files, socket};
 use crate::entropy::random;
@@ -58,6 +60,8 @@ pub struct Options {
     pub neighbours: Vec<PathBuf>,
     /// Say in the entity's profile where this node is.
     pub announce: bool,
+    /// Where its pages are.
+    pub web: Web,
 }
 
 /// What a running node tells whoever started it.
@@ -90,6 +94,7 @@ pub struct Running {
     remembered: Instant,
     neighbours: Vec<PathBuf>,
     announcer: Option<Announcer>,
+    web: Option<Server>,
 }
 
 /// Whoever is told what happens.
@@ -100,6 +105,7 @@ impl Running {
     pub fn start(home: &Home, lent: Lent, options: Options) -> Result<Self, Failure> {
         let mut node = lent.into_own()?;
         socket::prepare(home)?;
+        let pages = serving::listen(home, options.web)?;
         let callers = socket::listen(&socket::commands_path(home))?;
         let neighbours = socket::listen(&socket::peers_path(home))?;
         let transport = files::transport_key(home)?;
@@ -128,7 +134,13 @@ impl Running {
             board: Arc::new(Mutex::new(Board::default())),
             poke: net.poke(),
             stopping: Arc::clone(&stopping),
+            web: Arc::new(OnceLock::new()),
         };
+        let web = pages.map(|listener| serving::start(listener, &service));
+        let web = web.transpose()?;
+        if let Some(web) = &web {
+            let _ = service.web.set(web.desk());
+        }
         let sessions = Arc::new(AtomicUsize::new(0));
         let signals = watch_signals(stopping, net.poke())?;
         serve(callers, service.clone(), Arc::clone(&sessions));
@@ -143,6 +155,7 @@ impl Running {
             remembered: now,
             neighbours: options.neighbours,
             announcer: options.announce.then(Announcer::default),
+            web,
         })
     }
 
@@ -313,6 +326,9 @@ impl Running {
         self.signals.close();
         socket::remove(&socket::commands_path(&self.service.home));
         socket::remove(&socket::peers_path(&self.service.home));
+        if let Some(web) = self.web {
+            web.stop();
+        }
         let remembered = self.driver.remember();
         self.net.close();
         let closed = match self.service.desk.close() {

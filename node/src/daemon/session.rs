@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use synlog_net::{NetDesk, Poke};
 
@@ -37,6 +37,8 @@ pub struct Service {
     pub poke: Poke,
     /// Whether it is about to end.
     pub stopping: Arc<AtomicBool>,
+    /// Its web server, once it runs.
+    pub web: Arc<OnceLock<synlog_web::Desk>>,
 }
 
 /// The way back to the caller; a piece is a frame.

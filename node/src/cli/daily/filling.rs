@@ -24,22 +24,24 @@ use crate::writing::Event;
 use crate::zones;
 
 /// An event that is ready to be written.
-pub(super) struct Filled {
+pub(crate) struct Filled {
     /// The event.
     pub event: Event,
     /// What its writer must know and nobody else, in words.
     pub secrets: Vec<String>,
 }
 
-struct Filling<'a> {
-    node: &'a mut Node,
-    topic: TopicId,
-    kind: &'a EventKind,
-    body: Value,
-    erasable: Value,
-    secrets: Vec<String>,
+pub(super) struct Filling<'a> {
+    pub(super) node: &'a mut Node,
+    pub(super) topic: TopicId,
+    pub(super) kind: &'a EventKind,
+    pub(super) body: Value,
+    pub(super) erasable: Value,
+    pub(super) secrets: Vec<String>,
     /// What a take is for.
-    taken_for: Option<EntryId>,
+    pub(super) taken_for: Option<EntryId>,
+    /// Whether somebody typed it: fields are flags then.
+    pub(super) typed: bool,
 }
 
 /// Fills an event from arguments.
@@ -70,33 +72,42 @@ pub(super) fn fill(
         erasable: empty(),
         secrets: Vec::new(),
         taken_for,
+        typed: true,
     };
     filling.take_arguments(matches, files)?;
-    filling.complete_items()?;
-    filling.make_fields()?;
-    filling.check_required()?;
-    let mut evidence = filling.evidence()?;
-    for front in matches.get_many::<String>("prove").into_iter().flatten() {
-        let id = filling.node.find_entry(front)?;
-        evidence.push(filling.proof(&id)?);
-    }
-    let erasable = match &filling.erasable {
-        Value::Map(pairs) if pairs.is_empty() => None,
-        data => Some(data.clone()),
-    };
-    Ok(Filled {
-        event: Event {
-            kind: kind.kind.clone(),
-            body: filling.body,
-            evidence,
-            erasable,
-            expires_ms: 0,
-        },
-        secrets: filling.secrets,
-    })
+    filling.finish(matches.get_many::<String>("prove").into_iter().flatten())
 }
 
 impl Filling<'_> {
+    /// What is made, looked up and proven; then the event.
+    pub(super) fn finish<'a>(
+        mut self,
+        prove: impl Iterator<Item = &'a String>,
+    ) -> Result<Filled, Failure> {
+        self.complete_items()?;
+        self.make_fields()?;
+        self.check_required()?;
+        let mut evidence = self.evidence()?;
+        for front in prove {
+            let id = self.node.find_entry(front)?;
+            evidence.push(self.proof(&id)?);
+        }
+        let erasable = match &self.erasable {
+            Value::Map(pairs) if pairs.is_empty() => None,
+            data => Some(data.clone()),
+        };
+        Ok(Filled {
+            event: Event {
+                kind: self.kind.kind.clone(),
+                body: self.body,
+                evidence,
+                erasable,
+                expires_ms: 0,
+            },
+            secrets: self.secrets,
+        })
+    }
+
     fn take_arguments(&mut self, matches: &ArgMatches, files: &Files<'_>) -> Result<(), Failure> {
         for (field, erasable) in self.fields() {
             let id = shape::id(&field, erasable);
@@ -144,7 +155,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    fn fields(&self) -> Vec<(Field, bool)> {
+    pub(super) fn fields(&self) -> Vec<(Field, bool)> {
         let body = self.kind.fields.iter().map(|field| (field.clone(), false));
         let erasable = self.kind.erasable.iter().map(|field| (field.clone(), true));
         body.chain(erasable).collect()
@@ -321,9 +332,12 @@ impl Filling<'_> {
     fn check_required(&self) -> Result<(), Failure> {
         for field in self.kind.fields.iter().filter(|field| field.required) {
             if !field.name.contains("[]") && paths::get(&self.body, &field.name).is_none() {
+                let name = match self.typed {
+                    true => format!("--{}", shape::flag(field)),
+                    false => field.name.clone(),
+                };
                 return Err(Failure::Usage(format!(
-                    "--{} is missing: {}",
-                    shape::flag(field),
+                    "{name} is missing: {}",
                     field.title
                 )));
             }

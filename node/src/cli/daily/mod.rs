@@ -2,6 +2,7 @@
 //! manifests, so a new app needs no code here.
 
 mod filling;
+pub(crate) mod given;
 mod shape;
 mod values;
 

@@ -151,7 +151,7 @@ pub(super) fn bring_up(node: &mut Node, topic: &TopicId, screen: &Screen) -> Res
 }
 
 /// A row for programs.
-fn row_json(row: &RowView) -> Json {
+pub(crate) fn row_json(row: &RowView) -> Json {
     json!({
         "topic": row.topic.to_string(),
         "table": row.table,

@@ -1,0 +1,32 @@
+//! `synlog web`.
+
+use serde_json::json;
+
+use crate::cli::setting::Setting;
+use crate::failure::Failure;
+
+/// Print a link that logs a browser in at the running node's pages
+///
+/// Each link logs one browser in, once; the session lasts until `synlog up` ends.
+/// The pages are served to this machine alone. See docs/WEB.md.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+EXAMPLES
+  synlog web
+  xdg-open \"$(synlog web)\"")]
+pub(super) struct Args {}
+
+/// Runs the command.
+pub(super) fn run(_args: &Args, setting: &Setting) -> Result<(), Failure> {
+    let service = setting.running().ok_or(Failure::NoWeb("no node runs"))?;
+    let desk = service.web.get();
+    let desk = desk.ok_or(Failure::NoWeb("the node runs without its pages"))?;
+    let link = desk
+        .link()
+        .map_err(|problem| Failure::System(problem.message))?;
+    let screen = &setting.screen;
+    if screen.is_json() {
+        return screen.json(&json!({ "url": desk.url(), "login": link }));
+    }
+    screen.line(link)
+}

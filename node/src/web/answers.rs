@@ -1,0 +1,181 @@
+//! Questions of the web, answered by what the node does already.
+
+use serde_json::{Value as Json, json};
+use synlog_log::fold::EventKind;
+use synlog_log::order::{Status, Verdict};
+use synlog_views::Preview;
+use synlog_web::Problem;
+use synlog_web::backend::{Ask, NewEvent, NewTopic};
+
+use crate::cli::daily::given::{self, Given};
+use crate::daemon::session::Service;
+use crate::failure::Failure;
+use crate::json::to_json;
+use crate::node::Node;
+use crate::web::{entries, hosted, manifest, problems, rows, tokens};
+
+/// Answers a question, or does as it is told.
+pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
+    let one = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        hosted::one(service, &arguments)
+    };
+    match ask {
+        Ask::Whoami => one(&["whoami"]),
+        Ask::Topics => one(&["topic", "list"]),
+        Ask::NewTopic(topic) => hosted::one(service, &new_topic(topic)),
+        Ask::Topic(topic) => one(&["topic", "show", "--", topic]),
+        Ask::Apps => one(&["app", "list"]),
+        Ask::Entry(id) => one(&["entry", "show", "--", id]),
+        Ask::Audit {
+            topic,
+            erasable: false,
+        } => one(&["audit", "--", topic]),
+        Ask::Audit {
+            topic,
+            erasable: true,
+        } => one(&["audit", "--erasable", "--", topic]),
+        Ask::Peers => one(&["peers"]),
+        Ask::Follows => one(&["follow"]),
+        Ask::Devices => one(&["device", "list"]),
+        Ask::Doctor => one(&["doctor"]),
+        Ask::Blobs => one(&["blob", "list"]),
+        Ask::Explain { topic, key } => {
+            let words = ["explain", "--", topic, key];
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            Ok(json!({ "entries": hosted::lines(service, &words)? }))
+        }
+        Ask::Tokens => {
+            let all = tokens::all(&service.home).map_err(|failure| problems::problem(&failure))?;
+            Ok(json!({ "tokens": all.iter().map(tokens::Token::json).collect::<Vec<_>>() }))
+        }
+        Ask::Manifest(topic) => with(service, |node| {
+            let topic = node.find_topic(topic)?;
+            let manifest = node.manifest(&topic)?;
+            manifest
+                .as_ref()
+                .map(manifest::manifest_json)
+                .ok_or_else(|| {
+                    Failure::Findings("the topic has no reducer that is here".to_owned())
+                })
+        }),
+        Ask::Rows(asked) => with(service, |node| rows::query(node, asked)),
+        Ask::Entries(asked) => with(service, |node| entries::list(node, asked)),
+        Ask::Event(event) => with(service, |node| write(node, event)),
+    }
+}
+
+/// Runs something with the node, as soon as nobody else uses it.
+pub(super) fn with<T>(
+    service: &Service,
+    run: impl FnOnce(&mut Node) -> Result<T, Failure>,
+) -> Result<T, Problem> {
+    let lent = || {
+        let mut node = service.desk.lend()?;
+        let done = run(&mut node);
+        node.close()?;
+        done
+    };
+    lent().map_err(|failure| problems::problem(&failure))
+}
+
+fn new_topic(topic: &NewTopic) -> Vec<String> {
+    let mut arguments = vec!["topic".to_owned(), "new".to_owned()];
+    arguments.push(format!("--app={}", topic.app));
+    let members = topic.members.iter();
+    arguments.extend(members.map(|(entity, role)| format!("--member={entity}={role}")));
+    arguments.extend(["--".to_owned(), topic.name.clone()]);
+    arguments
+}
+
+/// The kind of an event by its name, or by the words of its command.
+fn kind_of<'a>(kinds: &'a [EventKind], command: &str) -> Option<&'a EventKind> {
+    let words = command.replace('-', " ");
+    kinds.iter().find(|event| {
+        let named = event
+            .command
+            .as_deref()
+            .map(|named| named.replace('-', " "));
+        event.kind == command || named.as_ref() == Some(&words)
+    })
+}
+
+fn write(node: &mut Node, asked: &NewEvent) -> Result<Json, Failure> {
+    let topic = node.find_topic(&asked.topic)?;
+    let manifest = match node.manifest(&topic) {
+        // without its reducer the event is written as it is
+        Err(Failure::NoReducer(_)) => None,
+        manifest => manifest?,
+    };
+    let kinds = manifest.map_or_else(Vec::new, |manifest| manifest.events);
+    let plain;
+    let kind = match kind_of(&kinds, &asked.command) {
+        Some(kind) => kind,
+        None => {
+            plain = EventKind {
+                kind: crate::cli::input::kind(&asked.command).map_err(Failure::Usage)?,
+                title: String::new(),
+                command: None,
+                refs: Vec::new(),
+                fields: Vec::new(),
+                erasable: Vec::new(),
+                evidence: Vec::new(),
+            };
+            &plain
+        }
+    };
+    let all = Given {
+        body: &asked.body,
+        erasable: asked.erasable.as_ref(),
+        taken_for: asked.taken_for.as_deref(),
+        prove: &asked.prove,
+    };
+    let filled = match given::fill_json(node, &topic, kind, &all) {
+        // a rehearsal is asked before all is known
+        Err(
+            failure @ (Failure::Usage(_)
+            | Failure::BadName(_)
+            | Failure::NoEntry(_)
+            | Failure::NoEffect(_)),
+        ) if asked.dry_run => {
+            return Ok(json!({
+                "kind": kind.kind,
+                "body": null,
+                "evidence": 0,
+                "verdict": "incomplete",
+                "why": failure.to_string(),
+            }));
+        }
+        filled => filled?,
+    };
+    if asked.dry_run {
+        let payload = node.payload(&filled.event)?;
+        let verdict = match node.preview(&topic, &payload)? {
+            Verdict::Rejected(code) => code.text().to_owned(),
+            Verdict::Sealed => "sealed".to_owned(),
+            Verdict::Accepted => match node.rehearse(&topic, &filled.event) {
+                Ok(Preview::Accepted) => "accepted".to_owned(),
+                Ok(Preview::Rejected { code, .. }) => code,
+                Err(Failure::NoReducer(_)) => "unchecked".to_owned(),
+                Err(failure) => return Err(failure),
+            },
+        };
+        return Ok(json!({
+            "kind": filled.event.kind,
+            "body": to_json(&filled.event.body),
+            "evidence": filled.event.evidence.len(),
+            "verdict": verdict,
+        }));
+    }
+    let written = node.write_checked(&topic, &filled.event, asked.force)?;
+    Ok(json!({
+        "id": written.id.to_string(),
+        "topic": written.topic.to_string(),
+        "kind": filled.event.kind,
+        "status": written.status.map(Status::word),
+        "verdict": written.status.map(Status::text),
+        "rejected": written.rejected,
+        "unchecked": written.unchecked,
+        "secrets": filled.secrets,
+    }))
+}

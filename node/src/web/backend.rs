@@ -1,0 +1,90 @@
+//! A running node as the web sees it.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use synlog_web::Problem;
+use synlog_web::access::Scope;
+use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
+
+use crate::clock::now_ms;
+use crate::daemon::session::Service;
+use crate::entropy::random;
+use crate::web::answers::{answer, with};
+use crate::web::{blobs, entries, problems, rows, tokens};
+
+/// A running node as the web sees it.
+pub struct NodeBackend(Service);
+
+impl NodeBackend {
+    /// What a running node serves.
+    pub fn new(service: Service) -> Self {
+        Self(service)
+    }
+}
+
+impl Backend for NodeBackend {
+    fn answer(&self, ask: &Ask) -> Result<Json, Problem> {
+        let answer = answer(&self.0, ask);
+        if matches!(ask, Ask::Event(_) | Ask::NewTopic(_)) {
+            // what is new goes on to others
+            self.0.poke.poke();
+        }
+        answer
+    }
+
+    fn arrivals(
+        &self,
+        after: u64,
+        topic: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Arrived>, u64), Problem> {
+        with(&self.0, |node| entries::arrivals(node, after, topic, limit))
+    }
+
+    fn changes(&self, topic: &str, cursor: Option<&str>, limit: usize) -> Result<Changed, Problem> {
+        with(&self.0, |node| {
+            let topic = node.find_topic(topic)?;
+            rows::changes(node, &topic, cursor, limit)
+        })
+    }
+
+    fn topic_id(&self, name: &str) -> Result<String, Problem> {
+        with(&self.0, |node| Ok(node.find_topic(name)?.to_string()))
+    }
+
+    fn end(&self) -> u64 {
+        self.0.desk.end()
+    }
+
+    fn wait(&self, seen: u64, patience: Duration) {
+        self.0.desk.wait_for_growth(seen, patience);
+    }
+
+    fn blob(&self, hash: &str) -> Result<BlobInfo, Problem> {
+        with(&self.0, |node| blobs::info(node, hash))
+    }
+
+    fn blob_bytes(&self, hash: &str, range: Range<u64>) -> Result<Vec<u8>, Problem> {
+        with(&self.0, |node| blobs::bytes(node, hash, range))
+    }
+
+    fn add_blob(&self, topic: Option<&str>, bytes: &[u8]) -> Result<Json, Problem> {
+        let added = with(&self.0, |node| blobs::add(node, topic, bytes));
+        self.0.poke.poke();
+        added
+    }
+
+    fn token(&self, secret: &str) -> Option<Scope> {
+        tokens::scope_of(&self.0.home, secret)
+    }
+
+    fn random(&self) -> Result<[u8; 32], Problem> {
+        random().map_err(|failure| problems::problem(&failure))
+    }
+
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+}

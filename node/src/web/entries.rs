@@ -1,0 +1,109 @@
+//! Entries over HTTP, as `synlog tail --json` tells them.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use synlog_log::ids::TopicId;
+use synlog_web::backend::{Arrived, Entries};
+
+use crate::cli::view::{Content, entry_json};
+use crate::clock::now_ms;
+use crate::entries::Entry;
+use crate::failure::Failure;
+use crate::node::Node;
+
+/// An entry as JSON.
+fn told(node: &mut Node, entry: &Entry) -> Result<Json, Failure> {
+    let app = match node.order(&entry.topic) {
+        Ok(order) => order.genesis().map(|genesis| genesis.app.clone()),
+        Err(Failure::NoTopic(_)) => None,
+        Err(failure) => return Err(failure),
+    };
+    let content = Content::of(entry, now_ms());
+    Ok(entry_json(entry, app.as_deref(), &content))
+}
+
+/// Entries behind a cursor, and where to go on.
+fn behind(
+    node: &mut Node,
+    after: u64,
+    topic: Option<&TopicId>,
+    limit: usize,
+) -> Result<(Vec<Entry>, u64), Failure> {
+    let mut found = Vec::new();
+    let end = node.arrivals(after, &mut |_, _| {}, &mut |entry| {
+        if topic.is_none_or(|topic| entry.topic == *topic) {
+            found.push(entry);
+        }
+        Ok(found.len() < limit)
+    })?;
+    Ok((found, end.max(after)))
+}
+
+/// Entries ready to be sent to many, and where to go on.
+pub(super) fn arrivals(
+    node: &mut Node,
+    after: u64,
+    topic: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Arrived>, u64), Failure> {
+    let topic = topic.map(|name| node.find_topic(name)).transpose()?;
+    let (found, upto) = behind(node, after, topic.as_ref(), limit)?;
+    let mut arrived = Vec::with_capacity(found.len());
+    for entry in &found {
+        arrived.push(Arrived {
+            cursor: entry.position + 1,
+            topic: entry.topic.to_string(),
+            json: Arc::from(told(node, entry)?.to_string()),
+        });
+    }
+    Ok((arrived, upto))
+}
+
+/// The last entries behind a cursor: looks back further and further.
+fn last(
+    node: &mut Node,
+    asked: &Entries,
+    topic: Option<&TopicId>,
+) -> Result<(Vec<Entry>, u64), Failure> {
+    let end = node.store.end();
+    let mut window = asked.limit as u64 * 2;
+    loop {
+        let from = end.saturating_sub(window).max(asked.after);
+        let (mut found, upto) = behind(node, from, topic, usize::MAX)?;
+        if found.len() >= asked.limit || from <= asked.after {
+            found.drain(..found.len().saturating_sub(asked.limit));
+            return Ok((found, upto));
+        }
+        window = window.saturating_mul(8);
+    }
+}
+
+/// Answers a question for entries.
+pub(super) fn list(node: &mut Node, asked: &Entries) -> Result<Json, Failure> {
+    let topic = asked.topic.as_deref().map(|name| node.find_topic(name));
+    let topic = topic.transpose()?;
+    let (found, cursor) = match topic {
+        Some(topic) if asked.ordered => {
+            let mut found = node.entries_in_order(&topic)?;
+            match asked.last {
+                true => drop(found.drain(..found.len().saturating_sub(asked.limit))),
+                false => found.truncate(asked.limit),
+            }
+            (found, None)
+        }
+        topic if asked.last => {
+            let (found, cursor) = last(node, asked, topic.as_ref())?;
+            (found, Some(cursor))
+        }
+        topic => {
+            let (found, cursor) = behind(node, asked.after, topic.as_ref(), asked.limit)?;
+            (found, Some(cursor))
+        }
+    };
+    let mut entries = Vec::with_capacity(found.len());
+    for entry in &found {
+        entries.push(told(node, entry)?);
+    }
+    Ok(json!({ "entries": entries, "cursor": cursor }))
+}

@@ -1,0 +1,300 @@
+//! From a request to its answer: let in, read, done, told.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method as HttpMethod, Request, StatusCode, header};
+use axum::response::sse::{KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::{Value as Json, json};
+
+use crate::access::{self, Door, Facts, Scope};
+use crate::blobs::{self, set};
+use crate::inputs::Inputs;
+use crate::keys::{self, Login};
+use crate::openapi;
+use crate::pages;
+use crate::problem::Problem;
+use crate::routes::{Does, Route};
+use crate::server::Shared;
+use crate::stream::{Place, Watcher, blocking};
+
+/// Bytes of a JSON body. An event has at most 64 KiB; written as JSON it is longer.
+const BODY_MAX: usize = 256 << 10;
+/// How long a stream is silent at most.
+const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Answers a request to a route of the API.
+pub(crate) async fn answer(
+    shared: Arc<Shared>,
+    route: &'static Route,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request<Body>,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    match attempt(shared, route, path, parts, body).await {
+        Ok(response) => response,
+        Err(problem) => refused(&problem),
+    }
+}
+
+/// Answers a request to a file of the pages.
+pub(crate) fn page(shared: &Shared, page: &'static pages::Page, parts: &Parts) -> Response {
+    if let Err(problem) = enter(shared, parts, Scope::Nobody, true) {
+        return refused(&problem);
+    }
+    pages::answer(page, &parts.headers)
+}
+
+/// Answers a request to nothing that there is.
+pub(crate) fn nowhere(shared: &Shared, parts: &Parts, method_is_wrong: bool) -> Response {
+    if let Err(problem) = enter(
+        shared,
+        parts,
+        Scope::Nobody,
+        parts.method == HttpMethod::GET,
+    ) {
+        return refused(&problem);
+    }
+    refused(&match method_is_wrong {
+        true => Problem::new(405, "wrong_method", "this is not done by this method"),
+        false => Problem::new(404, "no_such_page", "nothing is here")
+            .hint("/api/v1/openapi.json lists what is there"),
+    })
+}
+
+async fn attempt(
+    shared: Arc<Shared>,
+    route: &'static Route,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let has = enter(&shared, &parts, route.scope, false)?;
+    let path = path.map_err(|_| Problem::usage("the path is not UTF-8"))?;
+    let path = path
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let is_blob = matches!(route.does, Does::AddBlob);
+    let max = if is_blob { shared.blob_max } else { BODY_MAX };
+    let body = match route.method {
+        crate::routes::Method::Get => Vec::new(),
+        crate::routes::Method::Post => read_body(body, max).await?,
+    };
+    let json = if is_blob { &[][..] } else { &body };
+    let inputs = Inputs::read(route, path, parts.uri.query().unwrap_or_default(), json)?;
+    match &route.does {
+        Does::Ask(ask) => {
+            let ask = ask(&inputs)?;
+            let backend = Arc::clone(&shared.backend);
+            Ok(told(&blocking(move || backend.answer(&ask)).await?))
+        }
+        Does::OpenApi => Ok(told(&openapi::document())),
+        Does::Session => Ok(told(&json!({ "scope": has.word() }))),
+        Does::Login => login(&shared, &inputs),
+        Does::Logout => {
+            if let Some(session) = session_of(&shared, &parts.headers) {
+                shared.keys.logout(session);
+            }
+            let mut response = told(&json!({}));
+            set(
+                &mut response,
+                header::SET_COOKIE,
+                &format!("{}=; Path=/; Max-Age=0", shared.cookie),
+            );
+            Ok(response)
+        }
+        Does::Stream => watch(&shared, &inputs, &parts.headers).await,
+        Does::Blob => {
+            let range = text(&parts.headers, header::RANGE).map(str::to_owned);
+            blobs::answer(Arc::clone(&shared.backend), inputs.path("hash"), range).await
+        }
+        Does::AddBlob => {
+            let (backend, topic) = (Arc::clone(&shared.backend), inputs.text("topic"));
+            let added = blocking(move || backend.add_blob(topic.as_deref(), &body)).await?;
+            Ok(told(&added))
+        }
+    }
+}
+
+/// A header that is there once, as text.
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn session_of<'a>(shared: &Shared, headers: &'a HeaderMap) -> Option<&'a str> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let mut cookies = cookies.filter_map(|value| value.to_str().ok());
+    cookies.find_map(|cookies| access::cookie(cookies, &shared.cookie))
+}
+
+/// Lets a request in, or says why not.
+fn enter(shared: &Shared, parts: &Parts, wants: Scope, is_page: bool) -> Result<Scope, Problem> {
+    let headers = &parts.headers;
+    let hosts: Vec<&str> = headers
+        .get_all(header::HOST)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect();
+    let authorization = text(headers, header::AUTHORIZATION);
+    // a header that is there and no text is not one that is not there
+    let unreadable = |name: &str| {
+        headers
+            .get(name)
+            .is_some_and(|value| value.to_str().is_err())
+    };
+    let origin = if unreadable("origin") {
+        Some("")
+    } else {
+        text(headers, header::ORIGIN)
+    };
+    let facts = Facts {
+        is_safe: matches!(parts.method, HttpMethod::GET | HttpMethod::HEAD),
+        is_page,
+        hosts: &hosts,
+        authority: parts.uri.authority().map(|authority| authority.as_str()),
+        origin,
+        site: headers
+            .get("sec-fetch-site")
+            .map(|value| value.to_str().unwrap_or_default()),
+        session: session_of(shared, headers),
+        bearer: authorization.and_then(access::bearer),
+    };
+    let door = Door {
+        hosts: &shared.hosts,
+        session: &|session| shared.keys.is_open(session),
+        token: &|token| shared.backend.token(token),
+    };
+    access::authorise(&facts, &door, wants).map_err(access::Denied::problem)
+}
+
+/// A body up to a limit; it grows with what comes, whatever was claimed.
+async fn read_body(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+    match to_bytes(body, max).await {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(_) => Err(Problem::new(
+            413,
+            "too_large",
+            format!("the body broke off, or has more than {max} bytes"),
+        )),
+    }
+}
+
+fn login(shared: &Shared, inputs: &Inputs) -> Result<Response, Problem> {
+    let token = inputs.body_text("token").unwrap_or_default();
+    let session = keys::text(&shared.backend.random()?);
+    match shared.keys.login(&token, &session, shared.backend.now_ms()) {
+        Login::Opened => {
+            let mut response = told(&json!({ "scope": Scope::Write.word() }));
+            let cookie = format!(
+                "{}={session}; Path=/; HttpOnly; SameSite=Strict",
+                shared.cookie
+            );
+            set(&mut response, header::SET_COOKIE, &cookie);
+            Ok(response)
+        }
+        Login::Wrong => Err(Problem::new(
+            401,
+            "wrong_login",
+            "this link does not log in, or was used before",
+        )
+        .hint("`synlog web` prints a new one")),
+        Login::TooMany(seconds) => {
+            Err(
+                Problem::new(429, "too_many_logins", "too many wrong logins")
+                    .hint(format!("try again in {seconds} seconds"))
+                    .with("retry_after", seconds),
+            )
+        }
+    }
+}
+
+async fn watch(
+    shared: &Arc<Shared>,
+    inputs: &Inputs,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let last = headers
+        .get("last-event-id")
+        .map(|value| value.to_str().unwrap_or_default().to_owned());
+    let from = match last
+        .filter(|id| !id.is_empty())
+        .or_else(|| inputs.text("from"))
+    {
+        None => None,
+        Some(id) => Some(Place::read(&id).ok_or_else(|| {
+            Problem::usage(format!("{id:?} is not the id of an event"))
+                .hint("begin without one, and ask for all rows again")
+        })?),
+    };
+    let topic = match inputs.text("topic") {
+        None => None,
+        Some(name) => {
+            let backend = Arc::clone(&shared.backend);
+            Some(blocking(move || backend.topic_id(&name)).await?)
+        }
+    };
+    let seat = Arc::clone(&shared.seats).try_acquire_owned();
+    let seat =
+        seat.map_err(|_| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
+    let watcher = Watcher::new(&shared.hub, topic, from, shared.stop.subscribe());
+    let events = stream::unfold((watcher, seat), |(watcher, seat)| async move {
+        let (event, watcher) = watcher.step().await?;
+        Some((event, (watcher, seat)))
+    });
+    let mut response = Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT))
+        .into_response();
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    Ok(response)
+}
+
+/// An answer as JSON.
+fn told(json: &Json) -> Response {
+    let mut response = Response::new(Body::from(json.to_string()));
+    set(&mut response, header::CONTENT_TYPE, "application/json");
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    response
+}
+
+/// A problem as an answer.
+pub(crate) fn refused(problem: &Problem) -> Response {
+    let mut response = Response::new(Body::from(problem.json().to_string()));
+    let status = StatusCode::from_u16(problem.status);
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    set(
+        &mut response,
+        header::CONTENT_TYPE,
+        "application/problem+json",
+    );
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    let mut more = problem.more.iter();
+    if let Some((_, seconds)) = more.find(|(name, _)| *name == "retry_after") {
+        set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+    }
+    if problem.status == 401 {
+        set(
+            &mut response,
+            header::WWW_AUTHENTICATE,
+            "Bearer realm=\"synlog\"",
+        );
+    }
+    response
+}
+
+/// Headers that all answers have.
+pub(crate) async fn dressed(mut response: Response) -> Response {
+    for (name, value) in pages::HEADERS {
+        let name = header::HeaderName::from_static(name);
+        // a blob has a stricter policy of its own
+        if !response.headers().contains_key(&name) {
+            set(&mut response, name, value);
+        }
+    }
+    response
+}

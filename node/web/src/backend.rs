@@ -1,0 +1,250 @@
+//! What this crate asks of a node.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use crate::access::Scope;
+use crate::problem::Problem;
+
+/// A question or an order, read from a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// Entity and device.
+    Whoami,
+    /// The topics that are here.
+    Topics,
+    /// Begins a topic.
+    NewTopic(NewTopic),
+    /// A topic: policy, feeds, counts, digest.
+    Topic(String),
+    /// What the app of a topic says of itself.
+    Manifest(String),
+    /// The apps that are here.
+    Apps,
+    /// Rows of a table.
+    Rows(Rows),
+    /// The rows of one key, with what made them.
+    Explain {
+        /// The topic.
+        topic: String,
+        /// The key, or its front.
+        key: String,
+    },
+    /// Writes an event.
+    Event(NewEvent),
+    /// Entries in the order of their arrival.
+    Entries(Entries),
+    /// One entry.
+    Entry(String),
+    /// The whole history of a topic.
+    Audit {
+        /// The topic.
+        topic: String,
+        /// With what can be erased.
+        erasable: bool,
+    },
+    /// Known nodes.
+    Peers,
+    /// What is wanted of the network.
+    Follows,
+    /// The entity's devices.
+    Devices,
+    /// Whether all is well.
+    Doctor,
+    /// Blobs that are here.
+    Blobs,
+    /// Tokens of programs.
+    Tokens,
+}
+
+/// A topic to begin.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewTopic {
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub app: String,
+    /// First members: entity and role.
+    pub members: Vec<(String, String)>,
+}
+
+/// Which rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rows {
+    /// Of one topic.
+    pub topic: Option<String>,
+    /// Of all topics of an app, where no topic is named.
+    pub app: String,
+    /// The table.
+    pub view: String,
+    /// Only this key.
+    pub key: Option<String>,
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// By this index.
+    pub index: Option<String>,
+    /// Values of its first columns.
+    pub equal: Vec<String>,
+    /// The next column is at least this.
+    pub from: Option<String>,
+    /// The next column is less than this.
+    pub to: Option<String>,
+    /// From the end to the front.
+    pub descending: bool,
+    /// Only what the sequencer placed.
+    pub sequenced: bool,
+    /// Rows that ended by then are left out; now, where nothing is said.
+    pub as_of_ms: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<String>,
+}
+
+/// An event to write.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NewEvent {
+    /// The topic.
+    pub topic: String,
+    /// The kind, as in `order.request`, or the words of its command.
+    pub command: String,
+    /// Its fields, a JSON object.
+    pub body: Json,
+    /// What may be erased later.
+    pub erasable: Option<Json>,
+    /// The order or booking for which something is taken.
+    pub taken_for: Option<String>,
+    /// Entries of which proofs go along.
+    pub prove: Vec<String>,
+    /// Even if the rules refuse it.
+    pub force: bool,
+    /// Only say what would happen.
+    pub dry_run: bool,
+}
+
+/// Which entries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entries {
+    /// Only of this topic.
+    pub topic: Option<String>,
+    /// Behind this cursor.
+    pub after: u64,
+    /// At most so many.
+    pub limit: usize,
+    /// The last ones instead of the first.
+    pub last: bool,
+    /// In the order of the topic instead of that of arrival.
+    pub ordered: bool,
+}
+
+/// An entry that arrived, ready to be sent to many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// Where to go on behind it.
+    pub cursor: u64,
+    /// Its topic.
+    pub topic: String,
+    /// All of it.
+    pub json: Arc<str>,
+}
+
+/// What changed in the rows of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// There are no rows: the topic has no reducer that is here.
+    None,
+    /// What was known is not the past of what is here: ask for all rows, go on from here.
+    Reset(String),
+    /// Keys with their rows as they are now, as one JSON array, and where to go on;
+    /// `more`: there is more at once.
+    Since {
+        /// The changes; nothing changed where there is none.
+        changes: Option<Arc<str>>,
+        /// Where to go on.
+        cursor: String,
+        /// Whether more waits.
+        more: bool,
+    },
+}
+
+/// What is known of a blob that is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// Its bytes, as they are read.
+    pub size: u64,
+    /// Its first bytes.
+    pub front: Vec<u8>,
+    /// Its whole hash.
+    pub hash: String,
+}
+
+/// A node as the web sees it. Calls may block; they are made where that harms nobody.
+pub trait Backend: Send + Sync + 'static {
+    /// Answers a question, or does as it is told.
+    ///
+    /// # Errors
+    /// What the command line would say.
+    fn answer(&self, ask: &Ask) -> Result<Json, Problem>;
+
+    /// Entries behind a cursor, at most `limit`, and where to go on.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
+    fn arrivals(
+        &self,
+        after: u64,
+        topic: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Arrived>, u64), Problem>;
+
+    /// What changed in rows of a topic since a cursor.
+    ///
+    /// # Errors
+    /// Where the rows can't be read.
+    fn changes(&self, topic: &str, cursor: Option<&str>, limit: usize) -> Result<Changed, Problem>;
+
+    /// The whole id of a topic.
+    ///
+    /// # Errors
+    /// Where there is no such topic.
+    fn topic_id(&self, name: &str) -> Result<String, Problem>;
+
+    /// Where the store ends.
+    fn end(&self) -> u64;
+
+    /// Waits until the store ends elsewhere, or some time has passed.
+    fn wait(&self, seen: u64, patience: Duration);
+
+    /// What is known of a blob.
+    ///
+    /// # Errors
+    /// Where it is not here.
+    fn blob(&self, hash: &str) -> Result<BlobInfo, Problem>;
+
+    /// Bytes of a blob.
+    ///
+    /// # Errors
+    /// Where they can't be read.
+    fn blob_bytes(&self, hash: &str, range: Range<u64>) -> Result<Vec<u8>, Problem>;
+
+    /// Stores a blob, for the members of a topic if one is named.
+    ///
+    /// # Errors
+    /// Where it can't be kept.
+    fn add_blob(&self, topic: Option<&str>, bytes: &[u8]) -> Result<Json, Problem>;
+
+    /// What a program's token allows; `None`: it is none.
+    fn token(&self, secret: &str) -> Option<Scope>;
+
+    /// Fresh random bytes.
+    ///
+    /// # Errors
+    /// Where the system has none.
+    fn random(&self) -> Result<[u8; 32], Problem>;
+
+    /// The time, UTC milliseconds.
+    fn now_ms(&self) -> u64;
+}

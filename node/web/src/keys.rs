@@ -1,0 +1,159 @@
+//! Logins of one run: one-time tokens, sessions, and how often somebody guessed wrongly.
+//!
+//! Only hashes are held, and compared in constant time. All of it ends with the run.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use blake3::Hash;
+
+/// One-time tokens that wait at once; the oldest goes for a new one.
+const WAITING_MAX: usize = 16;
+/// Sessions at once; the oldest goes for a new one.
+const SESSIONS_MAX: usize = 64;
+/// Wrong logins within [`WINDOW_MS`], after which none is looked at any more.
+const FAILURES_MAX: usize = 10;
+/// How long a wrong login counts.
+const WINDOW_MS: u64 = 60_000;
+
+/// Purpose of the hashes.
+const CONTEXT: &str = "synlog web 1 login secret";
+
+/// What became of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// The token was right, and is used up. The session is open.
+    Opened,
+    /// It was not, or has been used.
+    Wrong,
+    /// Too many were wrong; the next is looked at after so many seconds.
+    TooMany(u64),
+}
+
+/// Who may log in, and who is.
+#[derive(Default)]
+pub struct Keys {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Hash>,
+    sessions: VecDeque<Hash>,
+    failures: VecDeque<u64>,
+}
+
+/// The hash under which a secret of a browser or program is known.
+pub fn hash(secret: &str) -> Hash {
+    Hash::from_bytes(blake3::derive_key(CONTEXT, secret.as_bytes()))
+}
+
+/// Random bytes as they stand in links, cookies and headers.
+pub fn text(bytes: &[u8; 32]) -> String {
+    Hash::from_bytes(*bytes).to_hex().to_string()
+}
+
+/// Adds one, and lets the oldest go where there are too many.
+fn push(list: &mut VecDeque<Hash>, hash: Hash, max: usize) {
+    if list.len() >= max {
+        list.pop_front();
+    }
+    list.push_back(hash);
+}
+
+impl Keys {
+    fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
+        run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets a one-time token in, once.
+    pub fn expect(&self, token: &str) {
+        let token = hash(token);
+        self.with(|state| push(&mut state.waiting, token, WAITING_MAX));
+    }
+
+    /// Uses a one-time token up and opens a session.
+    pub fn login(&self, token: &str, session: &str, now_ms: u64) -> Login {
+        let (token, session) = (hash(token), hash(session));
+        self.with(|state| {
+            while state
+                .failures
+                .front()
+                .is_some_and(|at| at + WINDOW_MS <= now_ms)
+            {
+                state.failures.pop_front();
+            }
+            if state.failures.len() >= FAILURES_MAX
+                && let Some(first) = state.failures.front()
+            {
+                let left_ms = (first + WINDOW_MS).saturating_sub(now_ms);
+                return Login::TooMany(left_ms.div_ceil(1000).max(1));
+            }
+            // the hashes compare in constant time
+            let Some(at) = state.waiting.iter().position(|known| *known == token) else {
+                state.failures.push_back(now_ms);
+                return Login::Wrong;
+            };
+            state.waiting.remove(at);
+            push(&mut state.sessions, session, SESSIONS_MAX);
+            Login::Opened
+        })
+    }
+
+    /// Whether a session is open.
+    pub fn is_open(&self, session: &str) -> bool {
+        let session = hash(session);
+        self.with(|state| state.sessions.contains(&session))
+    }
+
+    /// Ends a session.
+    pub fn logout(&self, session: &str) {
+        let session = hash(session);
+        self.with(|state| state.sessions.retain(|known| *known != session));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_one_session() {
+        let keys = Keys::default();
+        keys.expect("token");
+        assert_eq!(keys.login("other", "s", 0), Login::Wrong);
+        assert!(!keys.is_open("s"));
+        assert_eq!(keys.login("token", "s", 0), Login::Opened);
+        assert_eq!(keys.login("token", "t", 0), Login::Wrong);
+        assert!(keys.is_open("s") && !keys.is_open("t") && !keys.is_open(""));
+        keys.logout("s");
+        assert!(!keys.is_open("s"));
+    }
+
+    #[test]
+    fn guessing_ends_and_begins_again() {
+        let keys = Keys::default();
+        keys.expect("token");
+        for at in 0..10 {
+            assert_eq!(keys.login("guess", "s", at), Login::Wrong);
+        }
+        assert_eq!(keys.login("token", "s", 10_000), Login::TooMany(50));
+        assert_eq!(keys.login("token", "s", 60_000), Login::Opened);
+    }
+
+    #[test]
+    fn what_waits_and_what_is_open_is_bounded() {
+        let keys = Keys::default();
+        for number in 0..200 {
+            keys.expect(&format!("token {number}"));
+            let login = keys.login(&format!("token {number}"), &format!("session {number}"), 0);
+            assert_eq!(login, Login::Opened);
+        }
+        assert!(!keys.is_open("session 0") && keys.is_open("session 199"));
+        for number in 0..17 {
+            keys.expect(&format!("token {number}"));
+        }
+        assert_eq!(keys.login("token 0", "s", 0), Login::Wrong);
+        assert_eq!(keys.login("token 1", "s", 0), Login::Opened);
+    }
+}

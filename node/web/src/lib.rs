@@ -1,0 +1,28 @@
+//! The local HTTP API and the web pages of a running node.
+//!
+//! This crate speaks HTTP and knows nothing of the node: whoever serves implements
+//! [`Backend`]. Who may do what is decided by [`access::authorise`], a pure function;
+//! all routes stand in one table ([`routes::ROUTES`]) from which the server, the scopes
+//! and the OpenAPI document are made.
+
+pub mod access;
+pub mod backend;
+pub mod blobs;
+pub mod keys;
+pub mod openapi;
+pub mod pages;
+pub mod problem;
+pub mod ranges;
+pub mod routes;
+pub mod server;
+pub mod stream;
+
+mod answering;
+mod inputs;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use backend::{Ask, Backend};
+pub use problem::Problem;
+pub use server::{Desk, Server};

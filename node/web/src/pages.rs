@@ -1,0 +1,104 @@
+//! The pages: files inside the program, and the headers that go with every answer.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+
+use crate::blobs::set;
+
+/// A file of the pages.
+#[derive(Debug)]
+pub struct Page {
+    /// Its path.
+    pub path: &'static str,
+    /// What it is.
+    pub media_type: &'static str,
+    /// What is in it.
+    pub text: &'static str,
+}
+
+/// Headers of every answer. Scripts, styles and requests come from and go to this server
+/// alone; nothing is inline; no other page may hold ours.
+pub const HEADERS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const ICON: &str = "image/svg+xml";
+const STYLE: &str = "text/css; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+macro_rules! page {
+    ($path:literal, $media_type:expr, $file:literal) => {
+        Page {
+            path: $path,
+            media_type: $media_type,
+            text: include_str!(concat!("../ui/", $file)),
+        }
+    };
+}
+
+/// All of them.
+pub static PAGES: &[Page] = &[
+    page!("/", HTML, "index.html"),
+    page!("/icon.svg", ICON, "icon.svg"),
+    page!("/style.css", STYLE, "style.css"),
+    page!("/app.js", SCRIPT, "app.js"),
+    page!("/audit.js", SCRIPT, "audit.js"),
+    page!("/catalog.js", SCRIPT, "catalog.js"),
+    page!("/chat.js", SCRIPT, "chat.js"),
+    page!("/elements.js", SCRIPT, "elements.js"),
+    page!("/feeds.js", SCRIPT, "feeds.js"),
+    page!("/format.js", SCRIPT, "format.js"),
+    page!("/forms.js", SCRIPT, "forms.js"),
+    page!("/node.js", SCRIPT, "node.js"),
+    page!("/orders.js", SCRIPT, "orders.js"),
+    page!("/synlog.js", SCRIPT, "synlog.js"),
+    page!("/timeline.js", SCRIPT, "timeline.js"),
+    page!("/today.js", SCRIPT, "today.js"),
+    page!("/words.js", SCRIPT, "words.js"),
+    page!("/words-de.js", SCRIPT, "words-de.js"),
+    page!("/words-en.js", SCRIPT, "words-en.js"),
+    page!("/synlog.d.ts", TEXT, "synlog.d.ts"),
+];
+
+/// What a file's bytes are known by.
+fn tag(page: &Page) -> String {
+    let hash = blake3::hash(page.text.as_bytes()).to_hex();
+    format!("\"{}\"", &hash[..32])
+}
+
+/// The answer to a question for a file.
+pub(crate) fn answer(page: &'static Page, headers: &HeaderMap) -> Response {
+    let tag = tag(page);
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let mut response = match known == Some(&tag) {
+        true => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response
+        }
+        false => Response::new(Body::from(page.text)),
+    };
+    set(&mut response, header::ETAG, &tag);
+    set(&mut response, header::CACHE_CONTROL, "no-cache");
+    set(&mut response, header::CONTENT_TYPE, page.media_type);
+    response
+}

@@ -1,0 +1,232 @@
+//! The server: one thread with its runtime, from the listener to the last answer.
+//!
+//! A shell file: it talks to sockets.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request};
+use axum::middleware;
+use axum::routing::{MethodFilter, get, on};
+use tokio::sync::{Semaphore, watch};
+
+use crate::answering;
+use crate::backend::Backend;
+use crate::keys::{self, Keys};
+use crate::pages::PAGES;
+use crate::problem::Problem;
+use crate::routes::{Method, ROOT, ROUTES};
+use crate::stream::Hub;
+
+/// Streams at once.
+const WATCHERS_MAX: usize = 2_000;
+/// Questions that are answered at once; the store belongs to one at a time anyway.
+const BLOCKING_MAX: usize = 16;
+/// How long those who are in may take when the server ends.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) keys: Keys,
+    pub(crate) hub: Arc<Hub>,
+    /// Values that Host may have.
+    pub(crate) hosts: Vec<String>,
+    /// The name of the cookie: cookies don't know ports.
+    pub(crate) cookie: String,
+    pub(crate) seats: Arc<Semaphore>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) blob_max: usize,
+    address: SocketAddr,
+}
+
+/// What a running server is asked from outside of it.
+#[derive(Clone)]
+pub struct Desk(Arc<Shared>);
+
+impl Desk {
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.0.address)
+    }
+
+    /// A link that logs one browser in, once. The token stands behind the `#`, which
+    /// browsers send to nobody.
+    ///
+    /// # Errors
+    /// Where the system has no random bytes.
+    pub fn link(&self) -> Result<String, Problem> {
+        let token = keys::text(&self.0.backend.random()?);
+        self.0.keys.expect(&token);
+        Ok(format!("{}#login={token}", self.url()))
+    }
+}
+
+/// A running server.
+pub struct Server {
+    desk: Desk,
+    stopped: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Listens at an address of this machine alone.
+///
+/// # Errors
+/// `InvalidInput` for an address that others can reach, or what the system says.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    if !address.ip().is_loopback() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "{address} can be reached from other machines, and there is no TLS here: use 127.0.0.1 or [::1]"
+            ),
+        ));
+    }
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// What Host may say of a server at an address.
+fn hosts(address: SocketAddr) -> Vec<String> {
+    let port = address.port();
+    let mut hosts = vec![address.to_string(), format!("localhost:{port}")];
+    if port == 80 {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        hosts.extend([ip, "localhost".to_owned()]);
+    }
+    hosts
+}
+
+/// What all requests share, for a server at an address.
+pub(crate) fn shared(
+    backend: Arc<dyn Backend>,
+    address: SocketAddr,
+    blob_max: usize,
+) -> Arc<Shared> {
+    Arc::new(Shared {
+        hub: Hub::new(Arc::clone(&backend)),
+        backend,
+        keys: Keys::default(),
+        hosts: hosts(address),
+        cookie: format!("synlog-{}", address.port()),
+        seats: Arc::new(Semaphore::new(WATCHERS_MAX)),
+        stop: watch::Sender::new(false),
+        blob_max,
+        address,
+    })
+}
+
+/// All routes and pages.
+pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let method = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        let shared = Arc::clone(shared);
+        let handler = move |path: Result<RawPathParams, _>, request: Request<Body>| {
+            answering::answer(Arc::clone(&shared), route, path, request)
+        };
+        router = router.route(&format!("{ROOT}{}", route.path), on(method, handler));
+    }
+    for page in PAGES {
+        let shared = Arc::clone(shared);
+        let handler = move |request: Request<Body>| {
+            let response = answering::page(&shared, page, &request.into_parts().0);
+            std::future::ready(response)
+        };
+        router = router.route(page.path, get(handler));
+    }
+    let nowhere = |method_is_wrong| {
+        let shared = Arc::clone(shared);
+        move |request: Request<Body>| {
+            let parts = request.into_parts().0;
+            std::future::ready(answering::nowhere(&shared, &parts, method_is_wrong))
+        }
+    };
+    router
+        .fallback(nowhere(false))
+        .method_not_allowed_fallback(nowhere(true))
+        .layer(middleware::map_response(answering::dressed))
+}
+
+impl Server {
+    /// Serves what a backend has, at a listener of [`listen`]. Blobs have at most
+    /// `blob_max` bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start(
+        listener: TcpListener,
+        backend: Arc<dyn Backend>,
+        blob_max: usize,
+    ) -> io::Result<Self> {
+        let shared = shared(backend, listener.local_addr()?, blob_max);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(BLOCKING_MAX)
+            .thread_name("web")
+            .enable_all()
+            .build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (hub, seen) = (Arc::clone(&shared.hub), Arc::clone(&stopped));
+        let waiting = std::thread::Builder::new()
+            .name("web-hub".to_owned())
+            .spawn(move || hub.keep(&|| seen.load(Ordering::Relaxed)))?;
+        let (router, mut stop) = (router(&shared), shared.stop.subscribe());
+        let serving = std::thread::Builder::new()
+            .name("web-server".to_owned())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    let mut told = stop.clone();
+                    let until = async move {
+                        let _ = told.wait_for(|stop| *stop).await;
+                    };
+                    let serve = axum::serve(listener, router).with_graceful_shutdown(until);
+                    let late = async move {
+                        let _ = stop.wait_for(|stop| *stop).await;
+                        tokio::time::sleep(PARTING).await;
+                    };
+                    tokio::select! {
+                        _ = serve => {}
+                        () = late => {}
+                    }
+                });
+                runtime.shutdown_timeout(PARTING);
+            })?;
+        Ok(Self {
+            desk: Desk(shared),
+            stopped,
+            threads: vec![waiting, serving],
+        })
+    }
+
+    /// What it is asked from outside of it.
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
+    }
+
+    /// Lets nobody in any more, and ends when those who are in have been answered, or soon.
+    pub fn stop(self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.desk.0.stop.send_replace(true);
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}

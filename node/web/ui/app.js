@@ -1,0 +1,189 @@
+// The pages: which screen is shown, who is logged in, and news that make a screen look again.
+
+import { Synlog } from '/synlog.js';
+import { h, put } from '/elements.js';
+import { t } from '/words.js';
+import { digits } from '/format.js';
+import { today } from '/today.js';
+import { orders, order } from '/orders.js';
+import { catalog } from '/catalog.js';
+import { chats, chat } from '/chat.js';
+import { audit } from '/audit.js';
+import { feeds, entry } from '/feeds.js';
+import { devices, peers, settings } from '/node.js';
+
+export const api = new Synlog();
+const screens = { today, orders, order, catalog, chats, chat, audit, feeds, entry, peers, devices, settings };
+const shownInNav = ['today', 'orders', 'catalog', 'chats', 'audit', 'feeds', 'peers', 'devices', 'settings'];
+/** Milliseconds in which several news are one. */
+const CALM = 150;
+
+const main = document.getElementById('main');
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null };
+
+/** A link to a screen; parts may be anything. */
+export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
+
+/** Says something for a moment, to screen readers, too. */
+export function say(text) {
+  const status = put(document.getElementById('status'), h('p', null, text));
+  setTimeout(() => status.replaceChildren(), 4000);
+}
+
+/** What went wrong, with what can be done. */
+export const problem = (error) => h('div', { class: 'problem', role: 'alert' },
+  h('strong', null, t('problem')), h('p', null, error.message, error.rule ? ` (${error.rule})` : ''),
+  error.hint && h('p', { class: 'hint' }, error.hint));
+
+/** The screen's heading; it takes the focus when the screen is new. */
+export const heading = (...text) => h('h1', { tabindex: '-1' }, text);
+
+function login() {
+  document.getElementById('nav').replaceChildren();
+  const failed = state.failed && h('p', { class: 'problem', role: 'alert' }, t('login.wrong'));
+  put(main, heading(t('login.title')), failed, h('p', null, t('login.how')), h('pre', null, 'synlog web'));
+}
+
+function chrome(here) {
+  const link = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(name)));
+  const nav = document.getElementById('nav');
+  nav.setAttribute('aria-label', t('nav'));
+  const list = put(nav, h('ul', null, shownInNav.map(link))).firstChild;
+  // on a phone the list is wider than the window
+  const current = list.querySelector('[aria-current]');
+  if (current) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
+  state.live ??= h('span', { class: 'live' }, t('offline'));
+  put(document.getElementById('top'), h('strong', null, 'synlog'), state.live,
+    h('span', { class: 'who' }, `${state.me.device_name}@${state.me.entity.slice(0, 10)}`));
+}
+
+function place() {
+  const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
+    try { return decodeURIComponent(part); } catch { return part; }
+  });
+  return parts[0] in screens ? parts : ['today'];
+}
+
+/** Remembers where the reader is: what has the focus, and what was opened. Gives what brings it back. */
+function keep() {
+  const named = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.textContent}`;
+  const same = (all, element) => all.filter((other) => named(other) === named(element));
+  const links = () => [...document.querySelectorAll('main h1, main a, main button, main summary, nav a')];
+  const active = document.activeElement;
+  const focused = links().includes(active) && { name: named(active), number: same(links(), active).indexOf(active) };
+  const within = active !== main && main.contains(active);
+  const summaries = () => {
+    const seen = new Map();
+    return [...main.querySelectorAll('details > summary')].map((summary) => {
+      const number = (seen.get(summary.textContent) ?? 0) + 1;
+      seen.set(summary.textContent, number);
+      return { name: `${summary.textContent} ${number}`, details: summary.parentElement };
+    });
+  };
+  const open = new Set(summaries().filter(({ details }) => details.open).map(({ name }) => name));
+  const place = scrollY;
+  return () => {
+    for (const { name, details } of summaries()) {
+      if (open.has(name)) details.open = true;
+    }
+    const found = focused ? links().filter((element) => named(element) === focused.name)[focused.number] : null;
+    // what had the focus may be gone: the keyboard goes on from the heading
+    if (within || found) (found ?? main.querySelector('h1'))?.focus({ preventScroll: true });
+    scrollTo(0, place);
+  };
+}
+
+/** Shows the screen of the address; `again`: it is there already, and something is new. */
+async function show(again = false) {
+  // who goes somewhere is not overtaken by news; they are looked at when it is there
+  if (again && state.going) {
+    state.stale = true;
+    return;
+  }
+  const [name, ...parts] = place();
+  const round = ++state.round;
+  if (!again) state.going = round;
+  const parents = { order: 'orders', chat: 'chats', entry: 'feeds' };
+  if (!again) {
+    state.leave?.();
+    state.leave = null;
+    put(main, h('p', { class: 'soft' }, t('loading')));
+  }
+  const context = { ...state, leave: null, api, parts, again, mine: (id) => digits(id) === state.me.entity };
+  try {
+    state.topics = context.topics = (await api.get('/topics')).topics;
+    const made = await screens[name](context);
+    // somebody went on meanwhile, or began to write
+    if (round !== state.round || (again && writing())) return context.leave?.();
+    const back = again && keep();
+    if (again) state.leave?.();
+    chrome(parents[name] ?? name);
+    put(main, made);
+    if (back) back();
+    state.leave = context.leave;
+  } catch (error) {
+    if (round !== state.round || (again && writing())) return;
+    if (error.status === 401) return login();
+    console.error(error);
+    chrome(parents[name] ?? name);
+    put(main, heading(t(name)), problem(error));
+  } finally {
+    if (state.going === round) state.going = 0;
+  }
+  if (again) return;
+  const title = main.querySelector('h1');
+  document.title = `${title?.textContent ?? ''} – synlog`;
+  title?.focus();
+  if (state.stale) {
+    state.stale = false;
+    refresh();
+  }
+}
+
+/** Whether somebody writes: what is typed stays. */
+function writing() {
+  const busy = main.querySelector('form[data-busy], details[open] form');
+  const typed = [...main.querySelectorAll('input, textarea')].some((field) => field.value !== field.defaultValue);
+  return busy || typed;
+}
+
+/** Looks again, unless somebody is writing. */
+export function refresh() {
+  if (!writing() && place()[0] !== 'feeds') show(true);
+}
+
+function follow() {
+  let waiting;
+  const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
+  api.watch({
+    entry: (entry) => { soon(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
+    reset: () => { say(t('reset')); soon(); },
+    state: (open) => {
+      state.live ??= h('span');
+      state.live.className = open ? 'live open' : 'live';
+      put(state.live, t(open ? 'live' : 'offline'));
+    },
+    problem: (error) => { if (error.status === 401) login(); },
+  });
+}
+
+async function begin() {
+  put(document.getElementById('skip'), t('skip'));
+  const link = /^#login=([0-9a-f]+)$/.exec(location.hash);
+  if (link) {
+    // the token is worth nothing any more, and is in no history
+    history.replaceState(null, '', '#/today');
+    await api.login(link[1]).catch(() => { state.failed = true; });
+  }
+  try {
+    state.me = await api.get('/whoami');
+  } catch (error) {
+    if (error.status === 401) return login();
+    return put(main, heading('synlog'), problem(error));
+  }
+  addEventListener('hashchange', () => show());
+  follow();
+  await show();
+}
+
+begin();

@@ -1,0 +1,58 @@
+// Values of apps as people read them: money, instants, ids.
+
+import { language } from '/words.js';
+
+/** Hexadecimal digits of bytes, or of what is one already. */
+export const digits = (value) => (value && typeof value === 'object' ? value.$hex : value) ?? '';
+/** The front of an id. */
+export const short = (value) => digits(value).slice(0, 10);
+
+/** An amount in minor units. */
+export function money(minor, currency) {
+  if (minor === null || minor === undefined) return '';
+  try {
+    const format = new Intl.NumberFormat(language, { style: 'currency', currency });
+    const places = format.resolvedOptions().maximumFractionDigits;
+    return format.format(minor / 10 ** places);
+  } catch {
+    return `${minor} ${currency ?? ''}`;
+  }
+}
+
+/** {currency, minor}, or minor units of a currency that stands beside. */
+export const amount = (value, currency) =>
+  value && typeof value === 'object' ? money(value.minor, value.currency) : money(value, currency);
+
+const instants = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+/** UTC milliseconds or RFC 3339, in the reader's zone. */
+export function instant(value) {
+  const date = new Date(value);
+  return value === null || value === undefined || Number.isNaN(date.getTime()) ? '' : instants.format(date);
+}
+
+/** Any value of a column of a type. */
+export function shown(value, type, currency) {
+  if (value === null || value === undefined) return '';
+  if (type === 'money') return amount(value, currency);
+  if (type === 'instant') return instant(value);
+  if (type === 'duration') return `${value} s`;
+  if (typeof value === 'object' && '$hex' in value) return short(value);
+  if (Array.isArray(value)) return value.map((item) => shown(item, '', currency)).join(', ');
+  if (typeof value === 'object') {
+    if ('minor' in value && 'currency' in value) return amount(value);
+    return Object.entries(value).map(([key, item]) => `${key}: ${shown(item, '', currency)}`).join(', ');
+  }
+  return String(value);
+}
+
+/** The mark of an entry, as on the command line, with what it means. */
+export function mark(entry) {
+  if (entry.rejected) return ['✗', 'rejected', 'bad'];
+  const accepted = entry.verdict === 'accepted';
+  if (entry.status === 'void') return ['–', 'void', 'soft'];
+  if (entry.status === 'held') return ['?', 'held', 'warn'];
+  if (!accepted && entry.verdict === 'sealed') return ['?', 'held', 'soft'];
+  if (!accepted && entry.verdict) return ['✗', 'rejected', 'bad'];
+  if (entry.status === 'tentative') return ['○', 'tentative', 'warn'];
+  return ['●', 'sequenced', 'good'];
+}

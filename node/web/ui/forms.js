@@ -1,0 +1,116 @@
+// Forms for the commands of apps, from their manifests: a new app needs none of its own.
+
+import { h, put, fresh } from '/elements.js';
+import { t } from '/words.js';
+import { api, problem, refresh, say } from '/app.js';
+
+const hints = {
+  money: '12.50 EUR', duration: '90m, 2h, 3d', geo: '60.1699,24.9384', entry: '5f0c1e…', entity: '5f0c1e…',
+  id: '64 × 0-9a-f', bytes: '0-9a-f', list: 'key=value,key=value', map: 'key=value,key=value',
+};
+
+/** A label with a field. */
+export function field(text, control, hint) {
+  const id = fresh('field');
+  control.id = id;
+  const note = hint && h('div', { class: 'hint', id: `${id}-hint` }, hint);
+  if (note) control.setAttribute('aria-describedby', `${id}-hint`);
+  return h('div', null, h('label', { for: id }, text), control, note);
+}
+
+function control(of) {
+  const required = of.required && !of.made;
+  const common = { name: of.name, required };
+  switch (of.type) {
+    case 'bool': return h('select', common, ['', 'true', 'false'].map((value) => h('option', { value }, value)));
+    case 'int': return h('input', { ...common, type: 'number', step: '1', inputmode: 'numeric' });
+    case 'instant': return h('input', { ...common, type: 'datetime-local' });
+    case 'list': case 'map': return h('textarea', common);
+    case 'blob': case 'blobs': return h('input', { ...common, type: 'file', accept: 'image/jpeg,image/png,image/webp,image/avif', multiple: of.type === 'blobs' });
+    default: return h('input', { ...common, autocomplete: 'off' });
+  }
+}
+
+/** What a field says, as the API takes it; undefined where it says nothing. */
+async function said(of, element, topic) {
+  if (of.type === 'blob' || of.type === 'blobs') {
+    const stored = [];
+    for (const file of element.files) stored.push((await api.upload(file, topic)).reference);
+    if (!stored.length) return undefined;
+    return of.type === 'blob' ? stored[0] : stored;
+  }
+  const text = element.value.trim();
+  if (!text) return undefined;
+  if (of.type === 'int') return Number(text);
+  if (of.type === 'bool') return text === 'true';
+  if (of.type === 'instant') return new Date(text).getTime();
+  return text;
+}
+
+/** Puts a value at a path with dots. */
+export function putAt(body, path, value) {
+  const keys = path.split('.');
+  const end = keys.pop();
+  let at = body;
+  for (const key of keys) at = at[key] ??= {};
+  at[end] = value;
+}
+
+/** A form that does something, tells what went wrong, and is not sent twice. */
+export function form(children, label, act) {
+  const told = h('div');
+  const button = h('button', { class: 'main', type: 'submit' }, label);
+  const made = h('form', {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      made.dataset.busy = 'yes';
+      told.replaceChildren();
+      try {
+        await act(made);
+        made.reset();
+        delete made.dataset.busy;
+        made.closest('details')?.removeAttribute('open');
+        refresh();
+      } catch (error) {
+        put(told, problem(error));
+      } finally {
+        delete made.dataset.busy;
+        button.disabled = false;
+      }
+    },
+  }, children, told, h('p', null, button));
+  return made;
+}
+
+/** Tells what was written, and the secrets that only its writer has. */
+export function written(answer) {
+  say(t('done', { what: answer.kind }));
+  if (answer.secrets.length) alert(answer.secrets.join('\n'));
+  return answer;
+}
+
+/** The form of a command of an app. `known` are fields that are settled. */
+export function commandForm(topic, command, known = {}) {
+  const open = (of) => !of.name.includes('[]') && !(of.name in known);
+  const fields = command.fields.filter(open).map((of) => ({ of, part: 'body' }))
+    .concat(command.erasable.filter(open).map((of) => ({ of, part: 'erasable' })));
+  const rows = fields.map(({ of, part }) => ({ of, part, element: control(of) }));
+  const show = ({ of, part, element }) => field(of.title || of.name, element,
+    [hints[of.type], part === 'erasable' && t('chat.erasable')].filter(Boolean).join('; '));
+  const first = rows.filter(({ of }) => of.required && !of.made);
+  const more = rows.filter((row) => !first.includes(row));
+  const folded = more.length > 3 && first.length > 0;
+  return form([
+    first.map(show),
+    folded ? h('details', null, h('summary', null, t('optional')), more.map(show)) : more.map(show),
+  ], command.title, async () => {
+    const event = { body: {}, erasable: {} };
+    for (const [name, value] of Object.entries(known)) putAt(event.body, name, value);
+    for (const { of, part, element } of rows) {
+      const value = await said(of, element, topic);
+      if (value !== undefined) putAt(event[part], of.name, value);
+    }
+    written(await api.send(topic, command.kind, event));
+  });
+}

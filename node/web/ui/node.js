@@ -1,0 +1,51 @@
+// The node: who it knows, its devices, how it is.
+
+import { h, pairs } from '/elements.js';
+import { choose, language, names, t } from '/words.js';
+import { api, heading } from '/app.js';
+import { field } from '/forms.js';
+import { instant, short } from '/format.js';
+
+/** Nodes that this one knows. */
+export async function peers() {
+  const told = await api.get('/peers');
+  return [heading(t('peers')), told.peers.length
+    ? h('ul', { class: 'cards' }, told.peers.map((peer) => h('li', { class: 'card' },
+      h('h3', null, peer.device_name ?? short(peer.node)),
+      h('p', { class: peer.connected ? 'good' : 'soft' }, t(peer.connected ? 'connected' : 'away'), peer.via && ` (${peer.via})`),
+      h('details', null, h('summary', null, t('details')), h('pre', null, JSON.stringify(peer, null, 2))))))
+    : h('p', { class: 'soft' }, t('peers.none'))];
+}
+
+/** The entity's devices. */
+export async function devices() {
+  const told = await api.get('/devices');
+  return [heading(t('devices')),
+    h('ul', { class: 'cards' }, told.devices.map((device) => h('li', { class: 'card' },
+      h('h3', null, device.name), h('p', null, h('code', null, short(device.device))),
+      h('p', { class: 'soft' }, instant(device.certified_ms)),
+      device.this && h('span', { class: 'badge good' }, t('device.this')),
+      device.revoked && h('span', { class: 'badge bad' }, t('device.revoked'))))),
+    h('p', { class: 'hint' }, t('device.add'))];
+}
+
+/** Who I am, how the store is, what this browser prefers. */
+export async function settings({ me }) {
+  const [doctor, tokens] = await Promise.all([api.get('/doctor'), api.get('/tokens')]);
+  const pick = h('select', { onchange: () => choose(pick.value) },
+    Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));
+  return [
+    heading(t('settings')),
+    pairs([[t('who.entity'), h('code', null, me.entity)], [t('who.device'), `${me.device_name} ${short(me.device)}`], [t('who.home'), me.home]]),
+    field(t('settings.language'), pick),
+    h('p', null, h('button', { type: 'button', onclick: async () => { await api.post('/logout'); location.reload(); } }, t('settings.logout'))),
+    h('h2', null, t('settings.doctor')),
+    h('p', { class: doctor.ok ? 'good' : 'bad' }, doctor.ok ? t('settings.well') : t('problem')),
+    pairs([[t('topics'), doctor.topics], [t('entries'), doctor.entries], ['bytes', doctor.bytes]]),
+    h('ul', null, (doctor.notes ?? []).map((note) => h('li', { class: note.serious ? 'bad' : 'warn' }, note.text))),
+    h('h2', null, t('settings.tokens')),
+    tokens.tokens.length
+      ? h('ul', null, tokens.tokens.map((token) => h('li', null, `${token.name} (${token.scope}, ${instant(token.made_ms)})`)))
+      : h('p', { class: 'soft' }, t('settings.notokens')),
+  ];
+}

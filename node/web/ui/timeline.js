@@ -1,0 +1,28 @@
+// Entries with their marks: ● sequenced, ○ tentative, ✗ rejected, – void, ? held.
+
+import { h, pairs } from '/elements.js';
+import { t } from '/words.js';
+import { to } from '/app.js';
+import { instant, mark, shown } from '/format.js';
+
+/** One entry, on one item of a list. */
+export function line(entry) {
+  const [sign, meaning, tone] = mark(entry);
+  const code = entry.rejected ?? (meaning === 'rejected' ? entry.verdict : null);
+  const body = Object.entries(entry.body ?? {}).map(([name, value]) => [name, shown(value)]);
+  const erasable = Object.entries(entry.erasable ?? {}).map(([name, value]) => [name, shown(value)]);
+  return h('li', { class: meaning },
+    h('span', { class: `mark ${tone}`, role: 'img', 'aria-label': t(`mark.${meaning}`), title: t(`mark.${meaning}`) }, sign),
+    h('div', null,
+      h('div', { class: 'row' },
+        h('strong', { class: 'what' }, entry.kind ?? '🔒'),
+        h('span', { class: 'soft' }, `${entry.device_name ?? '?'}@${(entry.entity ?? '?').slice(0, 6)}`),
+        h('time', { class: 'soft', datetime: entry.time }, instant(entry.time)),
+        h('a', { href: to('entry', entry.id) }, h('code', null, entry.id.slice(0, 10))),
+        meaning === 'tentative' && h('span', { class: 'badge warn' }, t('tentative')),
+        code && h('span', { class: 'badge bad' }, t('rejected.by', { code }))),
+      body.length + erasable.length > 0 && h('details', null, h('summary', null, t('details')), pairs(body.concat(erasable)))));
+}
+
+/** Entries as a list. */
+export const timeline = (entries) => h('ol', { class: 'timeline' }, entries.map(line));

@@ -1,0 +1,235 @@
+//! A real browser, driven over its debugging pipe: Chromium reads commands from its file
+//! descriptor 3 and answers at 4, which the shell ties to the pipes that a child has.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+
+/// Longer than any machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser with one page.
+pub(crate) struct Browser {
+    child: Child,
+    commands: ChildStdin,
+    messages: Receiver<Json>,
+    session: String,
+    number: u64,
+    /// What went wrong in the page: exceptions, errors on the console, dialogs.
+    pub(crate) troubles: Vec<String>,
+    _profile: tempfile::TempDir,
+}
+
+/// Where Chromium is on this machine, if it is.
+pub(crate) fn find() -> Option<PathBuf> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    let usual = [
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+    ];
+    let mut all = named.into_iter().chain(usual.iter().map(PathBuf::from));
+    all.find(|path| path.exists())
+}
+
+impl Browser {
+    /// Starts it with an empty page of some width.
+    pub(crate) fn start(program: &Path, (width, height): (u32, u32)) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>&2"])
+            .arg(program)
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--lang=en",
+                "--remote-debugging-pipe",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let commands = child.stdin.take().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, messages) = channel();
+        std::thread::spawn(move || {
+            for message in out.split(0).map_while(Result::ok) {
+                let Ok(json) = serde_json::from_slice(&message) else {
+                    continue;
+                };
+                if sender.send(json).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut browser = Self {
+            child,
+            commands,
+            messages,
+            session: String::new(),
+            number: 0,
+            troubles: Vec::new(),
+            _profile: profile,
+        };
+        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = browser.call("Target.attachToTarget", attach);
+        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
+            browser.call(domain, json!({}));
+        }
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+        });
+        browser.call("Emulation.setDeviceMetricsOverride", metrics);
+        browser
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(crate) fn call(&mut self, method: &str, params: Json) -> Json {
+        self.number += 1;
+        let mut message = json!({ "id": self.number, "method": method, "params": params });
+        if !self.session.is_empty() {
+            message["sessionId"] = json!(self.session);
+        }
+        let mut bytes = message.to_string().into_bytes();
+        bytes.push(0);
+        self.commands.write_all(&bytes).unwrap();
+        self.commands.flush().unwrap();
+        loop {
+            let message = self
+                .messages
+                .recv_timeout(PATIENCE)
+                .expect("an answer of the browser");
+            if message["id"] == self.number {
+                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
+                return message["result"].clone();
+            }
+            self.note(&message);
+        }
+    }
+
+    fn note(&mut self, message: &Json) {
+        let params = &message["params"];
+        match message["method"].as_str().unwrap_or_default() {
+            "Runtime.exceptionThrown" => self.troubles.push(params["exceptionDetails"].to_string()),
+            "Page.javascriptDialogOpening" => self.troubles.push(params.to_string()),
+            "Log.entryAdded" if params["entry"]["level"] == "error" => {
+                self.troubles.push(params["entry"].to_string());
+            }
+            "Runtime.consoleAPICalled" if params["type"] == "error" => {
+                self.troubles.push(params["args"].to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// Opens an address.
+    pub(crate) fn open(&mut self, url: &str) {
+        self.call("Page.navigate", json!({ "url": url }));
+    }
+
+    /// The value of an expression in the page.
+    pub(crate) fn value(&mut self, expression: &str) -> Json {
+        let params = json!({
+            "expression": expression, "returnByValue": true, "awaitPromise": true,
+        });
+        let result = self.call("Runtime.evaluate", params);
+        assert!(
+            result["exceptionDetails"].is_null(),
+            "{expression}: {result}"
+        );
+        result["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true.
+    pub(crate) fn until(&mut self, expression: &str) {
+        let begun = Instant::now();
+        while self.value(&format!("Boolean({expression})")) != json!(true) {
+            if begun.elapsed() > PATIENCE {
+                let shown = self.value("document.body.innerText");
+                panic!(
+                    "{expression} did not become true; {:?}\n{shown}",
+                    self.troubles
+                );
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Types into the field with a label, as it stands there; the last of that name.
+    pub(crate) fn fill(&mut self, label: &str, text: &str) {
+        let script = format!(
+            "(() => {{ const label = [...document.querySelectorAll('label')].filter((it) => it.checkVisibility() && it.textContent === {}).pop(); \
+             document.getElementById(label.htmlFor).focus(); document.getElementById(label.htmlFor).select?.(); return true; }})()",
+            json!(label)
+        );
+        self.value(&script);
+        self.call("Input.insertText", json!({ "text": text }));
+    }
+
+    /// Presses the last button or summary of a name that can be seen.
+    pub(crate) fn press(&mut self, name: &str) {
+        let script = format!(
+            "[...document.querySelectorAll('button, summary, a')].filter((it) => it.checkVisibility() && it.textContent === {}).pop()",
+            json!(name)
+        );
+        self.until(&script);
+        self.value(&format!("{script}.click()"));
+    }
+
+    /// Keeps a picture of the page, where `SYNLOG_SHOTS` names a directory.
+    pub(crate) fn shoot(&mut self, name: &str) {
+        let Some(directory) = std::env::var_os("SYNLOG_SHOTS") else {
+            return;
+        };
+        let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let text = shot["data"].as_str().unwrap().as_bytes();
+        let bytes = base64(text);
+        std::fs::write(Path::new(&directory).join(format!("{name}.png")), bytes).unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads base64.
+fn base64(text: &[u8]) -> Vec<u8> {
+    let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0);
+    for letter in text {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => continue,
+        };
+        held = held << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+            held &= (1 << bits) - 1;
+        }
+    }
+    bytes
+}
