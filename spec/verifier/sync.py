@@ -9,7 +9,7 @@ LIST_MAX = 8192
 KEY_BITS, TOPIC_BITS = 512, 256
 BLOB_MAX = 1 << 26
 NAMES = ("hello topics matched reconcile runs heads want want_entries trail proof statements"
-         " known receipt credit check prune blob").split()
+         " known receipt credit check prune blob letter").split()
 
 
 def row_hash(row):
@@ -208,7 +208,7 @@ READERS = {
     "statements": lambda r: _list(r, 4096, lambda r: r.bytes(512)),
     "known": lambda r: _ascending(_list(r, LIST_MAX, _short, 0)),
     "receipt": lambda r: r.bytes(16384), "credit": lambda r: r.varint(), "check": _check,
-    "prune": lambda r: _list(r, LIST_MAX, _short), "blob": _blob,
+    "prune": lambda r: _list(r, LIST_MAX, _short), "blob": _blob, "letter": lambda r: r.bytes(32768),
 }
 
 

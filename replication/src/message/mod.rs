@@ -177,7 +177,7 @@ impl Message {
 
     /// The name of its kind.
     pub fn name(&self) -> &'static str {
-        const NAMES: [&str; 17] = [
+        const NAMES: [&str; 18] = [
             "hello",
             "topics",
             "matched",
@@ -195,6 +195,7 @@ impl Message {
             "check",
             "prune",
             "blob",
+            "letter",
         ];
         NAMES[usize::from(self.number())]
     }

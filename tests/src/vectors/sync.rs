@@ -244,6 +244,7 @@ fn examples() -> Vec<(&'static str, Message)> {
         ),
         ("blob refused", blob(BlobWord::Refuse(Reason::Lacking))),
         ("blob refused for now", blob(BlobWord::Refuse(Reason::Busy))),
+        ("letter", Message::Letter(vec![9; 12])),
     ]
 }
 
@@ -281,7 +282,7 @@ fn messages() {
     let topics =
         |shorts: &[[u8; 8]]| [&[1, shorts.len() as u8][..], &shorts.concat(), &[0]].concat();
     for (name, bytes, refusal) in [
-        ("no such message", vec![17], Refusal::NotCanonical),
+        ("no such message", vec![18], Refusal::NotCanonical),
         (
             "topics that do not ascend",
             topics(&[short(2), short(1)]),
