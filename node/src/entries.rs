@@ -11,6 +11,7 @@ use synlog_log::refusal::Refusal;
 use synlog_log::run::{EntryView, PayloadForm, RunView};
 use synlog_log::skiplink;
 use synlog_log::store::StoreError;
+use synlog_log::topic::Genesis;
 
 use crate::failure::Failure;
 use crate::ledger::read;
@@ -264,10 +265,15 @@ impl Node {
 
     /// The name of a topic; that of a private one is sealed, and only its order opens it.
     pub(crate) fn topic_name(&mut self, topic: &TopicId) -> Result<Option<String>, Failure> {
+        Ok(self.opened_genesis(topic)?.and_then(|genesis| genesis.name))
+    }
+
+    /// What a topic began with; the order of a private one opens it.
+    pub(crate) fn opened_genesis(&mut self, topic: &TopicId) -> Result<Option<Genesis>, Failure> {
         match self.genesis(topic) {
-            Some(genesis) if !genesis.is_private() => Ok(genesis.name),
+            Some(genesis) if !genesis.is_private() => Ok(Some(genesis)),
             _ => match self.order(topic) {
-                Ok(order) => Ok(order.genesis().and_then(|genesis| genesis.name.clone())),
+                Ok(order) => Ok(order.genesis().cloned()),
                 Err(Failure::NoTopic(_)) => Ok(None),
                 Err(failure) => Err(failure),
             },

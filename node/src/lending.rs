@@ -2,7 +2,7 @@
 //! the process that keeps it open, however the command ends.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::failure::Failure;
@@ -16,6 +16,8 @@ pub struct Desk {
     /// Where the store ended when the node last came back.
     end: Mutex<u64>,
     grown: Condvar,
+    /// Told at once when somebody wrote something.
+    wakes: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// What is on the desk.
@@ -42,6 +44,20 @@ impl Desk {
         })
     }
 
+    /// From now on this is called when the node comes back with more than it left with,
+    /// from anybody but the loop of the running node itself.
+    pub fn wake_by(&self, wakes: impl Fn() + Send + Sync + 'static) {
+        // once is enough: a desk has one loop
+        let _ = self.wakes.set(Box::new(wakes));
+    }
+
+    /// Takes the node for the loop of the running node.
+    pub fn lend_to_loop(self: &Arc<Self>) -> Result<Lent, Failure> {
+        let mut lent = self.lend()?;
+        lent.wakes = false;
+        Ok(lent)
+    }
+
     /// Takes the node, as soon as nobody else uses it.
     pub fn lend(self: &Arc<Self>) -> Result<Lent, Failure> {
         let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,6 +67,7 @@ impl Desk {
                     return Ok(Lent {
                         node: Some(node),
                         desk: Some(Arc::clone(self)),
+                        wakes: true,
                     });
                 }
                 Place::Lent => {
@@ -74,6 +91,7 @@ impl Desk {
             Place::Here(node) => Some(Lent {
                 node: Some(node),
                 desk: Some(Arc::clone(self)),
+                wakes: true,
             }),
             other => {
                 *place = other;
@@ -122,7 +140,7 @@ impl Desk {
             .wait_timeout_while(end, patience, |end| *end == seen);
     }
 
-    fn give_back(&self, node: Box<Node>) {
+    fn give_back(&self, node: Box<Node>, wakes: bool) {
         let end = node.store.end();
         let before = {
             let mut known = self.end.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,6 +150,9 @@ impl Desk {
         self.back.notify_one();
         if before != end {
             self.grown.notify_all();
+            if let Some(wake) = self.wakes.get().filter(|_| wakes) {
+                wake();
+            }
         }
     }
 }
@@ -141,6 +162,8 @@ pub struct Lent {
     // both are there until it is closed or dropped
     node: Option<Box<Node>>,
     desk: Option<Arc<Desk>>,
+    /// Whether the loop is woken when something was written.
+    wakes: bool,
 }
 
 impl Lent {
@@ -149,6 +172,7 @@ impl Lent {
         Self {
             node: Some(Box::new(node)),
             desk: None,
+            wakes: false,
         }
     }
 
@@ -157,7 +181,7 @@ impl Lent {
         match (self.node.take(), self.desk.take()) {
             (Some(node), None) => Ok(*node),
             (Some(node), Some(desk)) => {
-                desk.give_back(node);
+                desk.give_back(node, self.wakes);
                 Err(Failure::NodeRuns)
             }
             (None, _) => Err(Failure::NodeStopped),
@@ -168,7 +192,7 @@ impl Lent {
     pub fn close(mut self) -> Result<(), Failure> {
         match (self.node.take(), self.desk.take()) {
             (Some(node), Some(desk)) => {
-                desk.give_back(node);
+                desk.give_back(node, self.wakes);
                 Ok(())
             }
             (Some(node), None) => node.close(),
@@ -189,7 +213,7 @@ impl Lent {
         };
         match with(*node) {
             Ok(node) => {
-                desk.give_back(Box::new(node));
+                desk.give_back(Box::new(node), self.wakes);
                 Ok(())
             }
             Err(failure) => {
@@ -203,7 +227,7 @@ impl Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         if let (Some(node), Some(desk)) = (self.node.take(), self.desk.take()) {
-            desk.give_back(node);
+            desk.give_back(node, self.wakes);
         }
     }
 }

@@ -13,7 +13,7 @@ use synlog_log::wire::{Reader, Writer};
 use synlog_replication::peer::Peer;
 use synlog_replication::repo::Post;
 
-use crate::daemon::files::{bytes_of, save};
+use crate::daemon::files::{bytes_of, interests, save};
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -156,11 +156,15 @@ impl Node {
     pub fn inbox(&self) -> Result<Inbox, Failure> {
         let limits = InboxLimits::default();
         let path = self.home.inbox_path();
-        match bytes_of(&path)? {
+        let mut inbox = match bytes_of(&path)? {
             Some(bytes) => Inbox::decode(self.entity, limits, &bytes)
-                .map_err(|source| Failure::Letters { path, source }),
-            None => Ok(Inbox::new(self.entity, limits)),
+                .map_err(|source| Failure::Letters { path, source })?,
+            None => Inbox::new(self.entity, limits),
+        };
+        for blocked in interests(&self.home)?.blocked {
+            inbox.block(blocked);
         }
+        Ok(inbox)
     }
 
     /// Writes the inbox down.

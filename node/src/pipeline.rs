@@ -55,6 +55,8 @@ impl Node {
             // orders and tips in memory may know of entries that the disk does not have
             self.admission.forget();
             self.orders.clear();
+            self.skims.clear();
+            self.authors.borrow_mut().clear();
         }
         admitted
     }

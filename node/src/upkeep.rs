@@ -20,6 +20,8 @@ impl Node {
     /// Makes all indexes again from the segments.
     pub fn rebuild(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), Failure> {
         self.orders.clear();
+        self.skims.clear();
+        self.authors.borrow_mut().clear();
         self.remembered.borrow_mut().clear();
         Ok(self.store.rebuild(progress)?)
     }

@@ -47,3 +47,4 @@ mod vectors;
 mod web_api;
 mod web_browser;
 mod web_client;
+mod web_first_contact;

@@ -44,7 +44,7 @@ fn ways(circle: &Circle, desk: usize) -> Vec<String> {
 fn live(seed: u64) {
     let circle = Circle::found(&["ana", "ben", "cleo"]);
     let mut random = Seeded::new(seed);
-    let local = |bind| ["--no-mdns", "--no-dht", "--bind", bind];
+    let local = |bind| ["--no-mdns", "--no-dht", "--no-gossip", "--bind", bind];
     let ups = [
         Up::start(&circle.desks[0], &local("[::1]:0")),
         Up::start(&circle.desks[1], &local("127.0.0.1:0")),

@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use synlog_log::ids::{EntryId, TopicId};
+use synlog_log::sealed::inbox::Delivery;
+use synlog_log::sealed::letter::{Envelope, Invitation, Letter};
+use synlog_node::home::Home;
+use synlog_node::node::Node;
 
 use crate::cli::Desk;
 use crate::net_daemon::Up;
@@ -74,4 +79,61 @@ fn a_client_who_called_is_written_to_and_follows_by_a_word() {
     assert!(unknown.err.contains("no letter begins with"), "{unknown:?}");
     client_up.stop();
     shop_up.stop();
+}
+
+/// A letter to the client by the shop's device that says one topic and carries a run of
+/// another, put where the client's node puts letters.
+fn deliver_crossed(shop: &Desk, client: &Desk, says: TopicId, carries: TopicId) {
+    let from = Node::open(Home::at(&shop.home)).unwrap();
+    let position = from.store.locate(&EntryId(carries.0)).unwrap().unwrap();
+    let run = from.store.read(position).unwrap().unwrap().bytes;
+    let home = Home::at(&shop.home);
+    let key = home.read_key(home.device_key_path()).unwrap();
+    let certificate = from.certificate().unwrap().encode();
+    let writer = from.entity();
+    from.close().unwrap();
+    let to = Node::open(Home::at(&client.home)).unwrap();
+    let now_ms = synlog_node::clock::now_ms();
+    let envelope = Envelope {
+        to: to.entity(),
+        key: &to.encryption_key_of(&to.entity()).unwrap(),
+        now_ms,
+        certificate: &certificate,
+    };
+    let invitation = Invitation {
+        topic: says,
+        run,
+        keys: Vec::new(),
+        message: String::new(),
+    };
+    let letter = Letter::write(&key, &envelope, &invitation, &[3; 32]).unwrap();
+    let mut inbox = to.inbox().unwrap();
+    let delivery = inbox.deliver(&letter.encode(), (writer, [5; 32]), now_ms);
+    assert_eq!(delivery, Delivery::Taken);
+    to.save_inbox(&inbox).unwrap();
+    to.close().unwrap();
+}
+
+#[test]
+fn a_letter_brings_nothing_of_another_topic_and_a_blocked_writer_none() {
+    let (shop, client) = (Desk::new("counter"), Desk::new("phone"));
+    let topic = |name: &str| -> TopicId {
+        let new = ["topic", "new", name, "--app", "tally", "--json"];
+        let made = shop.ok(&new).json();
+        made["topic"].as_str().unwrap().parse().unwrap()
+    };
+    let (says, carries) = (topic("nice"), topic("other"));
+    deliver_crossed(&shop, &client, says, carries);
+    let id = letters(&client, 1)[0]["letter"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    client.ok(&["inbox", "accept", &id]);
+    let topics = client.ok(&["topic", "list", "--json"]).json();
+    assert_eq!(topics["topics"], serde_json::json!([]));
+
+    deliver_crossed(&shop, &client, carries, carries);
+    client.ok(&["block", "--entity", &shop.entity()]);
+    assert!(letters(&client, 0).is_empty());
+    client.fails(2, &["invite", "nowhere", "--to", &shop.entity()]);
 }

@@ -384,6 +384,56 @@ fn a_stream_survives_a_restart_of_the_node() {
 }
 
 #[test]
+fn a_stream_ends_with_what_opened_it() {
+    let (desk, up, web) = shop();
+    let token = desk.ok(&["token", "new", "screen", "--json"]).json();
+    let program = web.with_token(token["token"].as_str().unwrap());
+    let mut streams = [&program, &web].map(|who| who.watch("/stream?topic=shop", None));
+    for stream in &mut streams {
+        assert_eq!(stream.next().unwrap().event, "hello");
+    }
+    desk.ok(&["token", "revoke", "screen"]);
+    web.done("/topics/shop/events/item.put", &bread(450));
+    let [revoked, open] = &mut streams;
+    assert!(revoked.next().is_none());
+    assert!(open.next().is_some());
+    web.done("/logout", &json!({}));
+    let bag = ["item", "put", "shop", "bag", "--title", "Bag"];
+    let price = [
+        "--price-kind",
+        "fixed",
+        "--price-currency",
+        "EUR",
+        "--price-min",
+        "10",
+    ];
+    desk.ok(&[&bag[..], &price, &["--schema", "goods/1"]].concat());
+    // what was on its way may still come
+    assert!(open.take(100).count() < 100);
+    up.stop();
+}
+
+#[test]
+fn a_key_that_opens_nothing_hides_no_picture() {
+    let (_desk, up, web) = shop();
+    let picture = [&b"\x89PNG\r\n\x1a\n"[..], &[7; 5_000]].concat();
+    let kept = web.ask("POST", "/blobs?topic=shop", &[], &picture).json();
+    let path = format!("/blobs/{}", kept["blob"].as_str().unwrap());
+    let mut lie = bread(450);
+    lie["force"] = json!(true);
+    lie["body"]["images"] = json!([{
+        "blob": { "$hex": kept["blob"] },
+        "size": picture.len(),
+        "type": "image/png",
+        "key": { "$hex": "09".repeat(32) },
+    }]);
+    web.done("/topics/shop/events/item.put", &lie);
+    let told = web.get(&path);
+    assert_eq!((told.status, told.body), (200, picture));
+    up.stop();
+}
+
+#[test]
 fn blobs_are_kept_and_given_in_parts() {
     let (_desk, up, web) = shop();
     let mut picture = b"\x89PNG\r\n\x1a\n".to_vec();

@@ -245,6 +245,7 @@ fn all_screens_on_a_phone() {
     for (screen, text) in [
         ("orders", "quoted"),
         ("catalog", NASTY[0]),
+        ("clients", "orders"),
         ("chats", "orders"),
         ("audit", "orders"),
         ("feeds", "order.request"),
@@ -257,6 +258,13 @@ fn all_screens_on_a_phone() {
         check_screen(&mut page);
         page.shoot(&format!("{screen}-phone"));
     }
+    page.value("location.hash = '#/peers'");
+    page.until("document.activeElement.textContent === 'Peers'");
+    page.value("document.querySelector('main details').open = true");
+    page.value("document.querySelector('main details button').click()");
+    page.until("document.querySelector('svg.qr path')?.getAttribute('d').length > 1000");
+    check_screen(&mut page);
+    page.shoot("invite-phone");
     let topic = desk.ok(&["topic", "show", "orders", "--json"]).json()["topic"]
         .as_str()
         .unwrap()

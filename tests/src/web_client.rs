@@ -158,7 +158,9 @@ impl Web {
         path: &str,
         last: Option<&str>,
     ) -> impl Iterator<Item = Told> + use<> {
-        let headers: Vec<(&str, &str)> = last.iter().map(|id| ("Last-Event-ID", *id)).collect();
+        let last = last.map(|id| ("Last-Event-ID", id));
+        let close = Some(("Connection", "close"));
+        let headers: Vec<(&str, &str)> = last.into_iter().chain(close).collect();
         let stream = self.send("GET", path, &headers, b"");
         let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
         std::iter::from_fn(move || {

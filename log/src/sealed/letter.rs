@@ -113,6 +113,7 @@ impl Letter {
     ) -> Result<Self, Refusal> {
         let author = DeviceId(device.public());
         let bound = bound(&envelope.to, &author);
+        Invitation::decode(&invitation.encode())?;
         let sealed = seal_to(envelope.key, PURPOSE, &bound, &invitation.encode(), seed)?;
         let mut letter = Self {
             to: envelope.to,

@@ -1,5 +1,6 @@
 //! Blobs as somebody reads them: checked, and opened where they are sealed.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use synlog_log::blob::{BlobRef, named};
@@ -15,7 +16,23 @@ use crate::node::Node;
 /// Bytes of a sealed chunk.
 const SEALED_CHUNK: u64 = (CHUNK_LEN + TAG_LEN) as u64;
 
+/// Keys that are tried on one blob.
+const KEYS_MAX: usize = 64;
+
 impl Node {
+    /// The key that opens a blob that is here, of those that entries give for it; `None`
+    /// where none does: it is not sealed. Anybody can name any blob with any key.
+    pub fn key_of_blob(&mut self, hash: &BlobHash) -> Result<Option<[u8; 32]>, Failure> {
+        let references = self.references(hash)?;
+        let keys: BTreeSet<[u8; 32]> = references.iter().filter_map(|it| it.key).collect();
+        for key in keys.into_iter().take(KEYS_MAX) {
+            if self.open_blob(hash, &key, 0..1, &mut |_| Ok(())).is_ok() {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
     /// What entries that can be read here say of a blob, the latest of each topic.
     pub fn references(&mut self, hash: &BlobHash) -> Result<Vec<BlobRef>, Failure> {
         self.look_for_blobs()?;

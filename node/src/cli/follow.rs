@@ -148,6 +148,7 @@ impl Thing {
 /// Runs `synlog follow`.
 pub(super) fn follow(args: &FollowArgs, setting: &Setting) -> Result<(), Failure> {
     if let Some(mode) = args.mode {
+        let node = setting.open()?;
         let home = setting.home()?;
         let mut interests = files::interests(&home)?;
         interests.mode = match mode {
@@ -156,6 +157,7 @@ pub(super) fn follow(args: &FollowArgs, setting: &Setting) -> Result<(), Failure
             ModeName::Closed => Mode::Closed,
         };
         files::save_interests(&home, &interests)?;
+        node.close()?;
     }
     if args.things.things.is_empty() {
         return list(setting);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use synlog_log::ids::{TopicId, hex};
+use synlog_log::run::RunView;
 use synlog_log::sealed::inbox::{Inbox, Waiting};
 use synlog_log::sealed::letter::Invitation;
 use synlog_net::Ticket;
@@ -164,7 +165,9 @@ fn accept(letter: &str, setting: &Setting) -> Result<(), Failure> {
     };
     let invitation = waiting.letter.open(node.secrets());
     let invitation = invitation.map_err(Failure::refused("the letter"))?;
-    if !invitation.run.is_empty() {
+    // what is of another topic than the letter says is nobody's business here
+    let run = RunView::decode(&invitation.run);
+    if run.is_ok_and(|run| run.genesis && run.feed.topic == invitation.topic) {
         let mut intake = Intake::default();
         node.take_in(vec![invitation.run.clone()], now_ms(), &mut intake)?;
     }

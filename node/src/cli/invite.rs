@@ -4,6 +4,7 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use serde_json::json;
 use synlog_log::ids::{TopicId, hex};
+use synlog_log::sealed::letter::MESSAGE_MAX;
 use synlog_net::Ticket;
 use synlog_replication::peer::NodeId;
 
@@ -52,6 +53,12 @@ fn write(
     message: &str,
     setting: &Setting,
 ) -> Result<(), Failure> {
+    if message.len() > MESSAGE_MAX {
+        return Err(Failure::Usage(format!(
+            "the message has {} bytes; a letter has room for {MESSAGE_MAX}",
+            message.len()
+        )));
+    }
     let to = node.find_entity(to)?;
     node.get_to_know(&to)?;
     let order = node.order(topic)?;

@@ -30,6 +30,8 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     if files::transport_key(&home)?.public() == ticket.node.0 {
         return Err(Failure::Usage("this is a ticket of this very node".into()));
     }
+    // whoever has the node changes what is wanted; others wait
+    let node = setting.open()?;
     if let Some(topic) = ticket.topic {
         let mut interests = files::interests(&home)?;
         interests.left.remove(&topic);
@@ -39,6 +41,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let mut contacts = files::contacts(&home)?;
     contacts.tickets.insert(ticket.node, ticket.clone());
     files::save_contacts(&home, &contacts)?;
+    node.close()?;
     let screen = &setting.screen;
     if screen.is_json() {
         return screen.json(&json!({

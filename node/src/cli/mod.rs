@@ -28,7 +28,7 @@ mod passphrase;
 mod peers;
 mod profile;
 mod progress;
-mod qr;
+pub(crate) mod qr;
 mod recover;
 mod restore;
 mod root;
@@ -161,7 +161,7 @@ pub fn command() -> clap::Command {
 /// Parses a command line. Building what all commands take takes longer than most commands
 /// do, and a running node is asked many times: the commands of apps are built only where
 /// none of its own is meant, and its own only once.
-fn parse(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
+pub(crate) fn parse(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
     static OWN: LazyLock<Mutex<clap::Command>> = LazyLock::new(|| Mutex::new(Cli::command()));
     let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     match own.try_get_matches_from_mut(arguments) {

@@ -4,6 +4,7 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode, Version};
 
 use crate::cli::screen::Screen;
+use crate::failure::Failure;
 
 /// The largest code that fits a screen: 93 squares wide, 47 lines.
 const VERSION_MAX: i16 = 18;
@@ -23,6 +24,20 @@ pub(super) fn code(text: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The squares of the code of a ticket, a line for each row: `#` is dark.
+pub(crate) fn squares(ticket: &str) -> Result<Vec<String>, Failure> {
+    // capital letters take half the room, and a ticket may be written in them
+    let code = QrCode::with_error_correction_level(ticket.to_uppercase(), EcLevel::L);
+    let code = code.map_err(|error| Failure::System(format!("no QR code: {error}")))?;
+    let squares: Vec<char> = code
+        .to_colors()
+        .into_iter()
+        .map(|color| color.select('#', '.'))
+        .collect();
+    let rows = squares.chunks(code.width());
+    Ok(rows.map(|row| row.iter().collect()).collect())
 }
 
 /// Shows the code of a text to a person; to nobody else.

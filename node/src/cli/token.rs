@@ -61,13 +61,15 @@ struct RevokeArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
-    // only somebody with a node has use for tokens
-    setting.open()?.close()?;
-    match &args.command {
+    // only somebody with a node has use for tokens; and one at a time changes them
+    let node = setting.open()?;
+    let done = match &args.command {
         Command::New(args) => new(args, setting),
         Command::List(_) => list(setting),
         Command::Revoke(args) => revoke(args, setting),
-    }
+    };
+    node.close()?;
+    done
 }
 
 fn new(args: &NewArgs, setting: &Setting) -> Result<(), Failure> {

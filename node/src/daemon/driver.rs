@@ -349,6 +349,11 @@ impl Driver {
         self.notices.push(notice);
     }
 
+    /// The node ends: confirms what was brought and not confirmed yet.
+    pub fn part(&mut self, now: Now, node: &mut Node) -> Result<(), Failure> {
+        self.engine.part(now, &mut Peering::new(node))
+    }
+
     /// Keeps what is worth remembering for the next run.
     pub fn remember(&self) -> Result<(), Failure> {
         files::save_memories(&self.home, &self.engine.memories())

@@ -142,6 +142,8 @@ impl Running {
             let _ = service.web.set(web.desk());
         }
         let sessions = Arc::new(AtomicUsize::new(0));
+        let poke = service.poke.clone();
+        service.desk.wake_by(move || poke.poke());
         let signals = watch_signals(stopping, net.poke())?;
         serve(callers, service.clone(), Arc::clone(&sessions));
         let now = Instant::now();
@@ -230,7 +232,7 @@ impl Running {
         if events.is_empty() && now.monotonic_ms < self.driver.wakes_ms() {
             return Ok(());
         }
-        let mut node = self.service.desk.lend()?;
+        let mut node = self.service.desk.lend_to_loop()?;
         let mut board = self
             .service
             .board
@@ -255,7 +257,7 @@ impl Running {
         if !self.driver.places(now) {
             return Ok(());
         }
-        let mut node = self.service.desk.lend()?;
+        let mut node = self.service.desk.lend_to_loop()?;
         let board = self.service.board.lock();
         let mut board = board.unwrap_or_else(PoisonError::into_inner);
         self.driver.place(now, &mut node, &mut board)?;
@@ -269,7 +271,7 @@ impl Running {
         if !self.driver.swarms_are_due(now) {
             return Ok(());
         }
-        let mut node = self.service.desk.lend()?;
+        let mut node = self.service.desk.lend_to_loop()?;
         self.driver.tend_swarms(now, &mut node)?;
         node.close()
     }
@@ -280,7 +282,7 @@ impl Running {
         if !self.driver.reads_profiles(now) {
             return Ok(());
         }
-        let mut node = self.service.desk.lend()?;
+        let mut node = self.service.desk.lend_to_loop()?;
         let board = self.service.board.lock();
         let mut board = board.unwrap_or_else(PoisonError::into_inner);
         self.driver.read_profiles(now, &mut node, &mut board)?;
@@ -302,7 +304,7 @@ impl Running {
         let Some(ticket) = ticket.cloned() else {
             return Ok(());
         };
-        let mut node = self.service.desk.lend()?;
+        let mut node = self.service.desk.lend_to_loop()?;
         let written = write_announcement(&mut node, &ticket, now.utc_ms);
         if let Ok(Some(_)) = &written {
             let board = self.service.board.lock();
@@ -321,18 +323,22 @@ impl Running {
     }
 
     /// Lets nobody in any more, waits for those who are in, closes the store.
-    fn close(self) -> Result<(), Failure> {
+    fn close(mut self) -> Result<(), Failure> {
         self.service.stopping.store(true, Ordering::Relaxed);
         self.signals.close();
         socket::remove(&socket::commands_path(&self.service.home));
         socket::remove(&socket::peers_path(&self.service.home));
-        if let Some(web) = self.web {
+        if let Some(web) = self.web.take() {
             web.stop();
         }
+        let now = self.now();
         let remembered = self.driver.remember();
         self.net.close();
         let closed = match self.service.desk.close() {
-            Ok(node) => node.close(),
+            Ok(mut node) => {
+                let parted = self.driver.part(now, &mut node);
+                node.close().and(parted)
+            }
             Err(failure) => Err(failure),
         };
         let begun = Instant::now();

@@ -29,10 +29,14 @@ const LOOK_MS: u64 = 2_000;
 /// A word soon after something changed, and then now and then.
 const SOON_MS: u64 = 1_000;
 const AGAIN_MS: u64 = 5 * 60_000;
+/// Whoever comes, nobody speaks more often: else one who makes up nodes would let all speak.
+const PAUSE_MS: u64 = 60_000;
 /// How far apart clocks may be for a word to count.
 const FRESH_MS: u64 = 10 * 60_000;
-/// Nodes of one swarm that are heard of in the time between two words.
+/// Nodes of one swarm that are taken up in that time.
 const HEARD_MAX: usize = 32;
+/// Nodes that are taken up while a node runs, from all swarms: names cost nothing to make up.
+const TAKEN_MAX: usize = 4_096;
 
 /// One swarm.
 #[derive(Debug, Default)]
@@ -40,7 +44,19 @@ struct Swarm {
     /// Nodes that were named to the library.
     named: BTreeSet<NodeId>,
     heard: BTreeSet<NodeId>,
+    /// When that is begun anew.
+    heard_until_ms: u64,
     says_ms: u64,
+    said_ms: Option<u64>,
+}
+
+impl Swarm {
+    /// Somebody came who has not heard where this node is.
+    fn speak_soon(&mut self, now_ms: u64) {
+        let soon_ms = now_ms.saturating_add(SOON_MS);
+        let pause_ms = self.said_ms.map(|said_ms| said_ms.saturating_add(PAUSE_MS));
+        self.says_ms = self.says_ms.min(soon_ms.max(pause_ms.unwrap_or(0)));
+    }
 }
 
 /// The swarms of a node.
@@ -48,6 +64,10 @@ struct Swarm {
 pub(super) struct Swarms {
     joined: BTreeMap<TopicId, Swarm>,
     looks_ms: u64,
+    /// Nodes that were taken up.
+    taken: BTreeSet<NodeId>,
+    /// Whether topics are public, which never changes.
+    public: BTreeMap<TopicId, bool>,
 }
 
 /// The name of a swarm: whoever knows the topic knows it.
@@ -112,11 +132,14 @@ impl Swarms {
                 continue;
             }
             let is_new = !self.joined.contains_key(&topic);
-            let swarm = self.joined.entry(topic).or_default();
+            let swarm = self.joined.entry(topic).or_insert_with(|| Swarm {
+                says_ms: u64::MAX,
+                ..Swarm::default()
+            });
             let fresh: Vec<NodeId> = nodes.difference(&swarm.named).copied().collect();
             if is_new || !fresh.is_empty() {
                 swarm.named.extend(&fresh);
-                swarm.says_ms = now_ms.saturating_add(SOON_MS);
+                swarm.speak_soon(now_ms);
                 joins.push((topic, fresh));
             }
         }
@@ -129,7 +152,7 @@ impl Swarms {
         let due = due.filter(|(_, swarm)| swarm.says_ms <= now_ms);
         due.map(|(topic, swarm)| {
             swarm.says_ms = now_ms.saturating_add(AGAIN_MS);
-            swarm.heard.clear();
+            swarm.said_ms = Some(now_ms);
             *topic
         })
         .collect()
@@ -146,13 +169,20 @@ impl Swarms {
         let Some(swarm) = self.joined.get_mut(topic) else {
             return false;
         };
-        if swarm.heard.len() >= HEARD_MAX || !swarm.heard.insert(node) {
+        if swarm.heard_until_ms <= now_ms {
+            swarm.heard.clear();
+            swarm.heard_until_ms = now_ms.saturating_add(AGAIN_MS);
+        }
+        let is_new = !self.taken.contains(&node);
+        if swarm.heard.len() >= HEARD_MAX
+            || is_new && self.taken.len() >= TAKEN_MAX
+            || !swarm.heard.insert(node)
+        {
             return false;
         }
-        // who is new there has not heard what was said before
-        let soon_ms = now_ms.saturating_add(SOON_MS);
+        self.taken.insert(node);
         if swarm.named.insert(node) {
-            swarm.says_ms = swarm.says_ms.min(soon_ms);
+            swarm.speak_soon(now_ms);
         }
         true
     }
@@ -171,12 +201,18 @@ impl Driver {
         let own = node.store.own().map(|(feed, _)| feed.topic);
         let followed = interests.topics.iter().copied().chain(own);
         let mut wanted = BTreeMap::new();
+        let mut public = std::mem::take(&mut self.swarms.public);
         for topic in followed.filter(|topic| !interests.left.contains(topic)) {
-            let known = self.swarms.joined.contains_key(&topic);
-            if known || node.genesis(&topic).is_some_and(|it| !it.is_private()) {
+            if !public.contains_key(&topic)
+                && let Some(genesis) = node.genesis(&topic)
+            {
+                public.insert(topic, !genesis.is_private());
+            }
+            if public.get(&topic) == Some(&true) && wanted.len() < TOPICS_MAX {
                 wanted.insert(topic, self.sharing(&topic));
             }
         }
+        self.swarms.public = public;
         let (left, joins) = self.swarms.follow(wanted, now_ms);
         for topic in left {
             let topic = swarm_of(&topic);
@@ -221,7 +257,7 @@ impl Driver {
         if named == self.net.node() || !self.swarms.is_news(&topic, named, now.monotonic_ms) {
             return Ok(());
         }
-        self.net.tell(Command::Learn(ticket));
+        self.net.tell(Command::Relearn(ticket));
         let source = Source::Swarm(topic);
         let heard = Input::Heard {
             node: named,
@@ -289,16 +325,41 @@ mod tests {
         );
         assert_eq!(swarms.due(5_000 + SOON_MS), [other]);
         assert_eq!(swarms.due(5_000 + SOON_MS), []);
-        // who is new there is told where this node is, soon and once
+        // who is new there is told where this node is, once a minute and for all who came
         assert!(swarms.is_news(&other, NodeId([9; 32]), 10_000));
         assert!(!swarms.is_news(&other, NodeId([9; 32]), 10_000));
         assert!(!swarms.is_news(&one, NodeId([9; 32]), 10_000));
-        assert_eq!(swarms.due(10_000 + SOON_MS), [other]);
-        assert_eq!(swarms.due(10_000 + AGAIN_MS), []);
-        assert_eq!(swarms.due(10_000 + SOON_MS + AGAIN_MS), [other]);
-        let news = (0..100u8).filter(|id| swarms.is_news(&other, NodeId([*id; 32]), 400_000));
-        assert_eq!(news.count(), HEARD_MAX);
+        let pause = 5_000 + SOON_MS + PAUSE_MS;
+        assert_eq!(swarms.due(pause - 1), []);
+        assert_eq!(swarms.due(pause), [other]);
+        assert_eq!(swarms.due(pause + AGAIN_MS - 1), []);
+        assert_eq!(swarms.due(pause + AGAIN_MS), [other]);
         assert_eq!(swarms.topic_of(&swarm_of(&other)), Some(other));
         assert_eq!(swarms.topic_of(&swarm_of(&one)), None);
+    }
+
+    #[test]
+    fn one_who_makes_up_nodes_is_heard_little_and_lets_nobody_speak_more() {
+        let mut swarms = Swarms::default();
+        let topic = TopicId([1; 32]);
+        swarms.follow([(topic, nodes(&[]))].into(), 0);
+        let (mut taken, mut said) = (0, 0);
+        for number in 0..3_600_000u64 / 50 {
+            let mut node = [0; 32];
+            node[..8].copy_from_slice(&number.to_le_bytes());
+            taken += usize::from(swarms.is_news(&topic, NodeId(node), number * 50));
+            said += swarms.due(number * 50).len();
+        }
+        assert_eq!(taken, HEARD_MAX * 12);
+        assert!(said <= 61, "{said}");
+        let mut later = 3_600_000;
+        for number in 0..1_000_000u64 {
+            let mut node = [1; 32];
+            node[..8].copy_from_slice(&number.to_le_bytes());
+            later += AGAIN_MS / 32;
+            swarms.is_news(&topic, NodeId(node), later);
+        }
+        assert_eq!(swarms.taken.len(), TAKEN_MAX);
+        assert!(swarms.joined[&topic].named.len() <= TAKEN_MAX);
     }
 }

@@ -5,9 +5,10 @@ use synlog_log::fold::EventKind;
 use synlog_log::order::{Status, Verdict};
 use synlog_views::Preview;
 use synlog_web::Problem;
-use synlog_web::backend::{Ask, NewEvent, NewTopic};
+use synlog_web::backend::{Ask, Invite, NewEvent, NewTopic};
 
 use crate::cli::daily::given::{self, Given};
+use crate::cli::qr;
 use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::json::to_json;
@@ -35,6 +36,11 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
             topic,
             erasable: true,
         } => one(&["audit", "--erasable", "--", topic]),
+        Ask::Invite(invite) => invited(service, invite),
+        Ask::Join(ticket) => one(&["join", "--", ticket]),
+        Ask::Inbox => one(&["inbox", "list"]),
+        Ask::Letter { id, accept: true } => one(&["inbox", "accept", "--", id]),
+        Ask::Letter { id, accept: false } => one(&["inbox", "drop", "--", id]),
         Ask::Peers => one(&["peers"]),
         Ask::Follows => one(&["follow"]),
         Ask::Devices => one(&["device", "list"]),
@@ -77,6 +83,24 @@ pub(super) fn with<T>(
         done
     };
     lent().map_err(|failure| problems::problem(&failure))
+}
+
+/// A ticket with the squares of its QR code, or a letter.
+fn invited(service: &Service, invite: &Invite) -> Result<Json, Problem> {
+    let mut arguments = vec!["invite".to_owned(), "--no-qr".to_owned()];
+    arguments.extend(invite.to.iter().map(|to| format!("--to={to}")));
+    if invite.to.is_some() {
+        let message = invite.message.iter();
+        arguments.extend(message.map(|message| format!("--message={message}")));
+    }
+    arguments.push("--".to_owned());
+    arguments.extend(invite.topic.clone());
+    let mut answer = hosted::one(service, &arguments)?;
+    if let Some(ticket) = answer.get("ticket").and_then(Json::as_str) {
+        let squares = qr::squares(ticket).map_err(|failure| problems::problem(&failure))?;
+        answer["qr"] = json!(squares);
+    }
+    Ok(answer)
 }
 
 fn new_topic(topic: &NewTopic) -> Vec<String> {

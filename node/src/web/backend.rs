@@ -27,7 +27,13 @@ impl NodeBackend {
 impl Backend for NodeBackend {
     fn answer(&self, ask: &Ask) -> Result<Json, Problem> {
         let answer = answer(&self.0, ask);
-        if matches!(ask, Ask::Event(_) | Ask::NewTopic(_)) {
+        let changes = |ask: &Ask| match ask {
+            Ask::Event(_) | Ask::NewTopic(_) => true,
+            Ask::Invite(invite) => invite.to.is_some(),
+            Ask::Join(_) | Ask::Letter { .. } => true,
+            _ => false,
+        };
+        if changes(ask) {
             // what is new goes on to others
             self.0.poke.poke();
         }

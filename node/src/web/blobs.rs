@@ -20,7 +20,7 @@ fn find(node: &mut Node, front: &str) -> Result<(BlobHash, u64, Option<[u8; 32]>
     let hash = node.find_blob(front)?;
     let stored = node.blobs()?.files.whole().get(&hash).copied();
     let stored = stored.ok_or(BlobError::Missing(hash))?;
-    let key = node.references(&hash)?.iter().find_map(|it| it.key);
+    let key = node.key_of_blob(&hash)?;
     Ok((hash, stored, key))
 }
 

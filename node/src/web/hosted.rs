@@ -80,8 +80,7 @@ impl Write for Sheet {
 pub(super) fn lines(service: &Service, arguments: &[String]) -> Result<Vec<Json>, Problem> {
     let mut all = vec![OsString::from("synlog"), OsString::from("--json")];
     all.extend(arguments.iter().map(OsString::from));
-    let parsed = cli::command().try_get_matches_from(&all);
-    if let Err(error) = parsed {
+    if let Err(error) = cli::parse(&all) {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);

@@ -57,13 +57,9 @@ fn scope(node: &mut Node, rows: &Rows) -> Result<Scope, Failure> {
         .map(|app| app.manifest.clone())
         .ok_or_else(|| Failure::Findings(format!("no app {:?} comes with synlog", rows.app)))?;
     for topic in node.store.topics() {
-        let genesis = match node.order(&topic) {
-            Ok(order) => order.genesis(),
-            Err(Failure::NoTopic(_)) => None,
-            Err(failure) => return Err(failure),
-        };
+        let genesis = node.opened_genesis(&topic)?;
         let of_app = |it: &Genesis| it.app == manifest.app && it.major == manifest.major;
-        if !genesis.is_some_and(of_app) {
+        if !genesis.as_ref().is_some_and(of_app) {
             continue;
         }
         match brought_up(node, &topic) {

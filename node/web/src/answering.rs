@@ -243,15 +243,46 @@ async fn watch(
     let seat =
         seat.map_err(|_| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
     let watcher = Watcher::new(&shared.hub, topic, from, shared.stop.subscribe());
-    let events = stream::unfold((watcher, seat), |(watcher, seat)| async move {
-        let (event, watcher) = watcher.step().await?;
-        Some((event, (watcher, seat)))
-    });
+    let asker = Asker::of(shared, headers);
+    let events = stream::unfold(
+        (watcher, seat, asker),
+        |(watcher, seat, asker)| async move {
+            let (event, watcher) = watcher.step().await?;
+            // a session may have ended meanwhile, a token may have been revoked
+            asker.may_look().then_some((event, (watcher, seat, asker)))
+        },
+    );
     let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(HEARTBEAT))
         .into_response();
     set(&mut response, header::CACHE_CONTROL, "no-store");
     Ok(response)
+}
+
+/// Who watches.
+struct Asker {
+    shared: Arc<Shared>,
+    bearer: Option<String>,
+    session: Option<String>,
+}
+
+impl Asker {
+    fn of(shared: &Arc<Shared>, headers: &HeaderMap) -> Self {
+        let authorization = text(headers, header::AUTHORIZATION);
+        Self {
+            shared: Arc::clone(shared),
+            bearer: authorization.and_then(access::bearer).map(str::to_owned),
+            session: session_of(shared, headers).map(str::to_owned),
+        }
+    }
+
+    fn may_look(&self) -> bool {
+        match (&self.bearer, &self.session) {
+            (Some(token), _) => self.shared.backend.token(token).is_some(),
+            (None, Some(session)) => self.shared.keys.is_open(session),
+            (None, None) => false,
+        }
+    }
 }
 
 /// An answer as JSON.

@@ -46,6 +46,19 @@ pub enum Ask {
         /// With what can be erased.
         erasable: bool,
     },
+    /// A ticket for another node, or a letter to an entity.
+    Invite(Invite),
+    /// Takes a ticket.
+    Join(String),
+    /// Letters of first contact.
+    Inbox,
+    /// Answers one of them.
+    Letter {
+        /// Its id, or the front of it.
+        id: String,
+        /// Whether its topic is followed; else it is thrown away.
+        accept: bool,
+    },
     /// Known nodes.
     Peers,
     /// What is wanted of the network.
@@ -58,6 +71,17 @@ pub enum Ask {
     Blobs,
     /// Tokens of programs.
     Tokens,
+}
+
+/// Who is invited to what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Invite {
+    /// To this topic.
+    pub topic: Option<String>,
+    /// By a letter to this entity.
+    pub to: Option<String>,
+    /// A few words for the letter.
+    pub message: Option<String>,
 }
 
 /// A topic to begin.

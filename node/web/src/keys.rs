@@ -83,14 +83,15 @@ impl Keys {
             {
                 state.failures.pop_front();
             }
-            if state.failures.len() >= FAILURES_MAX
-                && let Some(first) = state.failures.front()
-            {
-                let left_ms = (first + WINDOW_MS).saturating_sub(now_ms);
-                return Login::TooMany(left_ms.div_ceil(1000).max(1));
-            }
-            // the hashes compare in constant time
+            // the hashes compare in constant time; who has the right token is let in however
+            // many wrong ones others try
             let Some(at) = state.waiting.iter().position(|known| *known == token) else {
+                if state.failures.len() >= FAILURES_MAX
+                    && let Some(first) = state.failures.front()
+                {
+                    let left_ms = (first + WINDOW_MS).saturating_sub(now_ms);
+                    return Login::TooMany(left_ms.div_ceil(1000).max(1));
+                }
                 state.failures.push_back(now_ms);
                 return Login::Wrong;
             };

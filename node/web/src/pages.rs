@@ -61,6 +61,7 @@ pub static PAGES: &[Page] = &[
     page!("/app.js", SCRIPT, "app.js"),
     page!("/audit.js", SCRIPT, "audit.js"),
     page!("/catalog.js", SCRIPT, "catalog.js"),
+    page!("/clients.js", SCRIPT, "clients.js"),
     page!("/chat.js", SCRIPT, "chat.js"),
     page!("/elements.js", SCRIPT, "elements.js"),
     page!("/feeds.js", SCRIPT, "feeds.js"),

@@ -1,7 +1,7 @@
 //! The table of routes.
 
 use crate::access::Scope;
-use crate::backend::{Ask, Entries, NewEvent, NewTopic, Rows};
+use crate::backend::{Ask, Entries, Invite, NewEvent, NewTopic, Rows};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::routes::{Does, Kind, Method, Param, Route, get, must, own, param, post};
@@ -265,6 +265,56 @@ pub static ROUTES: &[Route] = &[
     get("/apps", "apps", "The apps that are here", &[], |_| {
         Ok(Ask::Apps)
     }),
+    post(
+        "/invitations",
+        "invite",
+        "A ticket by which another node finds this one, with its QR code; or a letter to an entity",
+        &[
+            param("topic", Kind::Text, "a topic to follow"),
+            param(
+                "to",
+                Kind::Text,
+                "write a letter to this entity instead, which is handed over when a node of it is met",
+            ),
+            param("message", Kind::Text, "a few words for the letter"),
+        ],
+        |inputs| {
+            Ok(Ask::Invite(Invite {
+                topic: inputs.body_text("topic"),
+                to: inputs.body_text("to"),
+                message: inputs.body_text("message"),
+            }))
+        },
+    ),
+    post(
+        "/joins",
+        "join",
+        "Take a ticket: connect to its node, follow its topic",
+        &[must("ticket", Kind::Text, "the ticket")],
+        |inputs| {
+            let ticket = inputs.body_text("ticket");
+            Ok(Ask::Join(ticket.unwrap_or_default()))
+        },
+    ),
+    get(
+        "/inbox",
+        "inbox",
+        "Letters of people who share nothing with you yet",
+        &[],
+        |_| Ok(Ask::Inbox),
+    ),
+    post(
+        "/inbox/{letter}",
+        "answer_letter",
+        "Follow the topic to which a letter invites, or throw the letter away",
+        &[must("accept", Kind::Flag, "whether to follow")],
+        |inputs| {
+            Ok(Ask::Letter {
+                id: inputs.path("letter"),
+                accept: inputs.body_flag("accept"),
+            })
+        },
+    ),
     get(
         "/peers",
         "peers",

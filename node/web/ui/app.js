@@ -10,11 +10,12 @@ import { catalog } from '/catalog.js';
 import { chats, chat } from '/chat.js';
 import { audit } from '/audit.js';
 import { feeds, entry } from '/feeds.js';
+import { clients } from '/clients.js';
 import { devices, peers, settings } from '/node.js';
 
 export const api = new Synlog();
-const screens = { today, orders, order, catalog, chats, chat, audit, feeds, entry, peers, devices, settings };
-const shownInNav = ['today', 'orders', 'catalog', 'chats', 'audit', 'feeds', 'peers', 'devices', 'settings'];
+const screens = { today, orders, order, catalog, chats, chat, clients, audit, feeds, entry, peers, devices, settings };
+const shownInNav = ['today', 'orders', 'catalog', 'clients', 'chats', 'audit', 'feeds', 'peers', 'devices', 'settings'];
 /** Milliseconds in which several news are one. */
 const CALM = 150;
 

@@ -14,7 +14,7 @@ export function h(name, properties, ...children) {
 
 // what turns the direction of other text around, or cannot be seen, is shown as a mark: a
 // name must not look like another one
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff]/g;
 
 function fill(element, children) {
   for (const child of children.flat(Infinity)) {

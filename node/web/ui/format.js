@@ -3,19 +3,23 @@
 import { language } from '/words.js';
 
 /** Hexadecimal digits of bytes, or of what is one already. */
-export const digits = (value) => (value && typeof value === 'object' ? value.$hex : value) ?? '';
+export const digits = (value) => {
+  const text = value && typeof value === 'object' ? value.$hex : value;
+  return typeof text === 'string' ? text : '';
+};
 /** The front of an id. */
 export const short = (value) => digits(value).slice(0, 10);
 
 /** An amount in minor units. */
 export function money(minor, currency) {
-  if (minor === null || minor === undefined) return '';
+  // what people wrote may be anything
+  if (typeof minor !== 'number' || typeof currency !== 'string') return typeof minor === 'number' ? String(minor) : '';
   try {
     const format = new Intl.NumberFormat(language, { style: 'currency', currency });
     const places = format.resolvedOptions().maximumFractionDigits;
     return format.format(minor / 10 ** places);
   } catch {
-    return `${minor} ${currency ?? ''}`;
+    return `${minor} ${currency}`;
   }
 }
 
@@ -36,10 +40,10 @@ export function shown(value, type, currency) {
   if (type === 'money') return amount(value, currency);
   if (type === 'instant') return instant(value);
   if (type === 'duration') return `${value} s`;
-  if (typeof value === 'object' && '$hex' in value) return short(value);
+  if (typeof value === 'object' && typeof value.$hex === 'string') return short(value);
   if (Array.isArray(value)) return value.map((item) => shown(item, '', currency)).join(', ');
   if (typeof value === 'object') {
-    if ('minor' in value && 'currency' in value) return amount(value);
+    if (typeof value.minor === 'number' && typeof value.currency === 'string') return amount(value);
     return Object.entries(value).map(([key, item]) => `${key}: ${shown(item, '', currency)}`).join(', ');
   }
   return String(value);

@@ -52,7 +52,11 @@ export function putAt(body, path, value) {
   const keys = path.split('.');
   const end = keys.pop();
   let at = body;
-  for (const key of keys) at = at[key] ??= {};
+  for (const key of keys) {
+    // a field may have any name, also one that all objects have
+    if (!Object.hasOwn(at, key)) Object.defineProperty(at, key, { value: {}, enumerable: true, writable: true, configurable: true });
+    at = at[key];
+  }
   at[end] = value;
 }
 

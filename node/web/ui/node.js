@@ -1,20 +1,54 @@
 // The node: who it knows, its devices, how it is.
 
-import { h, pairs } from '/elements.js';
+import { h, pairs, put } from '/elements.js';
 import { choose, language, names, t } from '/words.js';
-import { api, heading } from '/app.js';
-import { field } from '/forms.js';
+import { api, heading, problem, say } from '/app.js';
+import { field, form } from '/forms.js';
 import { instant, short } from '/format.js';
 
-/** Nodes that this one knows. */
-export async function peers() {
+/** Nodes that this one knows; how another finds this one, and this one another. */
+export async function peers({ topics }) {
   const told = await api.get('/peers');
-  return [heading(t('peers')), told.peers.length
+  const ticket = h('input', { required: true, autocomplete: 'off', spellcheck: 'false' });
+  return [heading(t('peers')),
+    h('details', null, h('summary', null, t('invite')), invitation(topics)),
+    h('details', null, h('summary', null, t('join')), h('p', { class: 'hint' }, t('join.how')),
+      form([field(t('ticket'), ticket)], t('join'), async () => { await api.post('/joins', { ticket: ticket.value }); say(t('join.done')); })),
+    told.peers.length
     ? h('ul', { class: 'cards' }, told.peers.map((peer) => h('li', { class: 'card' },
       h('h3', null, peer.device_name ?? short(peer.node)),
       h('p', { class: peer.connected ? 'good' : 'soft' }, t(peer.connected ? 'connected' : 'away'), peer.via && ` (${peer.via})`),
       h('details', null, h('summary', null, t('details')), h('pre', null, JSON.stringify(peer, null, 2))))))
     : h('p', { class: 'soft' }, t('peers.none'))];
+}
+
+function invitation(topics) {
+  const shown = h('div');
+  const pick = h('select', null, h('option', { value: '' }, t('invite.nothing')),
+    topics.map((topic) => h('option', { value: topic.topic }, topic.name ?? short(topic.topic))));
+  return [h('p', { class: 'hint' }, t('invite.how')), field(t('invite.topic'), pick),
+    h('p', null, h('button', {
+      type: 'button',
+      onclick: async () => {
+        const made = await api.post('/invitations', pick.value ? { topic: pick.value } : {}).catch(problem);
+        put(shown, made instanceof Node ? made : [code(made.qr, t('invite.code')), h('p', null, h('code', { class: 'long' }, made.ticket))]);
+      },
+    }, t('invite'))), shown];
+}
+
+/** A QR code: dark squares on light ground, whatever the page's colours are. */
+function code(rows, label) {
+  const svg = (name, properties) => {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const [key, value] of Object.entries(properties)) element.setAttribute(key, value);
+    return element;
+  };
+  const quiet = 4;
+  const side = rows.length + 2 * quiet;
+  const dark = rows.flatMap((row, y) => [...row].map((square, x) => (square === '#' ? `M${x + quiet} ${y + quiet}h1v1h-1z` : ''))).join('');
+  const image = svg('svg', { viewBox: `0 0 ${side} ${side}`, role: 'img', 'aria-label': label, class: 'qr', 'shape-rendering': 'crispEdges' });
+  image.append(svg('rect', { width: side, height: side, fill: '#fff' }), svg('path', { d: dark, fill: '#000' }));
+  return image;
 }
 
 /** The entity's devices. */

@@ -2,7 +2,7 @@
 
 import { h } from '/elements.js';
 import { t, word } from '/words.js';
-import { api, heading, to } from '/app.js';
+import { api, heading, refresh, say, to } from '/app.js';
 import { field, form } from '/forms.js';
 import { card, merged } from '/orders.js';
 import { instant, short } from '/format.js';
@@ -26,6 +26,7 @@ export async function today(context) {
   const others = orders.filter((row) => !waits(row));
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
+  const letters = (await api.get('/inbox')).letters;
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))
     : h('p', { class: 'soft' }, none);
@@ -34,10 +35,25 @@ export async function today(context) {
     me.root_key_here && h('section', { class: 'card', 'aria-label': t('key.title') },
       h('strong', { class: 'warn' }, t('key.title')), h('p', null, t('key.text'))),
     !topics.some((topic) => topic.app === 'space' && topic.sequencer === me.device) && relations.length === 0 && first(),
-    h('h2', null, t('today.answer')), list(answer, t('today.quiet')),
+    h('h2', null, t('today.answer')),
+    letters.length > 0 && h('ul', { class: 'cards' }, letters.map(letter)),
+    (answer.length > 0 || letters.length === 0) && list(answer, t('today.quiet')),
     h('h2', null, t('today.bookings')), list(coming, t('none')),
     h('h2', null, t('today.others')), list(others, t('none')),
   ];
+}
+
+function letter(of) {
+  const answer = (accept) => h('button', {
+    type: 'button',
+    class: accept ? 'main' : null,
+    onclick: async () => {
+      await api.post(`/inbox/${of.letter}`, { accept }).catch((error) => say(error.message));
+      refresh();
+    },
+  }, t(accept ? 'letter.accept' : 'letter.drop'));
+  return h('li', { class: 'card' }, h('h3', null, t('letter.from', { name: short(of.from) })),
+    h('p', null, of.message ?? t('letter.closed')), h('p', { class: 'row' }, of.topic && answer(true), answer(false)));
 }
 
 function booking(row, { topics }) {

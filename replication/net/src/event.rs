@@ -105,6 +105,8 @@ pub enum Command {
         /// Why: the other side is told.
         why: &'static str,
     },
+    /// A node says itself where it is now: nothing else is known of it any more.
+    Relearn(Ticket),
     /// Listen to the gossip of a topic.
     JoinGossip {
         /// Which.

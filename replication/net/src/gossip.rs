@@ -50,6 +50,9 @@ impl Topics {
         let nodes: Vec<EndpointId> = nodes
             .filter_map(|node| EndpointId::from_bytes(&node.0).ok())
             .collect();
+        // one that broke off is begun again
+        self.joined
+            .retain(|_, joined| !joined.reading.is_finished());
         if let Some(joined) = self.joined.get(&topic) {
             let _ = joined.sender.join_peers(nodes).await;
             return;

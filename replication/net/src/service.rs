@@ -305,7 +305,8 @@ async fn obey(
         match command {
             Command::Dial { node } => dial::node(&shared, endpoint, node),
             Command::DialSocket { path } => dial::socket(&shared, path),
-            Command::Learn(ticket) => learn(outside.as_deref(), &ticket),
+            Command::Learn(ticket) => learn(outside.as_deref(), &ticket, false),
+            Command::Relearn(ticket) => learn(outside.as_deref(), &ticket, true),
             Command::Send { link, bytes } => {
                 shared.with_link(link, |handle| handle.send(bytes));
             }
@@ -326,15 +327,18 @@ async fn obey(
     }
 }
 
-/// Remembers the addresses of a ticket.
-fn learn(outside: Option<&Outside>, ticket: &Ticket) {
+/// Remembers the addresses of a ticket, beside those that are known or instead of them.
+fn learn(outside: Option<&Outside>, ticket: &Ticket, instead: bool) {
     let (Some(outside), Ok(id)) = (outside, EndpointId::from_bytes(&ticket.node.0)) else {
         return;
     };
     let relay = ticket.relay.as_ref().and_then(|url| url.parse().ok());
     let addresses = ticket.addresses.iter().copied().map(TransportAddr::Ip);
     let addresses = addresses.chain(relay.map(TransportAddr::Relay));
-    outside
-        .known
-        .add_endpoint_info(EndpointAddr::from_parts(id, addresses));
+    let address = EndpointAddr::from_parts(id, addresses);
+    if instead {
+        outside.known.set_endpoint_info(address);
+    } else {
+        outside.known.add_endpoint_info(address);
+    }
 }

@@ -114,7 +114,7 @@ pub struct Engine {
     untold: BTreeMap<LinkId, BTreeMap<FeedKey, u64>>,
     tells_at_ms: Option<u64>,
     /// Feeds that links brought on and that were not confirmed yet.
-    unconfirmed: BTreeMap<LinkId, BTreeSet<FeedKey>>,
+    unconfirmed: BTreeMap<LinkId, receipts::Brought>,
     confirms_at_ms: Option<u64>,
     blobs: Exchange,
 }

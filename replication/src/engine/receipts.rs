@@ -12,6 +12,15 @@ use crate::row::Advance;
 
 /// How long more may come that one receipt confirms too.
 const CONFIRM_MS: u64 = 250;
+/// How long at most, while more is announced.
+const PATIENCE_MS: u64 = 5_000;
+
+/// What a link brought.
+#[derive(Debug)]
+pub(super) struct Brought {
+    since_ms: u64,
+    feeds: BTreeSet<FeedKey>,
+}
 
 impl Engine {
     /// A link brought feeds on.
@@ -19,8 +28,13 @@ impl Engine {
         if advances.is_empty() {
             return;
         }
-        let feeds = self.unconfirmed.entry(link).or_default();
-        feeds.extend(advances.iter().map(|advance| advance.row.feed));
+        let brought = self.unconfirmed.entry(link).or_insert_with(|| Brought {
+            since_ms: now.monotonic_ms,
+            feeds: BTreeSet::new(),
+        });
+        brought
+            .feeds
+            .extend(advances.iter().map(|advance| advance.row.feed));
         self.confirms_at_ms
             .get_or_insert(now.monotonic_ms + CONFIRM_MS);
     }
@@ -33,20 +47,31 @@ impl Engine {
         out: &mut Vec<Output>,
     ) -> Result<(), R::Error> {
         self.confirms_at_ms = None;
-        for (link, feeds) in std::mem::take(&mut self.unconfirmed) {
+        for (link, brought) in std::mem::take(&mut self.unconfirmed) {
             let line = self.lines.get(&link);
             let more = line.is_some_and(|line| line.session.progress().to_receive_entries > 0);
-            if more {
-                self.unconfirmed.insert(link, feeds);
+            // how much is to come the other side says: it must not keep receipts back
+            let waited_ms = now.monotonic_ms.saturating_sub(brought.since_ms);
+            let feeds = &brought.feeds;
+            if more && waited_ms < PATIENCE_MS {
+                self.unconfirmed.insert(link, brought);
                 self.confirms_at_ms = Some(now.monotonic_ms + CONFIRM_MS);
             } else if line.is_some() {
                 self.with_session(link, now, repo, out, |session, context, _| {
-                    session.confirm(&feeds, context)
+                    session.confirm(feeds, context)
                 })?;
             } else {
                 // nobody is there to be told, but it is kept
-                self.keep_receipts(&feeds, now, repo)?;
+                self.keep_receipts(feeds, now, repo)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The node ends: what was not confirmed yet is, for later.
+    pub fn part<R: Repo>(&mut self, now: Now, repo: &mut R) -> Result<(), R::Error> {
+        for (_, brought) in std::mem::take(&mut self.unconfirmed) {
+            self.keep_receipts(&brought.feeds, now, repo)?;
         }
         Ok(())
     }

@@ -92,8 +92,11 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     }
     let range = args.range.clone().unwrap_or(0..u64::MAX);
     let references = node.references(&hash)?;
-    let found = references.iter().find_map(|it| it.key);
-    let key = args.key.or(found).filter(|_| !args.sealed);
+    let key = match args.key {
+        _ if args.sealed => None,
+        Some(key) => Some(key),
+        None => node.key_of_blob(&hash)?,
+    };
     let mut written = 0;
     let mut read = |put: &mut dyn FnMut(&[u8]) -> Result<(), Failure>| {
         let mut put = |bytes: &[u8]| {
