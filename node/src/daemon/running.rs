@@ -216,7 +216,7 @@ impl Running {
         let mut events = vec![first];
         // what waits is taken along: the store changes hands once for all of it
         while events.len() < EVENTS_MAX
-            && let Some(event) = self.net.next(Duration::ZERO)
+            && let Some(event) = self.net.next_at_once()
         {
             events.push(event);
         }

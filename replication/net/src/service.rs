@@ -156,6 +156,12 @@ impl Net {
         let _ = self.commands.send(command);
     }
 
+    /// An event that is there already. Waiting for one, however shortly, takes a turn of the
+    /// runtime's timer, which is a millisecond.
+    pub fn next_at_once(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
     /// Waits for an event, as long as said.
     pub fn next(&mut self, patience: Duration) -> Option<Event> {
         let events = &mut self.events;
