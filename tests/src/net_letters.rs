@@ -16,7 +16,7 @@ const ALONE: [&str; 4] = ["--bind", "127.0.0.1:0", "--no-mdns", "--no-dht"];
 
 /// The letters that wait, once there are so many.
 fn letters(desk: &Desk, count: usize) -> Vec<Json> {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         let listed = desk.ok(&["inbox", "--json"]).json();
         let letters = listed["letters"].as_array().unwrap();
         if letters.len() == count {

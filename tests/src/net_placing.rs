@@ -9,7 +9,7 @@ const LOCAL: [&str; 4] = ["--bind", "127.0.0.1:0", "--no-mdns", "--no-dht"];
 
 /// Whether all messages of a topic come to be sequenced somewhere.
 fn all_placed(desk: &Desk, count: usize) -> bool {
-    (0..300).any(|_| {
+    (0..1_200).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
         let shown = desk.ok(&["view", "list", "orders", "messages"]).out;
         shown.matches("● ").count() == count && !shown.contains("○ ")

@@ -9,7 +9,7 @@ const LOCAL: [&str; 4] = ["--bind", "127.0.0.1:0", "--no-mdns", "--no-dht"];
 
 /// Whether something comes to be so.
 fn soon(mut is_so: impl FnMut() -> bool) -> bool {
-    (0..300).any(|_| {
+    (0..600).any(|_| {
         std::thread::sleep(Duration::from_millis(100));
         is_so()
     })

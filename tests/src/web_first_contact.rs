@@ -20,7 +20,7 @@ fn at(name: &str) -> (Desk, Up, Web) {
 
 /// What a path answers, once it is as it should be.
 fn soon(web: &Web, path: &str, is_so: impl Fn(&Json) -> bool) -> Json {
-    for _ in 0..300 {
+    for _ in 0..1_200 {
         let answer = web.ok(path);
         if is_so(&answer) {
             return answer;
