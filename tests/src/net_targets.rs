@@ -8,6 +8,7 @@ use synlog_node::blobs::Table;
 use synlog_node::contacts::Contacts;
 use synlog_node::daemon::frame::{Call, Reply, read_frame};
 use synlog_node::daemon::swarms;
+use synlog_node::letters;
 use synlog_replication::peer::NodeId;
 
 use crate::targets::Decoder;
@@ -76,6 +77,10 @@ fn blob_journal(bytes: &[u8]) {
     assert_eq!(Table::read(&table.lines().join("\n")), table);
 }
 
+fn file_of_letters(bytes: &[u8]) {
+    let _ = letters::decode(bytes);
+}
+
 fn swarm_word(bytes: &[u8]) {
     let _ = swarms::heard(bytes, &GossipTopic([1; 32]), 0);
 }
@@ -85,6 +90,7 @@ pub const DECODERS: &[Decoder] = &[
     ("proof of a link", proof),
     ("head of a frame", frame_head),
     ("word in a swarm", swarm_word),
+    ("file of letters", file_of_letters),
     ("ticket", ticket),
     ("text of a ticket", ticket_text),
     ("contacts", contacts),

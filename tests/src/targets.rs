@@ -105,7 +105,6 @@ fn inbox_letter(bytes: &[u8]) {
         let _ = letter.open(&secrets);
     }
     let _ = Invitation::decode(bytes);
-    let _ = synlog_node::letters::decode(bytes);
     let limits = InboxLimits::default();
     if let Ok(inbox) = Inbox::decode(EntityId([1; 32]), limits, bytes) {
         assert!(inbox.letters().len() <= limits.letters);
