@@ -334,7 +334,9 @@ fn find_all(things: &Things, setting: &Setting) -> Result<Vec<Thing>, Failure> {
         } else if things.node {
             match full {
                 Some(id) => Thing::Node(NodeId(id)),
-                None => Thing::Node(peers::find(&known, text)?),
+                None => {
+                    Thing::Node(peers::find(&known, text)?.ok_or_else(|| peers::unknown(text))?)
+                }
             }
         } else if let Ok(topic) = node.find_topic(text) {
             Thing::Topic(topic)
@@ -344,7 +346,7 @@ fn find_all(things: &Things, setting: &Setting) -> Result<Vec<Thing>, Failure> {
             .filter(|entity| full.is_none() || node.identities.contains_key(entity))
         {
             of_entity(entity)
-        } else if let Ok(node) = peers::find(&known, text) {
+        } else if let Ok(Some(node)) = peers::find(&known, text) {
             Thing::Node(node)
         } else if full.is_some() {
             return Err(Failure::BadName(format!(

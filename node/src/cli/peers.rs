@@ -167,7 +167,7 @@ fn show(peer: &PeerInfo, exchange: &Exchange, screen: &Screen) -> Result<(), Fai
 }
 
 /// A node by the front of its id, of its device's or entity's id, or by its device's name.
-pub(super) fn find(peers: &[PeerInfo], text: &str) -> Result<NodeId, Failure> {
+pub(super) fn find(peers: &[PeerInfo], text: &str) -> Result<Option<NodeId>, Failure> {
     let front = text.to_lowercase();
     let fits = |peer: &&PeerInfo| {
         let proven = peer.proven.as_ref();
@@ -180,8 +180,12 @@ pub(super) fn find(peers: &[PeerInfo], text: &str) -> Result<NodeId, Failure> {
     };
     let mut found = peers.iter().filter(fits);
     match (found.next(), found.next()) {
-        (Some(peer), None) => Ok(peer.node),
         (Some(_), Some(_)) => Err(Failure::BadName(format!("{text} fits more than one node"))),
-        (None, _) => Err(Failure::BadName(format!("no node is known as {text}"))),
+        (found, _) => Ok(found.map(|peer| peer.node)),
     }
+}
+
+/// Says that nobody goes by that name.
+pub(super) fn unknown(text: &str) -> Failure {
+    Failure::BadName(format!("no node is known as {text}"))
 }

@@ -8,7 +8,7 @@ use synlog_log::ids::hex;
 use synlog_net::{Command, Dht, PeerInfo};
 use synlog_replication::peer::{NodeId, Peer};
 
-use crate::cli::peers::{find, known};
+use crate::cli::peers::{find, known, unknown};
 use crate::cli::progress::Progress;
 use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
@@ -49,17 +49,14 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let nodes = known(setting)?;
-    let wanted = match &args.peer {
-        Some(text) => Some(find(&nodes, text)?),
-        None if nodes.is_empty() => {
-            return Err(Failure::Findings(
-                "no other node is known: `synlog join` takes a ticket".into(),
-            ));
-        }
-        None => None,
-    };
+    if nodes.is_empty() && args.peer.is_none() {
+        return Err(Failure::Findings(
+            "no other node is known: `synlog join` takes a ticket".into(),
+        ));
+    }
+    let wanted = args.peer.clone().map_or(Wanted::All, Wanted::Named);
     let mut watch = Watch {
-        wanted,
+        wanted: wanted.found_in(&nodes, Duration::ZERO)?,
         once: args.once,
         begun: Instant::now(),
         patience: Duration::from_secs(args.patience),
@@ -69,7 +66,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         Some(service) => {
             watch.call(service, &nodes);
             loop {
-                if let Some(lines) = watch.look(&peers(service, setting)?, service) {
+                if let Some(lines) = watch.look(&peers(service, setting)?, service)? {
                     break lines;
                 }
                 setting.rest(LOOK)?;
@@ -104,8 +101,41 @@ fn peers(service: &Service, setting: &Setting) -> Result<Vec<PeerInfo>, Failure>
     Ok(peers)
 }
 
+/// Which nodes are to hold the same.
+#[derive(Debug, Clone)]
+enum Wanted {
+    All,
+    Node(NodeId),
+    /// One that nobody here goes by yet: names are told at the first meeting.
+    Named(String),
+}
+
+impl Wanted {
+    /// With a node in the place of its name, once it is known; an error if it won't be.
+    fn found_in(self, nodes: &[PeerInfo], waited: Duration) -> Result<Self, Failure> {
+        let Self::Named(text) = self else {
+            return Ok(self);
+        };
+        let not_met = |peer: &PeerInfo| peer.proven.is_none() && peer.name.is_none();
+        match find(nodes, &text)? {
+            Some(node) => Ok(Self::Node(node)),
+            None if nodes.iter().any(not_met) && waited < GRACE => Ok(Self::Named(text)),
+            None => Err(unknown(&text)),
+        }
+    }
+
+    fn has(&self, peer: &PeerInfo) -> bool {
+        match self {
+            Self::All => true,
+            Self::Node(node) => *node == peer.node,
+            // whoever was not met may be it
+            Self::Named(_) => peer.proven.is_none(),
+        }
+    }
+}
+
 struct Watch {
-    wanted: Option<NodeId>,
+    wanted: Wanted,
     once: bool,
     begun: Instant,
     patience: Duration,
@@ -115,18 +145,21 @@ struct Watch {
 impl Watch {
     fn call(&self, service: &Service, nodes: &[PeerInfo]) {
         let missing = nodes.iter().filter(|peer| peer.link.is_none());
-        for peer in missing.filter(|peer| self.wanted.is_none_or(|wanted| wanted == peer.node)) {
+        for peer in missing.filter(|peer| self.wanted.has(peer)) {
             service.net.tell(Command::Dial { node: peer.node });
         }
     }
 
     /// Looks how far it is; what came of it, once it is over.
-    fn look(&mut self, peers: &[PeerInfo], service: &Service) -> Option<Vec<Line>> {
+    fn look(
+        &mut self,
+        peers: &[PeerInfo],
+        service: &Service,
+    ) -> Result<Option<Vec<Line>>, Failure> {
+        self.wanted = self.wanted.clone().found_in(peers, self.begun.elapsed())?;
         let board = service.board.lock();
         let board = board.map(|board| board.clone()).unwrap_or_default();
-        let of_interest = peers
-            .iter()
-            .filter(|peer| self.wanted.is_none_or(|wanted| wanted == peer.node));
+        let of_interest = peers.iter().filter(|peer| self.wanted.has(peer));
         let lines: Vec<Line> = of_interest
             .map(|peer| Line {
                 peer: peer.clone(),
@@ -142,10 +175,12 @@ impl Watch {
         );
         self.progress.update(0, 0, &text);
         let tried = self.begun.elapsed() >= GRACE;
-        let settled = lines.iter().all(|line| {
-            let failed = line.peer.link.is_none() && line.peer.why_not.is_some();
-            line.is_synced() || (failed && tried)
-        });
+        let is_found = !matches!(self.wanted, Wanted::Named(_));
+        let settled = is_found
+            && lines.iter().all(|line| {
+                let failed = line.peer.link.is_none() && line.peer.why_not.is_some();
+                line.is_synced() || (failed && tried)
+            });
         // pictures that somebody here has are on their way
         let mut coming = board.blobs.values();
         let settled = settled && coming.all(|blob| blob.sources == 0 || blob.no_room);
@@ -158,7 +193,7 @@ impl Watch {
             let waited = || format!("no answer within {} s", self.patience.as_secs());
             line.peer.why_not.get_or_insert_with(waited);
         }
-        ((self.once && settled) || late).then_some(lines)
+        Ok(((self.once && settled) || late).then_some(lines))
     }
 
     /// Runs a node as long as it takes.
@@ -181,7 +216,7 @@ impl Watch {
             for peer in &mut peers {
                 peer.why_not = peer.why_not.take().filter(|why| why != "no node runs here");
             }
-            if let Some(lines) = self.look(&peers, service) {
+            if let Some(lines) = self.look(&peers, service)? {
                 ended = Some(lines);
                 service.stopping.store(true, Ordering::Relaxed);
             }

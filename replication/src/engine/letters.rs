@@ -15,8 +15,8 @@ impl Engine {
         repo: &mut R,
         out: &mut Vec<Output>,
     ) -> Result<(), R::Error> {
-        self.with_session(link, now, repo, out, |session, context, _| {
-            session.hand_letters(context)
+        self.with_session(link, now, repo, out, |session, context, events| {
+            session.hand_letters(context, events)
         })
     }
 

@@ -57,8 +57,8 @@ impl Engine {
                 self.unconfirmed.insert(link, brought);
                 self.confirms_at_ms = Some(now.monotonic_ms + CONFIRM_MS);
             } else if line.is_some() {
-                self.with_session(link, now, repo, out, |session, context, _| {
-                    session.confirm(feeds, context)
+                self.with_session(link, now, repo, out, |session, context, events| {
+                    session.confirm(feeds, context, events)
                 })?;
             } else {
                 // nobody is there to be told, but it is kept

@@ -12,7 +12,11 @@ const LETTERS_MAX: u32 = 16;
 impl Session {
     /// Hands over what was written to the peer's entity, unless the topic to which a letter
     /// invites is shared by now.
-    pub fn hand_letters<R: Repo>(&mut self, cx: &Context<'_, R>) -> Outcome<R::Error> {
+    pub fn hand_letters<R: Repo>(
+        &mut self,
+        cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
+    ) -> Outcome<R::Error> {
         let Some(proven) = self.peer.proven.filter(|_| self.takes_letters) else {
             return Ok(());
         };
@@ -24,7 +28,7 @@ impl Session {
             }
             self.outbox.push(Message::Letter(post.letter));
         }
-        Ok(())
+        self.go_on(cx, out)
     }
 
     /// A letter has come. Only the writer itself hands it over, so that nobody fills an

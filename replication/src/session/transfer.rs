@@ -137,6 +137,7 @@ impl Session {
         &mut self,
         feeds: &BTreeSet<FeedKey>,
         cx: &mut Context<'_, R>,
+        out: &mut Vec<Event>,
     ) -> Outcome<R::Error> {
         for feed in feeds {
             // what waited may have gone on too, also in topics that the peer must not know of
@@ -150,7 +151,7 @@ impl Session {
                 }
             }
         }
-        Ok(())
+        self.go_on(cx, out)
     }
 
     /// What was pushed and is here already need only be announced, in both directions.

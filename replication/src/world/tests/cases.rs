@@ -393,7 +393,8 @@ fn letters_are_handed_over_by_their_writer_to_their_reader() {
         letter(&world, 3, 1, other),
     ];
     world.hosts[0].life.as_mut().unwrap().repo.letters = letters.into();
-    world.run_for(20_000);
+    // at once, not when links are next looked after
+    world.run_for(3_000);
     let came = |host: usize| {
         let repo = &world.hosts[host].life.as_ref().unwrap().repo;
         let reader = Person::new(world.hosts[host].person, 1).secrets();
@@ -405,4 +406,26 @@ fn letters_are_handed_over_by_their_writer_to_their_reader() {
     assert_eq!(came(0), []);
     assert_eq!(came(1), [(writer, one)]);
     assert_eq!(came(2), [(writer, other)]);
+}
+
+#[test]
+fn what_came_is_confirmed_soon() {
+    let mut world = world(2, 16);
+    let topic = world.found(Plan {
+        owner: 0,
+        members: &[0, 1],
+        keepers: &[],
+        mode: Mode::Causal,
+        public: false,
+    });
+    world.befriend(0, 1, true);
+    world.befriend(1, 0, true);
+    (0..2).for_each(|host| world.start(host));
+    world.run_for(70_000);
+    let receipts = |world: &World| world.hosts[0].life.as_ref().unwrap().repo.receipts.len();
+    let before = receipts(&world);
+    world.write(0, topic, 0);
+    world.run_for(1_000);
+    assert_eq!(world.height_at(1, topic, 0), 2);
+    assert_eq!(receipts(&world), before + 1);
 }
