@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const SHELL: &[(&str, &[&str])] = &[
     ("log/src/disk/real.rs", &["std::fs"]),
     ("node/src/backup/place.rs", &["std::fs"]),
-    ("node/src/bench/", &["std::fs", "Instant::now"]),
+    ("node/src/bench/", &["std::fs", "std::net", "Instant::now"]),
     ("node/src/blobs/files.rs", &["std::fs"]),
     ("node/src/carrying.rs", &["std::fs"]),
     ("node/src/cli/", &["std::fs", "std::net", "Instant::now"]),

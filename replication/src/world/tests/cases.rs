@@ -7,7 +7,7 @@ use synlog_log::scenario::{Person, START_MS};
 use synlog_log::sealed::letter::{Envelope, Invitation, Letter};
 use synlog_log::topic::Mode;
 
-use crate::engine::Source;
+use crate::engine::{Input, Source};
 use crate::policy::{Follow, Mode as PolicyMode};
 use crate::repo::Post;
 use crate::world::cast::{Device, device};
@@ -367,6 +367,18 @@ fn letter(world: &World, from: usize, to: usize, topic: TopicId) -> (EntityId, P
     (to.id(), post)
 }
 
+/// Who invites a host's person to what.
+fn came_to(world: &World, host: usize) -> Vec<(EntityId, TopicId)> {
+    let repo = &world.hosts[host].life.as_ref().unwrap().repo;
+    let reader = Person::new(world.hosts[host].person, 1).secrets();
+    let letters = repo.inbox.letters().into_iter();
+    let mut letters: Vec<_> = letters
+        .map(|(_, it)| (it.from, it.letter.open(&reader).unwrap().topic))
+        .collect();
+    letters.sort_by_key(|(_, topic)| topic.0[0]);
+    letters
+}
+
 #[test]
 fn letters_are_handed_over_by_their_writer_to_their_reader() {
     let mut world = world(4, 15);
@@ -395,17 +407,19 @@ fn letters_are_handed_over_by_their_writer_to_their_reader() {
     world.hosts[0].life.as_mut().unwrap().repo.letters = letters.into();
     // at once, not when links are next looked after
     world.run_for(3_000);
-    let came = |host: usize| {
-        let repo = &world.hosts[host].life.as_ref().unwrap().repo;
-        let reader = Person::new(world.hosts[host].person, 1).secrets();
-        let letters = repo.inbox.letters().into_iter();
-        let letters = letters.map(|(_, it)| (it.from, it.letter.open(&reader).unwrap().topic));
-        letters.collect::<Vec<_>>()
-    };
+    let came = |host: usize| came_to(&world, host);
     let writer = world.entity(0);
     assert_eq!(came(0), []);
     assert_eq!(came(1), [(writer, one)]);
     assert_eq!(came(2), [(writer, other)]);
+    // on a link that stands they need no other message to go along with
+    let third = TopicId([3; 32]);
+    let (to, post) = letter(&world, 0, 2, third);
+    let writers = &mut world.hosts[0].life.as_mut().unwrap().repo.letters;
+    writers.push((to, post));
+    world.feed(0, Input::LetterWritten { to });
+    world.run_for(1_000);
+    assert_eq!(came_to(&world, 2), [(writer, other), (writer, third)]);
 }
 
 #[test]
