@@ -10,6 +10,8 @@ use synlog_replication::peer::NodeId;
 
 /// First line of the file.
 const HEADING: &str = "synlog contacts 1";
+/// The same without the version.
+const HEADING_FRONT: &str = "synlog contacts ";
 /// Contacts that are held: a person names fewer.
 const CONTACTS_MAX: usize = 65_536;
 
@@ -23,7 +25,10 @@ pub struct Contacts {
 /// Why a file of contacts can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContactsError {
-    /// Not such a file, or one of another version.
+    /// Made by a version that is not known yet.
+    #[error("made by a newer synlog: its format has version {0}")]
+    Newer(u32),
+    /// Not such a file.
     #[error("it does not begin with {HEADING:?}")]
     Heading,
     /// A line makes no sense.
@@ -49,8 +54,14 @@ impl FromStr for Contacts {
 
     fn from_str(text: &str) -> Result<Self, ContactsError> {
         let mut lines = text.lines();
-        if lines.next() != Some(HEADING) {
-            return Err(ContactsError::Heading);
+        let heading = lines.next().unwrap_or_default();
+        if heading != HEADING {
+            let version = heading.strip_prefix(HEADING_FRONT);
+            let version = version.and_then(|version| version.parse().ok());
+            return Err(match version.filter(|version| *version > 1) {
+                Some(version) => ContactsError::Newer(version),
+                None => ContactsError::Heading,
+            });
         }
         let mut tickets = BTreeMap::new();
         for (number, line) in (2..).zip(lines) {
@@ -94,6 +105,8 @@ mod tests {
         let wrong: Result<Contacts, _> = "synlog contacts 1\n\n# home\nsynlog1abc\n".parse();
         assert_eq!(wrong, Err(ContactsError::Line(4)));
         let other: Result<Contacts, _> = "synlog contacts 2\n".parse();
+        assert_eq!(other, Err(ContactsError::Newer(2)));
+        let other: Result<Contacts, _> = "synlog contacts 0\n".parse();
         assert_eq!(other, Err(ContactsError::Heading));
     }
 }

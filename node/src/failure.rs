@@ -42,6 +42,17 @@ pub enum Failure {
     /// There are no pages that a link could lead to.
     #[error("no link: {0}")]
     NoWeb(&'static str),
+    /// A file was made by a version that is not known yet.
+    #[error("{}: made by a newer synlog: its format has version {version}", .path.display())]
+    Newer {
+        /// Which one.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+    /// A setting says something wrong.
+    #[error("{0}")]
+    Config(crate::config::ConfigError),
     /// A blob.
     #[error(transparent)]
     Blob(#[from] crate::blobs::BlobError),
@@ -276,6 +287,20 @@ impl Failure {
         }
     }
 
+    /// What went wrong and why, each cause told once.
+    pub fn with_causes(&self) -> String {
+        let mut message = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = cause.source();
+        }
+        message
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
@@ -297,14 +322,16 @@ impl Failure {
                 Exit::Findings
             }
             Self::Bundle { source, .. } if source.refusal().is_some() => Exit::Findings,
-            Self::BadName(_) | Self::Usage(_) | Self::NoHome(_) | Self::HomeExists(_) => {
-                Exit::Usage
-            }
+            Self::BadName(_)
+            | Self::Usage(_)
+            | Self::Config(_)
+            | Self::NoHome(_)
+            | Self::HomeExists(_) => Exit::Usage,
             Self::Store(_) | Self::File { .. } | Self::KeyFile { .. } | Self::NoRootKey(_) => {
                 Exit::System
             }
             Self::Bundle { .. } | Self::System(_) | Self::NodeStopped => Exit::System,
-            Self::Exposed(_) | Self::OtherVersion(_) => Exit::System,
+            Self::Exposed(_) | Self::OtherVersion(_) | Self::Newer { .. } => Exit::System,
             Self::NodeRuns | Self::NodeStarted => Exit::Locked,
             Self::Ticket(_) => Exit::Usage,
             Self::Web { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
@@ -325,6 +352,19 @@ impl Failure {
             Self::HomeExists(_) => "home_exists",
             Self::Store(StoreError::Locked) => "locked",
             Self::Store(StoreError::Full { .. }) => "disk_full",
+            Self::Store(StoreError::Version { .. }) | Self::Newer { .. } => "newer_format",
+            Self::Interests {
+                source: InterestsError::Version(_),
+                ..
+            }
+            | Self::Contacts {
+                source: ContactsError::Newer(_),
+                ..
+            }
+            | Self::KeyFile {
+                source: KeyFileError::Newer(_),
+                ..
+            } => "newer_format",
             Self::Store(_) => "store",
             Self::File { .. } => "file",
             Self::KeyFile { .. } => "key_file",
@@ -335,6 +375,7 @@ impl Failure {
             Self::ClockOff { .. } => "clock_off",
             Self::Backup { source, .. } => source.code(),
             Self::Blob(source) => source.code(),
+            Self::Config(_) => "config",
             Self::Guarded(_) => "guarded",
             Self::NoEncryptionKey(_) => "no_encryption_key",
             Self::EpochMissing { .. } => "epoch_missing",

@@ -196,7 +196,10 @@ impl Node {
         }
         self.folding = Some(folding);
         match result {
-            Ok(update) => Ok(Some(update)),
+            Ok(update) => {
+                self.counted.folded(topic);
+                Ok(Some(update))
+            }
             Err(FoldError::Damaged) => Err(Failure::System(
                 "the rows can't be kept: what is written to the disk comes back damaged".into(),
             )),

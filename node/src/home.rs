@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use age::secrecy::SecretString;
@@ -382,6 +382,11 @@ impl Home {
         self.root.join("keys/secrets.key")
     }
 
+    /// File of the settings.
+    pub fn config_path(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
     /// Where the rows are.
     pub fn views_path(&self) -> PathBuf {
         self.root.join("views")
@@ -457,6 +462,8 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut file = options.open(&part)?;
+        // what a crash left of it may be open to others
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&part, path)

@@ -33,4 +33,9 @@ impl Intake {
     pub fn fresh_entries(&self) -> u64 {
         self.fresh.values().sum()
     }
+
+    /// How many runs were not taken, whatever was wrong with them.
+    pub(crate) fn not_taken(&self) -> usize {
+        self.broken.len() + self.refused.len() + self.garbled.len()
+    }
 }

@@ -100,6 +100,20 @@ impl Desk {
         }
     }
 
+    /// The same, unless it has not come back after some time: then it is lost to this
+    /// process, and what was acknowledged is safe.
+    pub fn close_within(self: &Arc<Self>, patience: Duration) -> Result<Option<Node>, Failure> {
+        let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_lent = |place: &mut Place| matches!(place, Place::Lent);
+        let waited = self.back.wait_timeout_while(place, patience, is_lent);
+        let (place, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(place);
+        match waited.timed_out() {
+            true => Ok(None),
+            false => self.close().map(Some),
+        }
+    }
+
     /// Takes the node for good: whoever asks for it later is told that it has ended.
     pub fn close(self: &Arc<Self>) -> Result<Node, Failure> {
         let mut lent = self.lend()?;

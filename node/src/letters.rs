@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use synlog_log::ids::{EntityId, EntryId, TopicId};
 use synlog_log::refusal::Refusal;
-use synlog_log::sealed::inbox::{Delivery, Inbox, InboxLimits};
+use synlog_log::sealed::inbox::{self, Delivery, Inbox, InboxLimits};
 use synlog_log::sealed::letter::{Envelope, Invitation, LETTER_MAX, Letter, RUN_MAX};
 use synlog_log::wire::{Reader, Writer};
 use synlog_replication::peer::Peer;
@@ -16,6 +16,7 @@ use synlog_replication::repo::Post;
 use crate::daemon::files::{bytes_of, interests, save};
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::formats;
 use crate::home::Home;
 use crate::ledger::read;
 use crate::node::Node;
@@ -47,7 +48,10 @@ impl Home {
     pub fn letters(&self) -> Result<Vec<Posted>, Failure> {
         let path = self.letters_path();
         match bytes_of(&path)? {
-            Some(bytes) => decode(&bytes).map_err(|source| Failure::Letters { path, source }),
+            Some(bytes) => {
+                formats::check_first(&path, &bytes, VERSION)?;
+                decode(&bytes).map_err(|source| Failure::Letters { path, source })
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -157,8 +161,11 @@ impl Node {
         let limits = InboxLimits::default();
         let path = self.home.inbox_path();
         let mut inbox = match bytes_of(&path)? {
-            Some(bytes) => Inbox::decode(self.entity, limits, &bytes)
-                .map_err(|source| Failure::Letters { path, source })?,
+            Some(bytes) => {
+                formats::check_first(&path, &bytes, inbox::VERSION)?;
+                Inbox::decode(self.entity, limits, &bytes)
+                    .map_err(|source| Failure::Letters { path, source })?
+            }
             None => Inbox::new(self.entity, limits),
         };
         for blocked in interests(&self.home)?.blocked {

@@ -8,6 +8,7 @@ pub mod blobs;
 pub mod carrying;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod contacts;
 pub mod daemon;
 pub mod decoder;
@@ -46,6 +47,8 @@ pub mod writing;
 pub mod zones;
 
 mod arrivals;
+mod counted;
+mod formats;
 mod frontier;
 mod met;
 mod skim;

@@ -19,13 +19,14 @@ use synlog_log::store::{OpenReport, Options, Record, Store};
 
 use crate::arrivals::Arrivals;
 use crate::blobs::Blobs;
+use crate::counted::Counted;
 use crate::decoder::EntryDecoder;
 use crate::devices::fresh_key;
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::folding::Folding;
 use crate::home::Home;
-use crate::ledger::Remembered;
+use crate::ledger::{Remembered, read};
 use crate::met::Met;
 use crate::peering::Readers;
 use crate::receipts::Receipt;
@@ -74,6 +75,8 @@ pub struct Node {
     /// By how many milliseconds the clocks of trusted peers are ahead of this machine's,
     /// where that is too far to sign. A running node knows it from its engine.
     pub(crate) clock_off: Option<i64>,
+    /// What is counted for those who watch over a running node.
+    pub(crate) counted: Counted,
     /// Blobs, once they were asked for.
     pub(crate) blobs: Option<Box<Blobs>>,
 }
@@ -130,6 +133,7 @@ impl Node {
             authors: RefCell::default(),
             held_root: None,
             clock_off: None,
+            counted: Counted::default(),
             blobs: None,
         };
         node.load_others()?;
@@ -303,6 +307,41 @@ impl Node {
             true
         })?;
         Ok(runs)
+    }
+
+    /// Visits the runs of a feed with their positions, all branches, until it is told to
+    /// stop. One that lies in several branches may be visited more than once.
+    pub(crate) fn visit_runs(
+        &self,
+        key: &FeedKey,
+        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), Failure> {
+        let Some(state) = self.store.feed(key) else {
+            return Ok(());
+        };
+        let height = state
+            .branches
+            .iter()
+            .map(|branch| branch.height)
+            .fold(state.height, u64::max);
+        let forked = !state.branches.is_empty();
+        let mut seq = 0;
+        while seq < height {
+            let mut next = seq + 1;
+            for position in self.store.at_seq(key, seq)? {
+                let Some(record) = read(&self.store, position)? else {
+                    continue;
+                };
+                if !forked {
+                    next = seq + u64::from(record.positions - record.index_in_run);
+                }
+                if !visit(record.first_position, &record.bytes) {
+                    return Ok(());
+                }
+            }
+            seq = next;
+        }
+        Ok(())
     }
 
     /// What the certificate at the front of a run says.

@@ -48,9 +48,15 @@ impl Node {
         now_ms: u64,
         intake: &mut Intake,
     ) -> Result<(), Failure> {
+        let before = intake.not_taken();
         let authentic = self.verify(runs, intake);
         self.look_for_own(&authentic, intake)?;
         let admitted = self.admit_runs(source, authentic, now_ms, intake);
+        let not_taken = intake.not_taken() - before;
+        if not_taken > 0 {
+            self.counted.refused += not_taken as u64;
+            tracing::info!(runs = not_taken, "not taken");
+        }
         if admitted.is_err() {
             // orders and tips in memory may know of entries that the disk does not have
             self.admission.forget();
@@ -295,6 +301,7 @@ impl Node {
         staged: &[Staged],
     ) -> Result<Option<Vec<u8>>, Failure> {
         self.note_in_skim(run);
+        self.counted.came(&run.feed.topic, run.entries.len());
         if !self.orders.contains_key(&run.feed.topic) {
             if !self.may_erase(run, staged)? {
                 return Ok(None);
@@ -400,6 +407,7 @@ impl Node {
         self.store.mark_own(run.feed, run.last().seq)?;
         self.readers.remove(&run.feed.topic);
         self.note_in_skim(&run);
+        self.counted.came(&run.feed.topic, run.entries.len());
         self.order_run(bytes)?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use synlog_log::ids::{EntityId, EntryId, FeedKey, TopicId};
+use synlog_log::ids::{EntityId, EntryId, TopicId};
 use synlog_log::run::{EntryView, RunView};
 use synlog_log::topic::{Genesis, Policy, TOMBSTONE_KIND, Visibility, may_change_members};
 
@@ -122,41 +122,6 @@ impl Node {
             let policy = Policy::new(genesis, &owner);
             policy.members.into_keys().collect()
         }))
-    }
-
-    /// Visits the runs of a feed with their positions, all branches, until it is told to
-    /// stop. One that lies in several branches may be visited more than once.
-    pub(crate) fn visit_runs(
-        &self,
-        key: &FeedKey,
-        visit: &mut dyn FnMut(u64, &[u8]) -> bool,
-    ) -> Result<(), Failure> {
-        let Some(state) = self.store.feed(key) else {
-            return Ok(());
-        };
-        let height = state
-            .branches
-            .iter()
-            .map(|branch| branch.height)
-            .fold(state.height, u64::max);
-        let forked = !state.branches.is_empty();
-        let mut seq = 0;
-        while seq < height {
-            let mut next = seq + 1;
-            for position in self.store.at_seq(key, seq)? {
-                let Some(record) = read(&self.store, position)? else {
-                    continue;
-                };
-                if !forked {
-                    next = seq + u64::from(record.positions - record.index_in_run);
-                }
-                if !visit(record.first_position, &record.bytes) {
-                    return Ok(());
-                }
-            }
-            seq = next;
-        }
-        Ok(())
     }
 }
 

@@ -101,6 +101,13 @@ pub(crate) fn program() -> Command {
     ] {
         command.env_remove(name);
     }
+    for (name, _) in std::env::vars_os() {
+        let fronts = ["SYNLOG_NET_", "SYNLOG_WEB_", "SYNLOG_LOG_"];
+        let text = name.to_string_lossy();
+        if fronts.iter().any(|front| text.starts_with(front)) {
+            command.env_remove(&name);
+        }
+    }
     command.env("COLUMNS", "100").stdin(Stdio::null());
     command
 }

@@ -21,7 +21,10 @@ const SHELL: &[(&str, &[&str])] = &[
     ("node/src/entropy.rs", &["getrandom"]),
     ("node/src/home.rs", &["std::fs"]),
     ("node/src/replay.rs", &["std::fs"]),
-    ("node/web/src/server.rs", &["std::net", "tokio::net"]),
+    (
+        "node/web/src/server.rs",
+        &["std::net", "tokio::net", "Instant::now"],
+    ),
     ("apps/sdk/examples/hash.rs", &["std::fs"]),
     (
         "replication/net/src/",
@@ -194,6 +197,7 @@ fn named_paths(text: &str) -> BTreeSet<String> {
         "replication/",
         "runtime/",
         "views/",
+        "packages/",
     ];
     let paths = inside.filter(|inside| folders.iter().any(|folder| inside.starts_with(folder)));
     paths

@@ -133,7 +133,7 @@ impl EncryptionSecret {
         let mut lines = text.lines();
         let heading = lines.next().unwrap_or_default();
         if heading != HEADING {
-            return Err(KeyFileError::NotAKey(heading.chars().take(40).collect()));
+            return Err(KeyFileError::of_heading(heading, HEADING));
         }
         let mut field = |name: &'static str| {
             let value = lines.next().and_then(|line| line.strip_prefix(name));

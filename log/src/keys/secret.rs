@@ -15,6 +15,9 @@ pub enum KeyFileError {
     /// The first line is not the one that key files begin with.
     #[error("not a synlog key file (it begins with {0:?})")]
     NotAKey(String),
+    /// Made by a version that is not known yet.
+    #[error("made by a newer synlog: its format has version {0}")]
+    Newer(u32),
     /// A line is missing or is not 64 hex digits.
     #[error("the key file has no good `{0}` line")]
     BadLine(&'static str),
@@ -25,6 +28,24 @@ pub enum KeyFileError {
 
 /// First line of a key file.
 const HEADING: &str = "synlog secret key 1";
+
+impl KeyFileError {
+    /// What is wrong with a first line that is not the one expected, which ends in a version.
+    pub fn of_heading(found: &str, expected: &str) -> Self {
+        let (front, known) = expected.rsplit_once(' ').unwrap_or((expected, ""));
+        let version = found
+            .strip_prefix(front)
+            .and_then(|rest| rest.strip_prefix(' '));
+        let number = |text: &str| text.parse::<u32>().ok();
+        let newer = version
+            .and_then(number)
+            .filter(|it| Some(*it) > number(known));
+        match newer {
+            Some(version) => Self::Newer(version),
+            None => Self::NotAKey(found.chars().take(40).collect()),
+        }
+    }
+}
 
 impl SecretKey {
     /// The key of a 32-byte seed (RFC 8032's secret key).
@@ -61,7 +82,7 @@ impl SecretKey {
         let mut lines = text.lines();
         let heading = lines.next().unwrap_or_default();
         if heading != HEADING {
-            return Err(KeyFileError::NotAKey(heading.chars().take(40).collect()));
+            return Err(KeyFileError::of_heading(heading, HEADING));
         }
         let mut field = |name: &'static str| -> Result<[u8; 32], KeyFileError> {
             let value = lines
@@ -103,6 +124,11 @@ mod tests {
             SecretKey::from_file("hello"),
             Err(KeyFileError::NotAKey(_))
         ));
+        let newer = text.replacen("key 1", "key 12", 1);
+        assert_eq!(
+            SecretKey::from_file(&newer).unwrap_err(),
+            KeyFileError::Newer(12)
+        );
         let cut = &text[..text.len() - 9];
         assert_eq!(
             SecretKey::from_file(cut).unwrap_err(),

@@ -10,7 +10,7 @@ use crate::sealed::letter::{LETTER_MAX, Letter};
 use crate::wire::{Reader, Writer};
 
 /// Version of the form in which it is kept.
-const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 /// Letters that are remembered when they were answered.
 const ANSWERED_MAX: usize = 4_096;
 
@@ -64,7 +64,7 @@ pub enum Delivery {
 
 /// A letter that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingLetter {
     /// When it came, UTC milliseconds.
     pub came_ms: u64,
     /// Whose device wrote it.
@@ -82,7 +82,7 @@ pub struct Inbox {
     owner: EntityId,
     limits: InboxLimits,
     blocked: BTreeSet<EntityId>,
-    letters: BTreeMap<[u8; 32], Waiting>,
+    letters: BTreeMap<[u8; 32], WaitingLetter>,
     /// Letters that were taken out, with the time at which they were written: they may
     /// come again.
     answered: BTreeMap<[u8; 32], u64>,
@@ -149,7 +149,7 @@ impl Inbox {
         if of_one.count() >= self.limits.of_one {
             return Delivery::TooManyOfOne;
         }
-        let waiting = Waiting {
+        let waiting = WaitingLetter {
             came_ms: now_ms,
             from,
             via,
@@ -169,14 +169,14 @@ impl Inbox {
     }
 
     /// The letters by their ids, those that came first before others.
-    pub fn letters(&self) -> Vec<(&[u8; 32], &Waiting)> {
+    pub fn letters(&self) -> Vec<(&[u8; 32], &WaitingLetter)> {
         let mut letters: Vec<_> = self.letters.iter().collect();
         letters.sort_by_key(|(_, waiting)| waiting.came_ms);
         letters
     }
 
     /// Takes a letter out: it was answered or thrown away, and does not come again.
-    pub fn remove(&mut self, id: &[u8; 32]) -> Option<Waiting> {
+    pub fn remove(&mut self, id: &[u8; 32]) -> Option<WaitingLetter> {
         let waiting = self.letters.remove(id)?;
         if self.answered.len() >= ANSWERED_MAX {
             let oldest = self.answered.iter().min_by_key(|(_, written)| **written);
@@ -218,7 +218,7 @@ impl Inbox {
             let (from, via) = (EntityId(reader.array()?), reader.array()?);
             let bytes = reader.bytes(LETTER_MAX)?;
             let letter = Letter::decode(bytes)?;
-            let waiting = Waiting {
+            let waiting = WaitingLetter {
                 came_ms,
                 from,
                 via,

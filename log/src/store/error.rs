@@ -63,6 +63,11 @@ pub enum StoreError {
         path: String,
     },
     /// The store is of a version that this program does not know.
-    #[error("the store has format version {0}, this program reads version 1")]
-    Version(u32),
+    #[error("{path} of the store: made by a newer synlog: its format has version {version}")]
+    Version {
+        /// The file, relative to the store.
+        path: String,
+        /// Its version.
+        version: u32,
+    },
 }

@@ -109,7 +109,10 @@ impl HeadState {
         }
         let version = u32_at(slot, 8);
         if version != FORMAT_VERSION {
-            return Err(StoreError::Version(version));
+            return Err(StoreError::Version {
+                path: "HEAD".to_owned(),
+                version,
+            });
         }
         let own = rest[FIXED_BYTES..]
             .chunks_exact(OWN_BYTES)

@@ -208,7 +208,9 @@ fn segment_files<D: Disk>(disk: &D) -> Result<Vec<Found<D::File>>, StoreError> {
         let header = match read {
             HeaderRead::Good(header) if header.number == number => Some(header),
             HeaderRead::Good(_) | HeaderRead::Damaged => None,
-            HeaderRead::OtherVersion(version) => return Err(StoreError::Version(version)),
+            HeaderRead::OtherVersion(version) => {
+                return Err(StoreError::Version { path, version });
+            }
         };
         let side = match disk.open(&format!("index/{}", side_name(number))) {
             Err(_) => None,

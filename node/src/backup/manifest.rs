@@ -261,7 +261,7 @@ impl Manifest {
         let body = Value::decode(body).map_err(|_| damaged("is damaged"))?;
         match body.get("format").and_then(Value::as_int) {
             Some(FORMAT) => {}
-            Some(_) => return Err(damaged("is of a later version of synlog")),
+            Some(_) => return Err(damaged("was made by a newer synlog")),
             None => return Err(damaged("is damaged")),
         }
         let read = Self::read(&body).ok_or_else(|| damaged("does not say what it must"))?;

@@ -9,10 +9,11 @@ use synlog_replication::blobs::{BlobKey, Kept, Piece, Span};
 
 use crate::blobs::files::{Files, Journal};
 use crate::blobs::quota::{Quota, Stored};
-use crate::blobs::table::{Line, Table};
+use crate::blobs::table::{self, Line, Table};
 use crate::clock::now_ms;
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::formats;
 use crate::node::Node;
 
 /// A use is written down when the last one that was is older than this.
@@ -72,12 +73,15 @@ pub struct Blobs {
     /// The cursor as it was written down last.
     pub(super) noted: u64,
     journal: Journal,
+    /// Whether nothing stands in the journal yet.
+    begins: bool,
 }
 
 impl Blobs {
     /// The blobs of a directory.
     pub fn open(root: &Path) -> Result<Self, Failure> {
         let (mut journal, text) = Journal::open(root)?;
+        formats::check(&root.join("journal"), Table::version(&text), table::VERSION)?;
         let table = Table::read(&text);
         let lines = table.lines();
         let said = text.lines().filter(|line| !line.is_empty()).count();
@@ -91,14 +95,20 @@ impl Blobs {
             fresh: Vec::new(),
             noted: table.cursor.1,
             table,
+            begins: text.is_empty(),
             journal,
         })
     }
 
     /// Notes something, durably.
     pub(super) fn say(&mut self, lines: Vec<Line>) -> Result<(), Failure> {
-        let texts: Vec<String> = lines.iter().map(Line::text).collect();
+        let version = Line::Format {
+            version: table::VERSION,
+        };
+        let all = self.begins.then_some(&version).into_iter().chain(&lines);
+        let texts: Vec<String> = all.map(Line::text).collect();
         self.journal.add(&texts)?;
+        self.begins = false;
         for line in &lines {
             let _ = self.table.put(line);
         }

@@ -25,7 +25,13 @@ pub use table::{Name, Table};
 
 use std::path::Path;
 
+use serde_json::Value as Json;
+
 use crate::failure::Failure;
+use crate::formats;
+
+/// Version of the file of quotas.
+const QUOTA_VERSION: u64 = 1;
 
 /// The quotas of a directory of blobs: what was said, else what fits most.
 pub(crate) fn quota_of(root: &Path) -> Result<Quota, Failure> {
@@ -36,14 +42,21 @@ pub(crate) fn quota_of(root: &Path) -> Result<Quota, Failure> {
             root.join("quota.json").display()
         ))
     };
-    text.map_or(Ok(Quota::default()), |text| {
-        serde_json::from_str(&text).map_err(wrong)
-    })
+    let Some(text) = text else {
+        return Ok(Quota::default());
+    };
+    let json: Json = serde_json::from_str(&text).map_err(wrong)?;
+    // the first ones did not say it
+    let version = json["version"].as_u64().unwrap_or(QUOTA_VERSION);
+    formats::check(&root.join("quota.json"), version, QUOTA_VERSION)?;
+    serde_json::from_value(json).map_err(wrong)
 }
 
 /// Writes the quotas down.
 pub(crate) fn save_quota(root: &Path, quota: &Quota) -> Result<(), Failure> {
-    let text = serde_json::to_string(quota).unwrap_or_default();
+    let mut json = serde_json::to_value(quota).unwrap_or_default();
+    json["version"] = QUOTA_VERSION.into();
+    let text = json.to_string();
     files::make(root)?;
     crate::home::write_secret(&root.join("quota.json"), text.as_bytes())
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use synlog_log::ids::{BlobHash, EntityId, EntryId, TopicId, hex, unhex};
 use synlog_replication::blobs::BlobKey;
 
+/// Version of the journal.
+pub(super) const VERSION: u64 = 1;
 /// Entries of one topic that can't be read and may be later, when a key comes.
 const CLOSED_MAX: usize = 1_024;
 
@@ -43,6 +45,8 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "lowercase")]
 pub(super) enum Line {
+    /// The version of the journal; the first ones did not say it.
+    Format { version: u64 },
     /// Looked through up to here.
     Upto { store: String, position: u64 },
     /// An entry names a blob.
@@ -114,9 +118,19 @@ impl Table {
         table
     }
 
+    /// The version that a journal says it has, the highest where it says several.
+    pub(super) fn version(text: &str) -> u64 {
+        let versions = text.lines().filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            line["version"].as_u64().filter(|_| line["say"] == "format")
+        });
+        versions.max().unwrap_or(VERSION)
+    }
+
     /// Takes in a line; `None` where it makes no sense.
     pub(super) fn put(&mut self, line: &Line) -> Option<()> {
         match line {
+            Line::Format { .. } => {}
             Line::Upto { store, position } => {
                 let store = unhex(store)?.try_into().ok()?;
                 self.cursor = (store, *position);
@@ -180,10 +194,13 @@ impl Table {
 
     /// As lines, each thing once.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![Line::Upto {
-            store: hex(&self.cursor.0),
-            position: self.cursor.1,
-        }];
+        let mut lines = vec![
+            Line::Format { version: VERSION },
+            Line::Upto {
+                store: hex(&self.cursor.0),
+                position: self.cursor.1,
+            },
+        ];
         lines.extend(self.names.iter().map(|(key, name)| Line::name(key, name)));
         lines.extend(self.held.iter().map(|(key, size)| Line::hold(key, *size)));
         lines.extend(self.pins.iter().map(|hash| Line::Pin {

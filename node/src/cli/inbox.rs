@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use synlog_log::ids::{TopicId, hex};
 use synlog_log::run::RunView;
-use synlog_log::sealed::inbox::{Inbox, Waiting};
+use synlog_log::sealed::inbox::{Inbox, WaitingLetter};
 use synlog_log::sealed::letter::Invitation;
 use synlog_net::Ticket;
 use synlog_replication::peer::NodeId;
@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
 }
 
 /// What a letter says, if this node can read it.
-fn invitation(node: &Node, waiting: &Waiting) -> Option<Invitation> {
+fn invitation(node: &Node, waiting: &WaitingLetter) -> Option<Invitation> {
     waiting.letter.open(node.secrets()).ok()
 }
 

@@ -1,13 +1,12 @@
 //! `synlog invite`.
 
-use qrcode::render::unicode::Dense1x2;
-use qrcode::{EcLevel, QrCode};
 use serde_json::json;
 use synlog_log::ids::{TopicId, hex};
 use synlog_log::sealed::letter::MESSAGE_MAX;
 use synlog_net::Ticket;
 use synlog_replication::peer::NodeId;
 
+use crate::cli::qr;
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::daemon::files;
@@ -130,18 +129,14 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     }
     screen.line(&ticket)?;
     if args.qr || (screen.is_terminal() && !args.no_qr) {
-        screen.line(qr_code(&ticket.to_string())?)?;
+        // capital letters take half the room, and a ticket may be written in them
+        let code = qr::code(&ticket.to_string().to_uppercase());
+        let too_long = || Failure::System("no QR code: the ticket is too long for one".to_owned());
+        screen.line(code.ok_or_else(too_long)?)?;
     }
     if ticket.addresses.is_empty() {
         screen.flush()?;
         screen.warn("it has no address, since no node runs here: `synlog up` starts it");
     }
     Ok(())
-}
-
-/// A text as a QR code of half blocks. In capitals it takes fewer of them.
-fn qr_code(text: &str) -> Result<String, Failure> {
-    let code = QrCode::with_error_correction_level(text.to_uppercase(), EcLevel::L);
-    let code = code.map_err(|error| Failure::System(format!("no QR code: {error}")))?;
-    Ok(code.render::<Dense1x2>().quiet_zone(true).build())
 }

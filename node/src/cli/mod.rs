@@ -8,6 +8,7 @@ mod bench;
 mod blob;
 mod bundle;
 mod completions;
+mod config;
 pub(crate) mod daily;
 mod demo;
 mod device;
@@ -23,6 +24,7 @@ mod init;
 pub(crate) mod input;
 mod invite;
 mod join;
+mod logging;
 mod man;
 mod passphrase;
 mod peers;
@@ -138,6 +140,7 @@ enum Command {
     Backup(backup::Args),
     Restore(restore::Args),
     Doctor(doctor::Args),
+    Config(config::Args),
     Demo(demo::Args),
     Bench(bench::Args),
     Completions(completions::Args),
@@ -265,6 +268,7 @@ impl Command {
         match self {
             Self::Init(_)
             | Self::Up(_)
+            | Self::Config(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions(_)
@@ -349,6 +353,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Backup(args) => backup::run(&args, setting),
         Command::Restore(args) => restore::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
+        Command::Config(args) => config::run(&args, setting),
         Command::Demo(args) => demo::run(&args, setting),
         Command::Bench(args) => bench::run(&args, setting),
         Command::Completions(args) => completions::run(&args, setting),

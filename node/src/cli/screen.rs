@@ -178,15 +178,7 @@ impl Screen {
         if matches!(failure, Failure::OutputGone) {
             return;
         }
-        let mut message = failure.to_string();
-        let mut source = std::error::Error::source(failure);
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if !message.contains(&text) {
-                message = format!("{message}: {text}");
-            }
-            source = cause.source();
-        }
+        let mut message = failure.with_causes();
         if let Some(front) = &self.typed_in {
             message = message.replace(front, "");
         }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use synlog_log::ids::hex;
-use synlog_net::{Command, Dht, PeerInfo};
+use synlog_net::{Command, PeerInfo};
 use synlog_replication::peer::{NodeId, Peer};
 
+use crate::cli::config;
 use crate::cli::peers::{find, known, unknown};
 use crate::cli::progress::Progress;
 use crate::cli::screen::{Screen, Tone, plain};
@@ -15,6 +16,7 @@ use crate::cli::setting::Setting;
 use crate::cli::up::who;
 use crate::daemon::board::Exchange;
 use crate::daemon::running::{News, Options, Running};
+use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
 use crate::failure::Failure;
 
@@ -202,8 +204,9 @@ impl Watch {
         let options = Options {
             // it ends before anybody would call
             no_gossip: true,
-            dht: Dht::Public,
-            ..Options::default()
+            announce: false,
+            web: Web::Off,
+            ..Options::of(&config::settle(&home, &[])?)
         };
         let running = Running::start(&home, setting.open()?, options)?;
         let mut ended = None;

@@ -5,20 +5,22 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use synlog_log::ids::hex;
-use synlog_net::{Dht, Event, Why};
+use synlog_net::{Event, Why};
 use synlog_replication::engine::Notice;
 use synlog_replication::peer::{LinkId, NodeId, Peer};
 
+use crate::cli::config as cli_config;
+use crate::cli::logging::{self, LogArgs};
 use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
+use crate::config::{self, Config, Given, Key, Value};
 use crate::daemon::client;
 use crate::daemon::running::{News, Options, Running};
 use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
 use crate::daemon::socket;
 use crate::failure::Failure;
-use crate::home::Home;
 use crate::instant::{to_rfc3339, to_text};
 
 /// Run the node: meet other nodes, exchange entries with them, serve other commands
@@ -67,39 +69,102 @@ pub(super) struct Args {
     /// Connect to the node of another data directory on this machine; may be repeated
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
+    /// Set any setting for this run, as in net.mdns=true; `synlog config show` has them all
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+impl Args {
+    /// What the options say, as settings.
+    fn given(&self) -> Result<Vec<Given>, Failure> {
+        let set = self.set.iter();
+        let set = set.map(|text| config::assignment(text, "--set"));
+        let mut given = set
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Failure::Config)?;
+        let mut say = |key, value, option: &str| {
+            given.push(Given {
+                key,
+                value,
+                option: option.to_owned(),
+            });
+        };
+        let flags = [
+            (self.offline, Key::NetOffline, true, "--offline"),
+            (self.no_mdns, Key::NetMdns, false, "--no-mdns"),
+            (self.no_gossip, Key::NetGossip, false, "--no-gossip"),
+            (self.no_dht, Key::NetDht, false, "--no-dht"),
+            (self.announce, Key::NetAnnounce, true, "--announce"),
+            (self.no_web, Key::WebServe, false, "--no-web"),
+            (self.web.is_some(), Key::WebServe, true, "--web"),
+        ];
+        for (_, key, value, option) in flags.into_iter().filter(|(is_said, ..)| *is_said) {
+            say(key, Value::Flag(value), option);
+        }
+        let texts = [
+            (self.relay.clone(), Key::NetRelay, "--relay"),
+            (
+                self.bind.map(|bind| bind.to_string()),
+                Key::NetBind,
+                "--bind",
+            ),
+            (
+                self.web.map(|web| web.to_string()),
+                Key::WebAddress,
+                "--web",
+            ),
+        ];
+        for (text, key, option) in texts {
+            if let Some(text) = text {
+                say(key, Value::Text(text), option);
+            }
+        }
+        if !self.neighbour.is_empty() {
+            let homes = self.neighbour.iter();
+            let homes = homes.map(|home| home.to_string_lossy().into_owned());
+            say(
+                Key::NetNeighbours,
+                Value::Texts(homes.collect()),
+                "--neighbour",
+            );
+        }
+        given.extend(self.log.given());
+        Ok(given)
+    }
+}
+
+/// What is asked of the network here, and makes no sense without one.
+fn check_offline(args: &Args, config: &Config) -> Result<(), Failure> {
+    let wants = [
+        (args.relay.is_some(), "--relay"),
+        (args.bind.is_some(), "--bind"),
+        (args.announce, "--announce"),
+    ];
+    let wants = wants.iter().find(|(is_said, _)| *is_said);
+    match wants.filter(|_| config.flag(Key::NetOffline)) {
+        Some((_, option)) => Err(Failure::Usage(format!(
+            "{option} needs the network, and net.offline is true ({}): add --set net.offline=false",
+            config.said_by(Key::NetOffline)
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let home = setting.home()?;
+    let config = cli_config::settle(&home, &args.given()?)?;
+    check_offline(args, &config)?;
+    logging::begin(&config, setting);
     let node = match setting.open() {
         Err(Failure::Store(synlog_log::store::StoreError::Locked)) if client::runs(&home)? => {
             return Err(Failure::NodeRuns);
         }
         opened => opened?,
     };
-    let neighbours = args.neighbour.iter();
-    let options = Options {
-        offline: args.offline,
-        no_mdns: args.no_mdns || args.offline,
-        no_gossip: args.no_gossip,
-        dht: if args.no_dht || args.offline {
-            Dht::Off
-        } else {
-            Dht::Public
-        },
-        relay: args.relay.clone(),
-        bind: args.bind,
-        neighbours: neighbours
-            .map(|home| socket::peers_path(&Home::at(home)))
-            .collect(),
-        announce: args.announce,
-        web: match (args.web, args.no_web) {
-            (Some(address), _) => Web::At(address),
-            (None, true) => Web::Off,
-            (None, false) => Web::Usual,
-        },
-    };
+    let options = Options::of(&config);
     let (entity, wants_pages) = (node.entity(), options.web != Web::Off);
     let running = Running::start(&home, node, options)?;
     let mut told = Told {

@@ -36,6 +36,8 @@ pub struct BlobProgress {
 pub struct Board {
     /// By node.
     pub exchanges: BTreeMap<NodeId, Exchange>,
+    /// Times that this node and another came to hold the same.
+    pub sync_rounds: u64,
     /// Blobs that are looked for here.
     pub blobs: BTreeMap<BlobHash, BlobProgress>,
 }

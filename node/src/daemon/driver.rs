@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use synlog_log::ids::{DeviceId, TopicId};
+use synlog_log::ids::{DeviceId, TopicId, hex};
 use synlog_log::keys::SecretKey;
 use synlog_net::{Command, Event, NetDesk, Ticket};
 use synlog_replication::engine::{Engine, Input, Notice, Now, Output, Settings, Source};
 use synlog_replication::peer::{LinkId, NodeId};
 use synlog_replication::policy::Interests;
 use synlog_replication::repo::Repo;
+use tracing::Span;
 
 use crate::daemon::board::Board;
 use crate::daemon::files;
@@ -41,7 +42,7 @@ pub struct Driver {
     home: Home,
     pub(super) net: NetDesk,
     /// Who is at the other end of each link.
-    links: BTreeMap<LinkId, NodeId>,
+    links: BTreeMap<LinkId, (NodeId, Span)>,
     contacts: BTreeMap<NodeId, Ticket>,
     device: DeviceId,
     /// Arrivals up to here are known to the engine.
@@ -138,20 +139,32 @@ impl Driver {
         node: &mut Node,
         board: &mut Board,
     ) -> Result<(), Failure> {
+        let link = match &event {
+            Event::Connected { link, .. }
+            | Event::Message { link, .. }
+            | Event::Sent { link, .. }
+            | Event::Closed { link, .. } => Some(*link),
+            _ => None,
+        };
+        if let Event::Connected { link, peer, .. } = &event {
+            let id = hex(&peer.node.0[..5]);
+            let span = tracing::info_span!("sync", link = link.0, node = id);
+            self.links.insert(*link, (peer.node, span));
+        }
+        let known = link.and_then(|link| self.links.get(&link));
+        let span = known.map_or_else(Span::none, |(_, span)| span.clone());
+        let _inside = span.enter();
         let input = match event {
             Event::Connected {
                 link, peer, dialed, ..
-            } => {
-                self.links.insert(link, peer.node);
-                Input::Connected { link, peer, dialed }
-            }
+            } => Input::Connected { link, peer, dialed },
             Event::Message { link, message } => Input::Message {
                 link,
                 bytes: message.into_bytes(),
             },
             Event::Sent { link, bytes } => Input::Sent { link, bytes },
             Event::Closed { link, .. } => {
-                if let Some(node) = self.links.remove(&link)
+                if let Some((node, _)) = self.links.remove(&link)
                     && let Some(exchange) = board.exchanges.get_mut(&node)
                 {
                     exchange.is_synced = false;
@@ -317,7 +330,9 @@ impl Driver {
                 Output::Dial { node } => self.net.tell(Command::Dial { node }),
                 Output::WakeAt { monotonic_ms } => self.wakes_ms = monotonic_ms,
                 Output::Synced { link } => {
-                    if let Some(node) = self.links.get(&link) {
+                    board.sync_rounds += 1;
+                    if let Some((node, span)) = self.links.get(&link) {
+                        span.in_scope(|| tracing::info!("both hold the same"));
                         let exchange = board.exchanges.entry(*node).or_default();
                         exchange.synced_ms = Some(now.utc_ms);
                     }

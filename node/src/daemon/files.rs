@@ -148,14 +148,7 @@ pub(crate) fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     }
 }
 
-/// Durably and in one step: whoever looks sees the old or the new.
+/// Durably and in one step, for the owner alone: whoever looks sees the old or the new.
 pub(crate) fn save(home: &Home, path: PathBuf, bytes: &[u8]) -> Result<(), Failure> {
-    let part = path.with_extension("part");
-    let write = || -> io::Result<()> {
-        fs::write(&part, bytes)?;
-        fs::File::open(&part)?.sync_all()?;
-        fs::rename(&part, &path)?;
-        fs::File::open(home.path())?.sync_all()
-    };
-    write().map_err(Failure::file(&path))
+    home.write_secret(&path, bytes)
 }

@@ -11,6 +11,8 @@ pub mod driver;
 mod fetching;
 pub mod files;
 pub mod frame;
+pub mod meter;
+mod options;
 mod placing;
 pub mod running;
 pub mod serving;

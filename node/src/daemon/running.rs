@@ -19,7 +19,9 @@ use synlog_web::Server;
 use crate::clock::now_ms;
 use crate::daemon::announcing::{self, Announcer};
 use crate::daemon::board::Board;
+use crate::daemon::client::VERSION;
 use crate::daemon::driver::Driver;
+use crate::daemon::meter::Meter;
 use crate::daemon::serving::{self, Web};
 use crate::daemon::session::{self, Service};
 use crate::daemon::{files, socket};
@@ -39,7 +41,9 @@ const EVENTS_MAX: usize = 64;
 /// How often what is worth remembering is written down.
 const REMEMBERING: Duration = Duration::from_secs(60);
 /// How long callers may take to notice that the node ends.
-const PARTING: Duration = Duration::from_secs(3);
+const PARTING: Duration = Duration::from_millis(1500);
+/// How long a command that has the store may go on.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// How a node is to run.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +66,8 @@ pub struct Options {
     pub announce: bool,
     /// Where its pages are.
     pub web: Web,
+    /// Whether all of this machine may read the metrics.
+    pub open_metrics: bool,
 }
 
 /// What a running node tells whoever started it.
@@ -134,6 +140,7 @@ impl Running {
             board: Arc::new(Mutex::new(Board::default())),
             poke: net.poke(),
             stopping: Arc::clone(&stopping),
+            meter: Arc::new(Meter::new(options.open_metrics, now_ms())),
             web: Arc::new(OnceLock::new()),
         };
         let web = pages.map(|listener| serving::start(listener, &service));
@@ -171,7 +178,12 @@ impl Running {
 
     /// Runs until it is told to end.
     pub fn run(mut self, tell: &mut Tell<'_>) -> Result<(), Failure> {
+        tracing::info!(version = VERSION, "started");
         let ended = self.turn(tell);
+        match &ended {
+            Ok(()) => tracing::info!("stopping"),
+            Err(failure) => tracing::error!(code = failure.code(), "stopping"),
+        }
         let told = tell(&News::Stopping, &self.service);
         let closed = self.close();
         ended.and(closed).and(told)
@@ -184,6 +196,7 @@ impl Running {
         }
         let mut first = Some(Event::Poked);
         while !self.service.stopping.load(Ordering::Relaxed) {
+            self.service.meter.turn(&self.service)?;
             if let Some(why) = self.service.desk.lost() {
                 return Err(Failure::System(why));
             }
@@ -322,30 +335,48 @@ impl Running {
         }
     }
 
-    /// Lets nobody in any more, waits for those who are in, closes the store.
+    /// Lets nobody in any more, waits for those who are in, closes the store. All of it
+    /// takes a few seconds at most, whoever does not answer.
     fn close(mut self) -> Result<(), Failure> {
         self.service.stopping.store(true, Ordering::Relaxed);
-        self.signals.close();
         socket::remove(&socket::commands_path(&self.service.home));
         socket::remove(&socket::peers_path(&self.service.home));
-        if let Some(web) = self.web.take() {
-            web.stop();
-        }
         let now = self.now();
+        let (web, net) = (self.web.take(), self.net);
+        // requests and links end side by side
+        std::thread::scope(|scope| {
+            if let Some(web) = web {
+                scope.spawn(|| web.stop());
+            }
+            scope.spawn(|| net.close());
+            wait_for(&self.sessions, PARTING);
+        });
         let remembered = self.driver.remember();
-        self.net.close();
-        let closed = match self.service.desk.close() {
-            Ok(mut node) => {
+        let closed = match self.service.desk.close_within(LAST_WORK) {
+            Ok(Some(mut node)) => {
                 let parted = self.driver.part(now, &mut node);
                 node.close().and(parted)
             }
+            Ok(None) => {
+                tracing::warn!("a command goes on with the store and is left behind");
+                Ok(())
+            }
             Err(failure) => Err(failure),
         };
-        let begun = Instant::now();
-        while self.sessions.load(Ordering::Acquire) > 0 && begun.elapsed() < PARTING {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        // those who waited for the store are told now
+        wait_for(&self.sessions, LAST_WORK / 2);
+        // until here a second signal ends the process at once
+        self.signals.close();
+        tracing::info!("stopped");
         closed.and(remembered)
+    }
+}
+
+/// Waits until nobody is in, or some time has passed.
+fn wait_for(sessions: &AtomicUsize, patience: Duration) {
+    let begun = Instant::now();
+    while sessions.load(Ordering::Acquire) > 0 && begun.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

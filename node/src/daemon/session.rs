@@ -5,7 +5,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -16,6 +16,7 @@ use crate::clock;
 use crate::daemon::board::Board;
 use crate::daemon::client::VERSION;
 use crate::daemon::frame::{Call, PIECE_MAX, Reply, Request, read_frame, write_frame};
+use crate::daemon::meter::Meter;
 use crate::daemon::socket;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -37,9 +38,14 @@ pub struct Service {
     pub poke: Poke,
     /// Whether it is about to end.
     pub stopping: Arc<AtomicBool>,
+    /// How it is, in numbers.
+    pub meter: Arc<Meter>,
     /// Its web server, once it runs.
     pub web: Arc<OnceLock<synlog_web::Desk>>,
 }
+
+/// Commands of others are numbered in the log.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
 /// The way back to the caller; a piece is a frame.
 type Back = Arc<Mutex<UnixStream>>;
@@ -116,7 +122,9 @@ fn run(request: Request, mut input: UnixStream, back: &Back, service: &Service) 
     };
     let out = Box::new(Sink::new(back, Reply::Out));
     let err = Box::new(Sink::new(back, Reply::Err));
-    clock::pinned(request.now_ms, || {
+    let span = tracing::info_span!("command", number = NUMBERS.fetch_add(1, Ordering::Relaxed));
+    let _inside = span.enter();
+    let code = clock::pinned(request.now_ms, || {
         cli::hosted(
             &request.arguments,
             Box::new(caller),
@@ -124,7 +132,10 @@ fn run(request: Request, mut input: UnixStream, back: &Back, service: &Service) 
             out,
             err,
         )
-    })
+    });
+    // never its arguments: they may say what nobody else should read
+    tracing::info!(code, "ended");
+    code
 }
 
 /// Closes the store, leaves it to the caller until it goes, and opens it again.

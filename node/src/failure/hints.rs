@@ -1,8 +1,12 @@
 //! What the user can do about a failure.
 
 use synlog_log::draft::DraftError;
+use synlog_log::keys::KeyFileError;
 use synlog_log::store::StoreError;
 use synlog_net::NetError;
+use synlog_replication::policy::InterestsError;
+
+use crate::contacts::ContactsError;
 
 use super::Failure;
 
@@ -47,6 +51,23 @@ impl Failure {
             }
             Self::Backup { source, .. } => return source.hint(),
             Self::Blob(source) => source.hint(),
+            Self::Newer { .. }
+            | Self::Store(StoreError::Version { .. })
+            | Self::Interests {
+                source: InterestsError::Version(_),
+                ..
+            }
+            | Self::Contacts {
+                source: ContactsError::Newer(_),
+                ..
+            }
+            | Self::KeyFile {
+                source: KeyFileError::Newer(_),
+                ..
+            } => "use that version or a later one; nothing was changed",
+            Self::Config(_) => {
+                "set it right in the file, or take it out with `synlog config unset KEY`; docs/OPERATION.md has all settings"
+            }
             Self::Guarded(_) => {
                 "first read bundles from those you traded with, then run `synlog device renew`, or `synlog recover` where no root key is here: it makes a new device key"
             }

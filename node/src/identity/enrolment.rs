@@ -104,7 +104,7 @@ impl Pending {
         let mut lines = head.lines();
         let heading = lines.next().unwrap_or_default();
         if heading != HEADING {
-            return Err(KeyFileError::NotAKey(heading.chars().take(40).collect()));
+            return Err(KeyFileError::of_heading(heading, HEADING));
         }
         let mut line = |name: &'static str| {
             let line = lines.next().and_then(|line| line.strip_prefix(name));

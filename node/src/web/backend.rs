@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use synlog_web::Problem;
 use synlog_web::access::Scope;
 use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
+use synlog_web::metrics::Measure;
 
 use crate::clock::now_ms;
 use crate::daemon::session::Service;
@@ -92,5 +93,17 @@ impl Backend for NodeBackend {
 
     fn now_ms(&self) -> u64 {
         now_ms()
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        self.0.meter.measures(&self.0)
+    }
+
+    fn metrics_are_open(&self) -> bool {
+        self.0.meter.is_open
+    }
+
+    fn trouble(&self) -> Option<&'static str> {
+        self.0.meter.trouble(&self.0)
     }
 }

@@ -6,19 +6,10 @@ use crate::failure::{Exit, Failure};
 
 /// A failure as a problem.
 pub(crate) fn problem(failure: &Failure) -> Problem {
-    let mut message = failure.to_string();
-    let mut source = std::error::Error::source(failure);
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
     let mut problem = told(
         failure.exit() as u8,
         failure.code(),
-        message,
+        failure.with_causes(),
         failure.hint(),
     );
     if let Failure::AgainstRules { code, met, .. } = failure {

@@ -9,8 +9,11 @@ use synlog_web::keys;
 use crate::clock::now_ms;
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::formats;
 use crate::home::Home;
 
+/// Version of the file.
+const VERSION: u64 = 1;
 /// Tokens at once.
 const TOKENS_MAX: usize = 100;
 /// Letters of a name.
@@ -47,6 +50,9 @@ pub fn all(home: &Home) -> Result<Vec<Token>, Failure> {
         return Ok(Vec::new());
     };
     let tokens = serde_json::from_str::<Json>(&text).ok();
+    // the first ones did not say it
+    let version = tokens.as_ref().and_then(|json| json["version"].as_u64());
+    formats::check(&path, version.unwrap_or(VERSION), VERSION)?;
     let tokens = tokens.as_ref().and_then(|json| json["tokens"].as_array());
     let read = tokens.and_then(|tokens| tokens.iter().map(read).collect());
     let wrong = || {
@@ -73,7 +79,7 @@ fn save(home: &Home, tokens: &[Token]) -> Result<(), Failure> {
         json["hash"] = json!(token.hash.to_hex().as_str());
         json
     });
-    let text = json!({ "tokens": tokens.collect::<Vec<_>>() }).to_string();
+    let text = json!({ "version": VERSION, "tokens": tokens.collect::<Vec<_>>() }).to_string();
     home.write_secret(&path(home), text.as_bytes())
 }
 

@@ -19,6 +19,7 @@ use crate::keys::{self, Login};
 use crate::openapi;
 use crate::pages;
 use crate::problem::Problem;
+use crate::requests::Route as Named;
 use crate::routes::{Does, Route};
 use crate::server::Shared;
 use crate::stream::{Place, Watcher, blocking};
@@ -36,10 +37,12 @@ pub(crate) async fn answer(
     request: Request<Body>,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    match attempt(shared, route, path, parts, body).await {
+    let mut response = match attempt(shared, route, path, parts, body).await {
         Ok(response) => response,
         Err(problem) => refused(&problem),
-    }
+    };
+    response.extensions_mut().insert(Named(route.path));
+    response
 }
 
 /// Answers a request to a file of the pages.
@@ -134,7 +137,12 @@ fn session_of<'a>(shared: &Shared, headers: &'a HeaderMap) -> Option<&'a str> {
 }
 
 /// Lets a request in, or says why not.
-fn enter(shared: &Shared, parts: &Parts, wants: Scope, is_page: bool) -> Result<Scope, Problem> {
+pub(crate) fn enter(
+    shared: &Shared,
+    parts: &Parts,
+    wants: Scope,
+    is_page: bool,
+) -> Result<Scope, Problem> {
     let headers = &parts.headers;
     let hosts: Vec<&str> = headers
         .get_all(header::HOST)
@@ -286,7 +294,7 @@ impl Asker {
 }
 
 /// An answer as JSON.
-fn told(json: &Json) -> Response {
+pub(crate) fn told(json: &Json) -> Response {
     let mut response = Response::new(Body::from(json.to_string()));
     set(&mut response, header::CONTENT_TYPE, "application/json");
     set(&mut response, header::CACHE_CONTROL, "no-store");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::access::Scope;
+use crate::metrics::Measure;
 use crate::problem::Problem;
 
 /// A question or an order, read from a request.
@@ -271,4 +272,19 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The time, UTC milliseconds.
     fn now_ms(&self) -> u64;
+
+    /// Numbers of the node.
+    fn measures(&self) -> Vec<Measure> {
+        Vec::new()
+    }
+
+    /// Whether all of this machine may have the numbers.
+    fn metrics_are_open(&self) -> bool {
+        false
+    }
+
+    /// One word for why the node can't do its work just now, if so.
+    fn trouble(&self) -> Option<&'static str> {
+        None
+    }
 }

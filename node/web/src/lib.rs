@@ -9,6 +9,7 @@ pub mod access;
 pub mod backend;
 pub mod blobs;
 pub mod keys;
+pub mod metrics;
 pub mod openapi;
 pub mod pages;
 pub mod problem;
@@ -19,6 +20,8 @@ pub mod stream;
 
 mod answering;
 mod inputs;
+mod probes;
+mod requests;
 mod table;
 #[cfg(test)]
 mod tests;

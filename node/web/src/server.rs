@@ -7,25 +7,31 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
-use axum::middleware;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{MethodFilter, get, on};
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument;
 
 use crate::answering;
 use crate::backend::Backend;
 use crate::keys::{self, Keys};
+use crate::metrics::Counts;
 use crate::pages::PAGES;
+use crate::probes::{self, PROBES};
 use crate::problem::Problem;
+use crate::requests::{self, Ids};
 use crate::routes::{Method, ROOT, ROUTES};
 use crate::stream::Hub;
 
 /// Streams at once.
-const WATCHERS_MAX: usize = 2_000;
+pub(crate) const WATCHERS_MAX: usize = 2_000;
 /// Questions that are answered at once; the store belongs to one at a time anyway.
 const BLOCKING_MAX: usize = 16;
 /// How long those who are in may take when the server ends.
@@ -43,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) seats: Arc<Semaphore>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) blob_max: usize,
+    pub(crate) counts: Counts,
+    ids: Ids,
     address: SocketAddr,
 }
 
@@ -113,7 +121,12 @@ pub(crate) fn shared(
     address: SocketAddr,
     blob_max: usize,
 ) -> Arc<Shared> {
+    let front = backend
+        .random()
+        .map_or([0; 4], |[a, b, c, d, ..]| [a, b, c, d]);
     Arc::new(Shared {
+        counts: Counts::default(),
+        ids: Ids::new(u32::from_be_bytes(front)),
         hub: Hub::new(Arc::clone(&backend)),
         backend,
         keys: Keys::default(),
@@ -148,6 +161,13 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         };
         router = router.route(page.path, get(handler));
     }
+    for (path, probe) in PROBES {
+        let shared = Arc::clone(shared);
+        let handler = move |request: Request<Body>| {
+            probes::answer(Arc::clone(&shared), *probe, request.into_parts().0)
+        };
+        router = router.route(path, get(handler));
+    }
     let nowhere = |method_is_wrong| {
         let shared = Arc::clone(shared);
         move |request: Request<Body>| {
@@ -159,6 +179,33 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .fallback(nowhere(false))
         .method_not_allowed_fallback(nowhere(true))
         .layer(middleware::map_response(answering::dressed))
+        .layer(middleware::from_fn({
+            let shared = Arc::clone(shared);
+            move |request, next| watched(Arc::clone(&shared), request, next)
+        }))
+}
+
+/// Counts a request and logs how it was answered, under its id.
+async fn watched(shared: Arc<Shared>, request: Request<Body>, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = shared.ids.of(request.headers());
+    let span = tracing::info_span!("request", id, method = %request.method());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (took, status) = (begun.elapsed(), response.status().as_u16());
+    shared.counts.note(status, took);
+    let named = response.extensions().get::<requests::Route>();
+    let route = named.map_or("", |route| route.0);
+    let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    span.in_scope(|| match status {
+        500.. => tracing::warn!(status, route, took_us, "answered"),
+        _ => tracing::info!(status, route, took_us, "answered"),
+    });
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(requests::HEADER), id);
+    }
+    response
 }
 
 impl Server {

@@ -227,6 +227,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let broken = |_| Problem::new(500, "system", "the node broke off");
+    // what is logged there belongs to the same request
+    let span = tracing::Span::current();
+    let run = move || span.in_scope(run);
     tokio::task::spawn_blocking(run).await.map_err(broken)?
 }
 
@@ -272,14 +275,19 @@ impl Watcher {
         }
     }
 
-    /// The next event; `None`: the node ends, or something went wrong and was told.
+    /// The next event; `None`: the node ends, or something went wrong, and that was told.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.queue.pop_front() {
                 return Some(event);
             }
-            if self.ended || *self.stop.borrow() {
+            if self.ended {
                 return None;
+            }
+            if *self.stop.borrow() {
+                self.ended = true;
+                self.push("bye", "{}");
+                continue;
             }
             if let Err(problem) = self.look().await {
                 self.ended = true;

@@ -9,6 +9,7 @@ use synlog_replication::peer::{LinkId, NodeId, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::event::{Event, Incoming, TOLD_MAX, Via, Why};
 use crate::frame::{self, BODY_MAX, Kind};
@@ -111,6 +112,14 @@ impl Handle {
     }
 }
 
+/// The front of a node's id, as people know it.
+fn short(node: &NodeId) -> String {
+    node.0[..5]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 fn via(connection: &Connection) -> Via {
     let paths = connection.paths();
     let selected = paths.iter().find(|path| path.is_selected());
@@ -141,6 +150,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut wire: Wire) -> Result<(), (Opti
         Ok(met) => met,
         Err(why) => {
             let why = wire.said(why);
+            tracing::debug!(why = why.to_string(), dialed = wire.dialed, "no link");
             wire.close(&why, true).await;
             return Err((None, why));
         }
@@ -173,6 +183,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut wire: Wire) -> Result<(), (Opti
     }
     let proven = shown.as_ref().map(|shown| shown.proven);
     let via = wire.connection.as_ref().map_or(Via::Socket, via);
+    let via_word = via.word();
     let name = shown.map(|shown| shown.name);
     shared.note_connected(link, &candidate, proven, name.clone());
     let connected = Event::Connected {
@@ -182,10 +193,15 @@ pub(crate) async fn run(shared: Arc<Shared>, mut wire: Wire) -> Result<(), (Opti
         dialed: wire.dialed,
         via,
     };
+    let id = short(&node);
+    let span = tracing::info_span!("link", link = link.0, node = %id, dialed = wire.dialed);
+    span.in_scope(|| tracing::info!(via = via_word, "connected"));
     // whoever listens has gone only where all of it ends
     let _ = shared.events.send(connected).await;
-    let (why, between_frames) = pass(&shared, &mut wire, link, waiting, &queued, closed).await;
+    let passing = pass(&shared, &mut wire, link, waiting, &queued, closed);
+    let (why, between_frames) = passing.instrument(span.clone()).await;
     let why = wire.said(why);
+    span.in_scope(|| tracing::info!(why = why.to_string(), "closed"));
     shared.forget(&node, link, &why);
     wire.close(&why, between_frames).await;
     let _ = shared.events.send(Event::Closed { link, why }).await;
@@ -289,6 +305,7 @@ async fn receive(
             return Why::Stopping;
         };
         shared.note_received(link, body.len());
+        tracing::trace!(bytes = body.len(), "message came");
         let message = Incoming::new(body, [own, all]);
         if shared
             .events
@@ -318,6 +335,7 @@ async fn send(
         let bytes = message.len();
         queued.fetch_sub(bytes, Ordering::Relaxed);
         shared.note_sent(link, bytes);
+        tracing::trace!(bytes, "message sent");
         if shared
             .events
             .send(Event::Sent { link, bytes })

@@ -27,8 +27,8 @@ const EVENTS_MAX: usize = 1_024;
 const GOODBYES: Duration = Duration::from_secs(1);
 /// How often it looks whether they have.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How long closing may take.
-const CLOSING: Duration = Duration::from_secs(5);
+/// How long each step of closing may take: all of it is to be done within a few seconds.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Why there is no network.
 #[derive(Debug, thiserror::Error)]
@@ -206,7 +206,7 @@ impl Net {
                 let _ = timeout(CLOSING, outside.endpoint.close()).await;
             });
         }
-        self.runtime.shutdown_timeout(CLOSING);
+        self.runtime.shutdown_timeout(CLOSING / 2);
     }
 }
 
@@ -247,6 +247,14 @@ impl NetDesk {
         });
         peers.sort_by_key(|peer| (peer.link.is_none(), peer.node));
         peers
+    }
+
+    /// Bytes of messages that were sent and that came, on all links since the start.
+    pub fn traffic(&self) -> (u64, u64) {
+        (
+            self.shared.sent_bytes.load(Ordering::Relaxed),
+            self.shared.received_bytes.load(Ordering::Relaxed),
+        )
     }
 
     /// How this node stands.

@@ -31,6 +31,9 @@ pub(crate) struct Shared {
     run: [u8; 16],
     nonce_seed: [u8; 32],
     numbers: AtomicU64,
+    /// Bytes of messages, of all links that ever were.
+    pub(crate) sent_bytes: AtomicU64,
+    pub(crate) received_bytes: AtomicU64,
     identity: Mutex<Option<Identity>>,
     /// Links that are under way, those included that don't count (yet or any more).
     pub(crate) active: Arc<AtomicUsize>,
@@ -85,6 +88,8 @@ impl Shared {
             run: config.run,
             nonce_seed: config.nonce_seed,
             numbers: AtomicU64::new(1),
+            sent_bytes: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
             identity: Mutex::new(config.identity.clone()),
             active: Arc::default(),
             state: Mutex::new(State {
@@ -208,10 +213,13 @@ impl Shared {
     }
 
     pub(crate) fn note_sent(&self, link: LinkId, bytes: usize) {
+        self.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.count(link, |note| note.sent_bytes += bytes as u64);
     }
 
     pub(crate) fn note_received(&self, link: LinkId, bytes: usize) {
+        self.received_bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
         self.count(link, |note| note.received_bytes += bytes as u64);
     }
 

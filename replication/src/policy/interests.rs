@@ -61,7 +61,7 @@ pub struct Interests {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InterestsError {
     /// Written by a version that this one does not know.
-    #[error("written by a newer version (format {0})")]
+    #[error("made by a newer synlog: its format has version {0}")]
     Version(u8),
     /// The bytes are damaged.
     #[error("damaged")]

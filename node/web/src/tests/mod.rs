@@ -2,6 +2,7 @@
 //! tell, and that nothing that is sent makes it fall over.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod probes;
 mod streams;
 
 use std::net::SocketAddr;

@@ -165,6 +165,8 @@ fn a_place_of_another_store_is_reset_and_an_end_ends() {
             "{names:?}"
         );
         shared.stop.send_replace(true);
+        let last = format!("{:?}", watcher.next().await.unwrap());
+        assert!(last.contains("bye"), "{last}");
         assert!(watcher.next().await.is_none());
     });
 }

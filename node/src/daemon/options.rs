@@ -1,0 +1,42 @@
+//! How a node is to run, by its settings.
+
+use synlog_net::Dht;
+
+use crate::config::{Config, Key};
+use crate::daemon::running::Options;
+use crate::daemon::serving::Web;
+use crate::daemon::socket;
+use crate::home::Home;
+
+impl Options {
+    /// As the settings say.
+    pub fn of(settings: &Config) -> Self {
+        let offline = settings.flag(Key::NetOffline);
+        let neighbours = settings.texts(Key::NetNeighbours).iter();
+        let text = |key| settings.text(key).filter(|_| !offline);
+        Self {
+            offline,
+            no_mdns: offline || !settings.flag(Key::NetMdns),
+            no_gossip: !settings.flag(Key::NetGossip),
+            dht: match !offline && settings.flag(Key::NetDht) {
+                true => Dht::Public,
+                false => Dht::Off,
+            },
+            relay: text(Key::NetRelay).map(str::to_owned),
+            bind: text(Key::NetBind).and_then(|bind| bind.parse().ok()),
+            neighbours: neighbours
+                .map(|home| socket::peers_path(&Home::at(home.as_ref())))
+                .collect(),
+            announce: settings.flag(Key::NetAnnounce) && !offline,
+            web: match (
+                settings.flag(Key::WebServe),
+                settings.address(Key::WebAddress),
+            ) {
+                (false, _) => Web::Off,
+                (true, Some(address)) => Web::At(address),
+                (true, None) => Web::Usual,
+            },
+            open_metrics: settings.text(Key::WebMetrics) == Some("loopback"),
+        }
+    }
+}
