@@ -17,6 +17,7 @@ mod late;
 mod live;
 mod meter;
 mod opening;
+mod relay;
 mod rows;
 mod sync;
 mod table;
@@ -29,6 +30,7 @@ use std::process::{Command, Stdio};
 use synlog_log::disk::RealDisk;
 
 use crate::failure::Failure;
+pub use relay::bare as bare_relay;
 use table::Row;
 
 /// What to measure and where.
@@ -71,7 +73,7 @@ impl Stage {
 type Case = fn(&Stage) -> Result<Vec<Row>, Failure>;
 
 /// The cases in the order in which they run: `open` opens what `ingest` wrote.
-const CASES: [(&str, Case); 16] = [
+const CASES: [(&str, Case); 17] = [
     ("admission", admission::run),
     ("ingest-one-feed", ingest::one_feed),
     ("ingest-many-feeds", ingest::many_feeds),
@@ -88,6 +90,7 @@ const CASES: [(&str, Case); 16] = [
     ("sync-initial", sync::initial),
     ("sync-nodes", live::nodes),
     ("sync-filled", live::filled),
+    ("relay", relay::throughput),
 ];
 
 /// Runs the cases and prints what they measured. An error only where something

@@ -13,6 +13,7 @@ use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::daemon::client;
+use crate::daemon::relays;
 use crate::daemon::running::{News, Options, Running};
 use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
@@ -37,7 +38,7 @@ EXAMPLES
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
     /// No connections to other machines
-    #[arg(long, conflicts_with_all = ["relay", "bind"])]
+    #[arg(long, conflicts_with_all = ["relay", "bind", "bootstrap"])]
     offline: bool,
     /// Neither look for nodes on the local network nor be seen there
     #[arg(long)]
@@ -51,6 +52,9 @@ pub(super) struct Args {
     /// Be reachable through this relay
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
+    /// Get a relay from this registry of relays where none is named, and be found through it
+    #[arg(long, value_name = "URL")]
+    bootstrap: Option<String>,
     /// Listen at this address only, as in 192.168.1.5:4455; port 0 is any
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<SocketAddr>,
@@ -78,6 +82,13 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         }
         opened => opened?,
     };
+    let chosen = match (&args.relay, &args.bootstrap) {
+        (None, Some(bootstrap)) => relays::choose(&home, bootstrap)?,
+        _ => relays::Chosen::default(),
+    };
+    if let Some(trouble) = &chosen.trouble {
+        setting.screen.warn(trouble);
+    }
     let neighbours = args.neighbour.iter();
     let options = Options {
         offline: args.offline,
@@ -88,7 +99,8 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         } else {
             Dht::Public
         },
-        relay: args.relay.clone(),
+        relay: args.relay.clone().or(chosen.relay),
+        records: args.bootstrap.clone(),
         bind: args.bind,
         neighbours: neighbours
             .map(|home| socket::peers_path(&Home::at(home)))

@@ -12,6 +12,7 @@ mod fetching;
 pub mod files;
 pub mod frame;
 mod placing;
+pub mod relays;
 pub mod running;
 pub mod serving;
 pub mod session;
