@@ -15,6 +15,7 @@ use synlog_log::refusal::Refusal;
 use synlog_log::store::{GuardReason, StoreError};
 use synlog_net::NetError;
 use synlog_net::ticket::TicketError;
+use synlog_relay::serve::ServeError;
 use synlog_replication::policy::InterestsError;
 
 use crate::contacts::ContactsError;
@@ -223,6 +224,9 @@ pub enum Failure {
     /// The network.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// A relay or a registry of relays.
+    #[error(transparent)]
+    Relay(#[from] ServeError),
     /// What should be this user's alone is open to others.
     #[error("{0} is open to others or belongs to somebody else")]
     Exposed(PathBuf),
@@ -339,7 +343,8 @@ impl Failure {
             }
             Self::Web { .. } => Exit::System,
             Self::NoWeb(_) => Exit::Findings,
-            Self::Net(NetError::Relay(_)) => Exit::Usage,
+            Self::Net(NetError::Relay(_)) | Self::Relay(ServeError::Setting(_)) => Exit::Usage,
+            Self::Relay(_) => Exit::System,
             Self::Interests { .. } | Self::Contacts { .. } => Exit::System,
             Self::Letters { .. } | Self::Net(_) => Exit::System,
         }
@@ -405,6 +410,7 @@ impl Failure {
             Self::Web { .. } => "web",
             Self::NoWeb(_) => "no_web",
             Self::Net(_) => "network",
+            Self::Relay(_) => "relay",
             Self::Exposed(_) => "exposed",
             Self::OtherVersion(_) => "other_version",
             Self::NodeStopped => "node_stopped",

@@ -35,6 +35,7 @@ mod net_letters;
 mod net_links;
 mod net_placing;
 mod net_profile;
+mod net_relay;
 mod net_swarms;
 mod net_targets;
 mod node_log;

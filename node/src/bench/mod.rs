@@ -18,6 +18,7 @@ mod live;
 mod meter;
 mod opening;
 mod pages;
+mod relay;
 mod rows;
 mod station;
 mod sync;
@@ -31,6 +32,7 @@ use std::process::{Command, Stdio};
 use synlog_log::disk::RealDisk;
 
 use crate::failure::Failure;
+pub use relay::bare as bare_relay;
 use table::Row;
 
 /// What to measure and where.
@@ -73,7 +75,7 @@ impl Stage {
 type Case = fn(&Stage) -> Result<Vec<Row>, Failure>;
 
 /// The cases in the order in which they run: `open` opens what `ingest` wrote.
-const CASES: [(&str, Case); 17] = [
+const CASES: [(&str, Case); 18] = [
     ("admission", admission::run),
     ("ingest-one-feed", ingest::one_feed),
     ("ingest-many-feeds", ingest::many_feeds),
@@ -91,6 +93,7 @@ const CASES: [(&str, Case); 17] = [
     ("sync-nodes", live::nodes),
     ("sync-filled", live::filled),
     ("pages", pages::pages),
+    ("relay", relay::throughput),
 ];
 
 /// Runs the cases and prints what they measured. An error only where something

@@ -3,7 +3,7 @@
 use std::io::stdout;
 use std::path::PathBuf;
 
-use crate::bench::{BenchOptions, run as measure};
+use crate::bench::{BenchOptions, bare_relay, run as measure};
 use crate::cli::setting::Setting;
 use crate::failure::Failure;
 
@@ -30,10 +30,16 @@ pub(super) struct Args {
     /// One case, in this process (how a bench starts its cases)
     #[arg(long, hide = true, value_name = "NAME")]
     case: Option<String>,
+    /// The bare relay beside which ours is measured, until it is ended
+    #[arg(long, hide = true)]
+    bare_relay: bool,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
+    if args.bare_relay {
+        return bare_relay();
+    }
     let options = BenchOptions {
         quick: args.quick,
         json: setting.screen.is_json(),

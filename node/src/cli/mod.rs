@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod bench;
 mod blob;
+mod bootstrap;
 mod bundle;
 mod completions;
 mod config;
@@ -32,6 +33,7 @@ mod profile;
 mod progress;
 pub(crate) mod qr;
 mod recover;
+mod relay;
 mod restore;
 mod root;
 pub(crate) mod rows;
@@ -106,6 +108,8 @@ pub struct Cli {
 enum Command {
     Init(init::Args),
     Up(up::Args),
+    Relay(relay::Args),
+    Bootstrap(bootstrap::Args),
     Web(web::Args),
     Token(token::Args),
     Recover(recover::Args),
@@ -269,6 +273,8 @@ impl Command {
             Self::Init(_)
             | Self::Up(_)
             | Self::Config(_)
+            | Self::Relay(_)
+            | Self::Bootstrap(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Completions(_)
@@ -319,6 +325,8 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args, setting),
         Command::Up(args) => up::run(&args, setting),
+        Command::Relay(args) => relay::run(&args, setting),
+        Command::Bootstrap(args) => bootstrap::run(&args, setting),
         Command::Web(args) => web::run(&args, setting),
         Command::Token(args) => token::run(&args, setting),
         Command::Recover(args) => recover::run(&args, setting),

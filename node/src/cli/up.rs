@@ -16,6 +16,7 @@ use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::config::{self, Config, Given, Key, Value};
 use crate::daemon::client;
+use crate::daemon::relays;
 use crate::daemon::running::{News, Options, Running};
 use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
@@ -39,7 +40,7 @@ EXAMPLES
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
     /// No connections to other machines
-    #[arg(long, conflicts_with_all = ["relay", "bind"])]
+    #[arg(long, conflicts_with_all = ["relay", "bind", "bootstrap"])]
     offline: bool,
     /// Neither look for nodes on the local network nor be seen there
     #[arg(long)]
@@ -53,6 +54,9 @@ pub(super) struct Args {
     /// Be reachable through this relay
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
+    /// Get a relay from this registry of relays where none is named, and be found through it
+    #[arg(long, value_name = "URL")]
+    bootstrap: Option<String>,
     /// Listen at this address only, as in 192.168.1.5:4455; port 0 is any
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<SocketAddr>,
@@ -105,6 +109,7 @@ impl Args {
         }
         let texts = [
             (self.relay.clone(), Key::NetRelay, "--relay"),
+            (self.bootstrap.clone(), Key::NetBootstrap, "--bootstrap"),
             (
                 self.bind.map(|bind| bind.to_string()),
                 Key::NetBind,
@@ -139,6 +144,7 @@ impl Args {
 fn check_offline(args: &Args, config: &Config) -> Result<(), Failure> {
     let wants = [
         (args.relay.is_some(), "--relay"),
+        (args.bootstrap.is_some(), "--bootstrap"),
         (args.bind.is_some(), "--bind"),
         (args.announce, "--announce"),
     ];
@@ -164,7 +170,14 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         }
         opened => opened?,
     };
-    let options = Options::of(&config);
+    let mut options = Options::of(&config);
+    if let (None, Some(bootstrap)) = (&options.relay, &options.records) {
+        let chosen = relays::choose(&home, bootstrap)?;
+        if let Some(trouble) = &chosen.trouble {
+            setting.screen.warn(trouble);
+        }
+        options.relay = chosen.relay;
+    }
     let (entity, wants_pages) = (node.entity(), options.web != Web::Off);
     let running = Running::start(&home, node, options)?;
     let mut told = Told {

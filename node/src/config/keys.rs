@@ -17,6 +17,8 @@ pub enum Key {
     NetDht,
     /// A relay.
     NetRelay,
+    /// A registry of relays.
+    NetBootstrap,
     /// Where to listen.
     NetBind,
     /// Say in the profile where this node is.
@@ -144,6 +146,13 @@ pub static SPECS: &[Spec] = &[
         RELAY,
         "",
         "be reachable through this relay",
+    ),
+    spec(
+        Key::NetBootstrap,
+        "net.bootstrap",
+        RELAY,
+        "",
+        "a registry of relays: gives one where none is named, and tells where nodes are",
     ),
     spec(
         Key::NetBind,

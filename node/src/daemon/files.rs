@@ -102,6 +102,24 @@ pub fn save_usual_port(home: &Home, port: u16) -> Result<(), Failure> {
     save(home, port_path(home), format!("{port}\n").as_bytes())
 }
 
+fn relay_path(home: &Home) -> PathBuf {
+    home.path().join("relay.url")
+}
+
+/// The relay that a registry chose last.
+pub fn last_relay(home: &Home) -> Option<String> {
+    let text = fs::read_to_string(relay_path(home)).ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Writes it down, if it is another one.
+pub fn save_last_relay(home: &Home, relay: &str) -> Result<(), Failure> {
+    if last_relay(home).as_deref() == Some(relay) {
+        return Ok(());
+    }
+    save(home, relay_path(home), format!("{relay}\n").as_bytes())
+}
+
 /// File of what was matched with peers, so that meeting again is short.
 fn memories_path(home: &Home) -> PathBuf {
     home.path().join("memories")

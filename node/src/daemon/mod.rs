@@ -14,6 +14,7 @@ pub mod frame;
 pub mod meter;
 mod options;
 mod placing;
+pub mod relays;
 pub mod running;
 pub mod serving;
 pub mod session;

@@ -23,6 +23,7 @@ impl Options {
                 false => Dht::Off,
             },
             relay: text(Key::NetRelay).map(str::to_owned),
+            records: text(Key::NetBootstrap).map(str::to_owned),
             bind: text(Key::NetBind).and_then(|bind| bind.parse().ok()),
             neighbours: neighbours
                 .map(|home| socket::peers_path(&Home::at(home.as_ref())))

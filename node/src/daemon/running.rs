@@ -58,6 +58,8 @@ pub struct Options {
     pub dht: Dht,
     /// A relay.
     pub relay: Option<String>,
+    /// Where records of nodes' addresses are kept, besides the DHT.
+    pub records: Option<String>,
     /// Where to listen.
     pub bind: Option<std::net::SocketAddr>,
     /// Socket files of nodes of other data directories on this machine.
@@ -123,6 +125,7 @@ impl Running {
         config.mdns = !options.no_mdns;
         config.dht = options.dht;
         config.relay = options.relay;
+        config.records = options.records;
         config.socket = Some(neighbours);
         let net = Net::start(config)?;
         let bound = net.desk().standing().bound;

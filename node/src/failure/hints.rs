@@ -7,6 +7,7 @@ use synlog_net::NetError;
 use synlog_replication::policy::InterestsError;
 
 use crate::contacts::ContactsError;
+use synlog_relay::serve::ServeError;
 
 use super::Failure;
 
@@ -118,6 +119,10 @@ impl Failure {
                 "another program listens there, or the address is not one of this machine: choose with --bind"
             }
             Self::Net(NetError::Relay(_)) => "it is written as in https://relay.example.org",
+            Self::Relay(ServeError::Listen(..)) => {
+                "another program listens there, the address is not one of this machine, or ports below 1024 need a right: choose with --listen"
+            }
+            Self::Relay(ServeError::BadFile(..)) => "docs/RELAY.md says what the files hold",
             Self::Exposed(_) => {
                 "whoever can write there could speak for the node: `chown` it and `chmod 700` the directory run of the data directory, or remove it while no node runs"
             }
@@ -139,6 +144,7 @@ impl Failure {
             | Self::Contacts { .. }
             | Self::Letters { .. }
             | Self::Net(_)
+            | Self::Relay(_)
             | Self::Draft(_)
             | Self::Store(_) => return None,
         };

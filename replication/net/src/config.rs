@@ -50,6 +50,8 @@ pub struct Config {
     pub dht: Dht,
     /// Relay that is used where there is no direct way.
     pub relay: Option<String>,
+    /// Server that keeps records of nodes' addresses (pkarr over HTTP).
+    pub records: Option<String>,
     /// Socket file on which nodes of this machine are let in.
     pub socket: Option<UnixListener>,
 }
@@ -68,6 +70,7 @@ impl Config {
             mdns: false,
             dht: Dht::Off,
             relay: None,
+            records: None,
             socket: None,
         }
     }

@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use iroh::address_lookup::{AddrFilter, MemoryLookup};
+use iroh::address_lookup::{
+    AddrFilter, AddressLookupBuilder, MemoryLookup, PkarrPublisher, PkarrResolver,
+};
 use iroh::endpoint::{
     BindOpts, Builder, Connection, NetReportConfig, PortmapperConfig, QuicTransportConfig, VarInt,
     presets,
@@ -113,6 +115,9 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
             (_, Err(error)) => troubles.push(format!("DHT: {error}")),
         }
     }
+    if let Some(server) = &config.records {
+        records(&endpoint, server)?;
+    }
     let gossip = Gossip::builder()
         .max_message_size(PAYLOAD_ROOM)
         .spawn(endpoint.clone());
@@ -191,6 +196,24 @@ fn published(config: &Config) -> AddrFilter {
         Some(_) => AddrFilter::relay_only(),
         None => AddrFilter::unfiltered(),
     }
+}
+
+/// Lets a server know where this node is, and asks it where others are.
+fn records(endpoint: &Endpoint, server: &str) -> Result<(), NetError> {
+    let url: Option<iroh::RelayUrl> = server.parse().ok();
+    let url = url.and_then(|url| url.join("pkarr").ok());
+    let url = url.ok_or_else(|| NetError::Relay(server.to_owned()))?;
+    // by which relay it is reached, and nothing of its addresses
+    let publisher = PkarrPublisher::builder(url.clone());
+    let publisher = publisher.into_address_lookup(endpoint);
+    let resolver = PkarrResolver::builder(url).into_address_lookup(endpoint);
+    if let (Ok(publisher), Ok(resolver), Ok(lookups)) =
+        (publisher, resolver, endpoint.address_lookup())
+    {
+        lookups.add(publisher);
+        lookups.add(resolver);
+    }
+    Ok(())
 }
 
 fn dht(dht: &Dht) -> Option<DhtBuilder> {
