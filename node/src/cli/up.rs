@@ -13,9 +13,11 @@ use crate::cli::config as cli_config;
 use crate::cli::logging::{self, LogArgs};
 use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
+use crate::cli::up_guests;
 use crate::clock::now_ms;
 use crate::config::{self, Config, Given, Key, Value};
 use crate::daemon::client;
+use crate::daemon::guesting;
 use crate::daemon::relays;
 use crate::daemon::running::{News, Options, Running};
 use crate::daemon::serving::Web;
@@ -36,6 +38,7 @@ EXAMPLES
   synlog up
   synlog up --relay https://relay.example.org
   synlog up --announce                           followers find this node by your profile
+  synlog up --guests --guests-open ask           customers without an install, if you agree
   synlog up --offline                            only serve commands and pages here
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
@@ -78,6 +81,8 @@ pub(super) struct Args {
     set: Vec<String>,
     #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    guests: up_guests::Args,
 }
 
 impl Args {
@@ -164,12 +169,13 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let config = cli_config::settle(&home, &args.given()?)?;
     check_offline(args, &config)?;
     logging::begin(&config, setting);
-    let node = match setting.open() {
+    let mut node = match setting.open() {
         Err(Failure::Store(synlog_log::store::StoreError::Locked)) if client::runs(&home)? => {
             return Err(Failure::NodeRuns);
         }
         opened => opened?,
     };
+    args.guests.apply(&home, &mut node, &setting.screen)?;
     let mut options = Options::of(&config);
     if let (None, Some(bootstrap)) = (&options.relay, &options.records) {
         let chosen = relays::choose(&home, bootstrap)?;
@@ -232,6 +238,8 @@ impl Told<'_> {
         let addresses: Vec<String> = standing.addresses.iter().map(ToString::to_string).collect();
         let screen = self.screen;
         let web = service.web.get();
+        let guests = guesting::urls(service);
+        let accepts = service.guests.read(|book| book.settings.accepts.word());
         let link = web.map(synlog_web::Desk::link).transpose();
         let link = link.map_err(|problem| Failure::System(problem.message))?;
         if screen.is_json() {
@@ -245,6 +253,10 @@ impl Told<'_> {
                 "relay": standing.relay.map(|(url, ..)| url),
                 "troubles": standing.troubles,
                 "socket": socket::commands_path(&service.home),
+                "guests": guests.first().map(|url| json!({
+                    "url": url, "urls": guests, "accepts": accepts,
+                    "address": service.guests.address().map(|at| at.to_string()),
+                })),
                 "web": web.map(|web| json!({ "url": web.url(), "login": link })),
             }));
         }
@@ -260,6 +272,11 @@ impl Told<'_> {
             Some(link) => screen.line(format_args!("pages    {link}"))?,
             None if self.wants_pages => screen.warn("no pages: nothing can listen at 127.0.0.1"),
             None => {}
+        }
+        for url in guests.iter().take(1) {
+            screen.line(format_args!(
+                "guests   {url}  (everybody who reaches it sees your public spaces; new customers: {accepts})"
+            ))?;
         }
         for trouble in &standing.troubles {
             screen.warn(trouble);

@@ -11,6 +11,7 @@ pub mod driver;
 mod fetching;
 pub mod files;
 pub mod frame;
+pub mod guesting;
 pub mod meter;
 mod options;
 mod placing;

@@ -15,6 +15,7 @@ use signal_hook::iterator::{Handle as Signals, Signals as SignalList};
 use synlog_net::{Command, Config, Dht, Event, Identity, Net, Poke, Ticket};
 use synlog_replication::engine::{Input, Notice, Now};
 use synlog_web::Server;
+use synlog_web::guests::GuestServer;
 
 use crate::clock::now_ms;
 use crate::daemon::announcing::{self, Announcer};
@@ -24,9 +25,10 @@ use crate::daemon::driver::Driver;
 use crate::daemon::meter::Meter;
 use crate::daemon::serving::{self, Web};
 use crate::daemon::session::{self, Service};
-use crate::daemon::{files, socket};
+use crate::daemon::{files, guesting, socket};
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::guests::Guests;
 use crate::home::Home;
 use crate::identity::profile::{Address, address};
 use crate::lending::{Desk, Lent};
@@ -103,6 +105,7 @@ pub struct Running {
     neighbours: Vec<PathBuf>,
     announcer: Option<Announcer>,
     web: Option<Server>,
+    guests: Option<GuestServer>,
 }
 
 /// Whoever is told what happens.
@@ -114,6 +117,8 @@ impl Running {
         let mut node = lent.into_own()?;
         socket::prepare(home)?;
         let pages = serving::listen(home, options.web)?;
+        let guests = Arc::new(Guests::open(home)?);
+        let mut door = guesting::listen(&guests)?;
         let callers = socket::listen(&socket::commands_path(home))?;
         let neighbours = socket::listen(&socket::peers_path(home))?;
         let transport = files::transport_key(home)?;
@@ -124,8 +129,9 @@ impl Running {
         config.usual_port = files::usual_port(home);
         config.mdns = !options.no_mdns;
         config.dht = options.dht;
-        config.relay = options.relay;
+        config.relay = options.relay.or(door.relay.take());
         config.records = options.records;
+        config.guests = door.gate.take();
         config.socket = Some(neighbours);
         let net = Net::start(config)?;
         let bound = net.desk().standing().bound;
@@ -145,12 +151,14 @@ impl Running {
             stopping: Arc::clone(&stopping),
             meter: Arc::new(Meter::new(options.open_metrics, now_ms())),
             web: Arc::new(OnceLock::new()),
+            guests,
         };
         let web = pages.map(|listener| serving::start(listener, &service));
         let web = web.transpose()?;
         if let Some(web) = &web {
             let _ = service.web.set(web.desk());
         }
+        let guests = guesting::start(door, &service)?;
         let sessions = Arc::new(AtomicUsize::new(0));
         let poke = service.poke.clone();
         service.desk.wake_by(move || poke.poke());
@@ -168,6 +176,7 @@ impl Running {
             neighbours: options.neighbours,
             announcer: options.announce.then(Announcer::default),
             web,
+            guests,
         })
     }
 
@@ -345,11 +354,14 @@ impl Running {
         socket::remove(&socket::commands_path(&self.service.home));
         socket::remove(&socket::peers_path(&self.service.home));
         let now = self.now();
-        let (web, net) = (self.web.take(), self.net);
+        let (web, guests, net) = (self.web.take(), self.guests.take(), self.net);
         // requests and links end side by side
         std::thread::scope(|scope| {
             if let Some(web) = web {
                 scope.spawn(|| web.stop());
+            }
+            if let Some(guests) = guests {
+                scope.spawn(|| guests.stop());
             }
             scope.spawn(|| net.close());
             wait_for(&self.sessions, PARTING);

@@ -19,6 +19,7 @@ use crate::daemon::frame::{Call, PIECE_MAX, Reply, Request, read_frame, write_fr
 use crate::daemon::meter::Meter;
 use crate::daemon::socket;
 use crate::failure::Failure;
+use crate::guests::Guests;
 use crate::home::Home;
 use crate::lending::{Desk, Lent};
 use crate::node::Node;
@@ -42,6 +43,8 @@ pub struct Service {
     pub meter: Arc<Meter>,
     /// Its web server, once it runs.
     pub web: Arc<OnceLock<synlog_web::Desk>>,
+    /// Its guests.
+    pub guests: Arc<Guests>,
 }
 
 /// Commands of others are numbered in the log.

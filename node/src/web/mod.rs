@@ -1,13 +1,13 @@
 //! The node behind the local web server: what `synlog_web` asks of it.
 
-mod answers;
+pub(crate) mod answers;
 mod backend;
 mod blobs;
 mod entries;
 mod hosted;
-mod manifest;
-mod problems;
-mod rows;
+pub(crate) mod manifest;
+pub(crate) mod problems;
+pub(crate) mod rows;
 pub mod tokens;
 
 pub use backend::NodeBackend;

@@ -5,6 +5,8 @@ use std::os::unix::net::UnixListener;
 
 use synlog_log::keys::SecretKey;
 
+use crate::guests::Gate;
+
 /// Who a node is: what it proves at the beginning of each link.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -54,6 +56,8 @@ pub struct Config {
     pub records: Option<String>,
     /// Socket file on which nodes of this machine are let in.
     pub socket: Option<UnixListener>,
+    /// Gateways that may bring guests, if any may.
+    pub guests: Option<Gate>,
 }
 
 impl Config {
@@ -72,6 +76,7 @@ impl Config {
             relay: None,
             records: None,
             socket: None,
+            guests: None,
         }
     }
 }
