@@ -13,6 +13,7 @@ use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::daemon::client;
+use crate::daemon::notifying::Target;
 use crate::daemon::running::{News, Options, Running};
 use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
@@ -34,6 +35,7 @@ EXAMPLES
   synlog up --relay https://relay.example.org
   synlog up --announce                           followers find this node by your profile
   synlog up --offline                            only serve commands and pages here
+  synlog up --notify /usr/local/bin/ring      hear of what needs an answer
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
     /// No connections to other machines
@@ -64,6 +66,10 @@ pub(super) struct Args {
     /// Serve no pages and no local API
     #[arg(long, conflicts_with = "web")]
     no_web: bool,
+    /// Tell this program, or this http:// or https:// address, what needs an answer: one line
+    /// of JSON at its standard input, or posted; words are parted by blanks, no shell reads them
+    #[arg(long, value_name = "COMMAND", value_parser = Target::read)]
+    notify: Option<Target>,
     /// Connect to the node of another data directory on this machine; may be repeated
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
@@ -94,6 +100,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             .map(|home| socket::peers_path(&Home::at(home)))
             .collect(),
         announce: args.announce,
+        notify: args.notify.clone(),
         web: match (args.web, args.no_web) {
             (Some(address), _) => Web::At(address),
             (None, true) => Web::Off,

@@ -20,6 +20,7 @@ use crate::clock::now_ms;
 use crate::daemon::announcing::{self, Announcer};
 use crate::daemon::board::Board;
 use crate::daemon::driver::Driver;
+use crate::daemon::notifying::{self, Target};
 use crate::daemon::serving::{self, Web};
 use crate::daemon::session::{self, Service};
 use crate::daemon::{files, socket};
@@ -62,6 +63,8 @@ pub struct Options {
     pub announce: bool,
     /// Where its pages are.
     pub web: Web,
+    /// Who is told what needs an answer.
+    pub notify: Option<Target>,
 }
 
 /// What a running node tells whoever started it.
@@ -146,6 +149,9 @@ impl Running {
         service.desk.wake_by(move || poke.poke());
         let signals = watch_signals(stopping, net.poke())?;
         serve(callers, service.clone(), Arc::clone(&sessions));
+        if let Some(target) = options.notify {
+            notifying::start(service.clone(), target);
+        }
         let now = Instant::now();
         Ok(Self {
             service,
