@@ -2,11 +2,15 @@
 //! the process that keeps it open, however the command ends.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::node::Node;
+
+/// How long one who steps aside is away at least.
+const STEP: Duration = Duration::from_millis(1);
 
 /// Where a running node keeps the open store between uses.
 #[derive(Default)]
@@ -16,6 +20,8 @@ pub struct Desk {
     /// Where the store ended when the node last came back.
     end: Mutex<u64>,
     grown: Condvar,
+    /// How many wait for the node.
+    waiting: AtomicUsize,
     /// Told at once when somebody wrote something.
     wakes: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -71,10 +77,12 @@ impl Desk {
                     });
                 }
                 Place::Lent => {
+                    self.waiting.fetch_add(1, Ordering::Relaxed);
                     place = self
                         .back
                         .wait(place)
                         .unwrap_or_else(PoisonError::into_inner);
+                    self.waiting.fetch_sub(1, Ordering::Relaxed);
                 }
                 gone @ (Place::Closed | Place::Lost(_)) => {
                     *place = gone;
@@ -200,6 +208,26 @@ impl Lent {
             }
             (None, _) => Err(Failure::NodeStopped),
         }
+    }
+
+    /// Lets those who wait use the node in between; nothing where nobody waits, or the node
+    /// is an own one. What is known of it may be of yesterday afterwards.
+    pub fn step_aside(&mut self) -> Result<(), Failure> {
+        let Some(desk) = &self.desk else {
+            return Ok(());
+        };
+        if desk.waiting.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let desk = Arc::clone(desk);
+        if let Some(node) = self.node.take() {
+            desk.give_back(node, self.wakes);
+        }
+        // who was woken must be there before this one asks again
+        std::thread::sleep(STEP);
+        let mut lent = desk.lend()?;
+        self.node = lent.node.take();
+        Ok(())
     }
 
     /// Ends the use: closes an own node, which makes the next opening fast, or gives it back.

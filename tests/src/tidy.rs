@@ -21,6 +21,7 @@ const SHELL: &[(&str, &[&str])] = &[
     ("node/src/entropy.rs", &["getrandom"]),
     ("node/src/home.rs", &["std::fs"]),
     ("node/src/replay.rs", &["std::fs"]),
+    ("node/web/src/disk.rs", &["std::fs"]),
     (
         "node/web/src/server.rs",
         &["std::net", "tokio::net", "Instant::now"],

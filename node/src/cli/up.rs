@@ -18,6 +18,7 @@ use crate::clock::now_ms;
 use crate::config::{self, Config, Given, Key, Value};
 use crate::daemon::client;
 use crate::daemon::guesting;
+use crate::daemon::notifying::Target;
 use crate::daemon::relays;
 use crate::daemon::running::{News, Options, Running};
 use crate::daemon::serving::Web;
@@ -40,6 +41,7 @@ EXAMPLES
   synlog up --announce                           followers find this node by your profile
   synlog up --guests --guests-open ask           customers without an install, if you agree
   synlog up --offline                            only serve commands and pages here
+  synlog up --notify /usr/local/bin/ring      hear of what needs an answer
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
     /// No connections to other machines
@@ -73,6 +75,10 @@ pub(super) struct Args {
     /// Serve no pages and no local API
     #[arg(long, conflicts_with = "web")]
     no_web: bool,
+    /// Tell this program, or this http:// or https:// address, what needs an answer: one line
+    /// of JSON at its standard input, or posted; words are parted by blanks, no shell reads them
+    #[arg(long, value_name = "COMMAND", value_parser = Target::read)]
+    notify: Option<Target>,
     /// Connect to the node of another data directory on this machine; may be repeated
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
@@ -184,6 +190,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         }
         options.relay = chosen.relay;
     }
+    options.notify = args.notify.clone();
     let (entity, wants_pages) = (node.entity(), options.web != Web::Off);
     let running = Running::start(&home, node, options)?;
     let mut told = Told {

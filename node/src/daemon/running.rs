@@ -23,6 +23,7 @@ use crate::daemon::board::Board;
 use crate::daemon::client::VERSION;
 use crate::daemon::driver::Driver;
 use crate::daemon::meter::Meter;
+use crate::daemon::notifying::{self, Target};
 use crate::daemon::serving::{self, Web};
 use crate::daemon::session::{self, Service};
 use crate::daemon::{files, guesting, socket};
@@ -72,6 +73,8 @@ pub struct Options {
     pub web: Web,
     /// Whether all of this machine may read the metrics.
     pub open_metrics: bool,
+    /// Who is told what needs an answer.
+    pub notify: Option<Target>,
 }
 
 /// What a running node tells whoever started it.
@@ -164,6 +167,9 @@ impl Running {
         service.desk.wake_by(move || poke.poke());
         let signals = watch_signals(stopping, net.poke())?;
         serve(callers, service.clone(), Arc::clone(&sessions));
+        if let Some(target) = options.notify {
+            notifying::start(service.clone(), target);
+        }
         let now = Instant::now();
         Ok(Self {
             service,

@@ -13,7 +13,7 @@ use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::json::to_json;
 use crate::node::Node;
-use crate::web::{entries, hosted, manifest, problems, rows, tokens};
+use crate::web::{entries, hosted, manifest, problems, root, rows, steps, tokens, waiting};
 
 /// Answers a question, or does as it is told.
 pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
@@ -50,6 +50,21 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
         Ask::Guest { entity, answer } => one(&["guests", answer.word(), "--", entity]),
         Ask::Doctor => one(&["doctor"]),
         Ask::Blobs => one(&["blob", "list"]),
+        Ask::Root => root::shown(service),
+        Ask::Words(passphrase) => root::words(service, passphrase.as_deref()),
+        Ask::CheckWords(words) => root::check(service, words),
+        Ask::LockRoot(passphrase) => root::lock(service, passphrase),
+        Ask::RemoveRoot(words) => root::remove(service, words),
+        Ask::Waiting => {
+            let all = waiting::all(service).map_err(|failure| problems::problem(&failure))?;
+            Ok(json!({ "waiting": all }))
+        }
+        Ask::Steps => steps::all(&service.home),
+        Ask::Step { step, state } => steps::say(&service.home, step, state),
+        // they belong to the run, not to the node
+        Ask::Imports | Ask::Import(_) | Ask::DoImport(_) => {
+            Err(Problem::new(404, "no_import", "there is no such import"))
+        }
         Ask::Explain { topic, key } => {
             let words = ["explain", "--", topic, key];
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();

@@ -11,22 +11,31 @@ use synlog_web::metrics::Measure;
 
 use crate::clock::now_ms;
 use crate::daemon::session::Service;
+use crate::daemon::uploads;
 use crate::entropy::random;
 use crate::web::answers::{answer, with};
+use crate::web::imports::Imports;
 use crate::web::{blobs, entries, problems, rows, tokens};
 
 /// A running node as the web sees it.
-pub struct NodeBackend(Service);
+pub struct NodeBackend(Service, Imports);
 
 impl NodeBackend {
     /// What a running node serves.
     pub fn new(service: Service) -> Self {
-        Self(service)
+        uploads::clear(&service.home);
+        Self(service, Imports::default())
     }
 }
 
 impl Backend for NodeBackend {
     fn answer(&self, ask: &Ask) -> Result<Json, Problem> {
+        match ask {
+            Ask::Imports => return Ok(self.1.list(&self.0)),
+            Ask::Import(id) => return self.1.shown(&self.0, id),
+            Ask::DoImport(asked) => return self.1.act(&self.0, asked),
+            _ => {}
+        }
         let answer = answer(&self.0, ask);
         let changes = |ask: &Ask| match ask {
             Ask::Event(_) | Ask::NewTopic(_) => true,
@@ -81,6 +90,17 @@ impl Backend for NodeBackend {
         let added = with(&self.0, |node| blobs::add(node, topic, bytes));
         self.0.poke.poke();
         added
+    }
+
+    fn add_import(
+        &self,
+        topic: &str,
+        name: &str,
+        format: Option<&str>,
+        bytes: &[u8],
+    ) -> Result<Json, Problem> {
+        let topic = self.topic_id(topic)?;
+        self.1.add(&self.0, &topic, name, format, bytes)
     }
 
     fn token(&self, secret: &str) -> Option<Scope> {

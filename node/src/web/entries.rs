@@ -1,9 +1,10 @@
 //! Entries over HTTP, as `synlog tail --json` tells them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use synlog_log::ids::TopicId;
+use synlog_log::ids::{EntryId, TopicId};
 use synlog_web::backend::{Arrived, Entries};
 
 use crate::cli::view::{Content, entry_json};
@@ -40,6 +41,26 @@ fn behind(
     Ok((found, end.max(after)))
 }
 
+/// The last entries behind a cursor, no more than that held, and where to go on.
+fn tail(
+    node: &mut Node,
+    after: u64,
+    topic: Option<&TopicId>,
+    limit: usize,
+) -> Result<(VecDeque<Entry>, u64), Failure> {
+    let mut found = VecDeque::new();
+    let end = node.arrivals(after, &mut |_, _| {}, &mut |entry| {
+        if topic.is_none_or(|topic| entry.topic == *topic) {
+            if found.len() >= limit {
+                found.pop_front();
+            }
+            found.push_back(entry);
+        }
+        Ok(true)
+    })?;
+    Ok((found, end.max(after)))
+}
+
 /// Entries ready to be sent to many, and where to go on.
 pub(super) fn arrivals(
     node: &mut Node,
@@ -70,13 +91,31 @@ fn last(
     let mut window = asked.limit as u64 * 2;
     loop {
         let from = end.saturating_sub(window).max(asked.after);
-        let (mut found, upto) = behind(node, from, topic, usize::MAX)?;
+        let (found, upto) = tail(node, from, topic, asked.limit)?;
         if found.len() >= asked.limit || from <= asked.after {
-            found.drain(..found.len().saturating_sub(asked.limit));
-            return Ok((found, upto));
+            return Ok((found.into(), upto));
         }
         window = window.saturating_mul(8);
     }
+}
+
+/// The first or last entries of a topic in its order; damaged ones are left out. Only the
+/// ids of the others are looked at.
+fn in_order(node: &mut Node, topic: &TopicId, asked: &Entries) -> Result<Vec<Entry>, Failure> {
+    let mut ids: Vec<EntryId> = node.order(topic)?.lines().map(|line| line.id).collect();
+    match asked.last {
+        true => drop(ids.drain(..ids.len().saturating_sub(asked.limit))),
+        false => ids.truncate(asked.limit),
+    }
+    let mut found = Vec::with_capacity(ids.len());
+    for id in &ids {
+        match node.entry(id) {
+            Ok(entry) => found.push(entry),
+            Err(Failure::NoEntry(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(found)
 }
 
 /// Answers a question for entries.
@@ -84,14 +123,7 @@ pub(super) fn list(node: &mut Node, asked: &Entries) -> Result<Json, Failure> {
     let topic = asked.topic.as_deref().map(|name| node.find_topic(name));
     let topic = topic.transpose()?;
     let (found, cursor) = match topic {
-        Some(topic) if asked.ordered => {
-            let mut found = node.entries_in_order(&topic)?;
-            match asked.last {
-                true => drop(found.drain(..found.len().saturating_sub(asked.limit))),
-                false => found.truncate(asked.limit),
-            }
-            (found, None)
-        }
+        Some(topic) if asked.ordered => (in_order(node, &topic, asked)?, None),
         topic if asked.last => {
             let (found, cursor) = last(node, asked, topic.as_ref())?;
             (found, Some(cursor))

@@ -5,9 +5,13 @@ mod backend;
 mod blobs;
 mod entries;
 mod hosted;
+mod imports;
 pub(crate) mod manifest;
 pub(crate) mod problems;
+mod root;
 pub(crate) mod rows;
+mod steps;
 pub mod tokens;
+pub mod waiting;
 
 pub use backend::NodeBackend;

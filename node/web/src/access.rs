@@ -16,6 +16,8 @@ pub enum Scope {
     Read,
     /// To change something.
     Write,
+    /// To see and keep the root key: the owner's own browser, and no program.
+    Owner,
 }
 
 impl Scope {
@@ -25,10 +27,11 @@ impl Scope {
             Self::Nobody => "none",
             Self::Read => "read",
             Self::Write => "write",
+            Self::Owner => "owner",
         }
     }
 
-    /// The scope of a name.
+    /// The scope of a program's token by its name; none has that of the owner.
     pub fn read(word: &str) -> Option<Self> {
         match word {
             "read" => Some(Self::Read),
@@ -82,6 +85,8 @@ pub enum Denied {
     Unknown,
     /// The token does not allow it.
     Scope,
+    /// No token allows it.
+    Owner,
 }
 
 impl Denied {
@@ -97,6 +102,8 @@ impl Denied {
                 .hint("`synlog web` prints a link that logs a browser in; `synlog token list` shows the tokens of programs"),
             Self::Scope => Problem::new(403, "scope", "this token may only read")
                 .hint("`synlog token new NAME --write` makes one that may write"),
+            Self::Owner => Problem::new(403, "owner_only", "no program may do this")
+                .hint("`synlog web` prints a link that logs a browser in; `synlog root` does it on the command line"),
         }
     }
 }
@@ -152,12 +159,13 @@ pub fn authorise(facts: &Facts<'_>, door: &Door<'_>, wants: Scope) -> Result<Sco
             if !facts.is_safe && facts.origin.is_none() {
                 return Err(Denied::Origin);
             }
-            Scope::Write
+            Scope::Owner
         }
         (None, None) => return Err(Denied::NotLoggedIn),
     };
     match has >= wants {
         true => Ok(has),
+        false if wants == Scope::Owner => Err(Denied::Owner),
         false => Err(Denied::Scope),
     }
 }

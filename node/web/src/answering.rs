@@ -87,13 +87,13 @@ async fn attempt(
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let is_blob = matches!(route.does, Does::AddBlob);
-    let max = if is_blob { shared.blob_max } else { BODY_MAX };
+    let is_file = route.does.takes_bytes();
+    let max = if is_file { shared.blob_max } else { BODY_MAX };
     let body = match route.method {
         crate::routes::Method::Get => Vec::new(),
         crate::routes::Method::Post => read_body(body, max).await?,
     };
-    let json = if is_blob { &[][..] } else { &body };
+    let json = if is_file { &[][..] } else { &body };
     let inputs = Inputs::read(route, path, parts.uri.query().unwrap_or_default(), json)?;
     match &route.does {
         Does::Ask(ask) => {
@@ -126,6 +126,14 @@ async fn attempt(
             let (backend, topic) = (Arc::clone(&shared.backend), inputs.text("topic"));
             let added = blocking(move || backend.add_blob(topic.as_deref(), &body)).await?;
             Ok(told(&added))
+        }
+        Does::AddImport => {
+            let backend = Arc::clone(&shared.backend);
+            let [topic, name] = ["topic", "name"].map(|it| inputs.text(it).unwrap_or_default());
+            let format = inputs.text("format");
+            let added =
+                blocking(move || backend.add_import(&topic, &name, format.as_deref(), &body));
+            Ok(told(&added.await?))
         }
     }
 }
@@ -204,7 +212,7 @@ fn login(shared: &Shared, inputs: &Inputs) -> Result<Response, Problem> {
     let session = keys::text(&shared.backend.random()?);
     match shared.keys.login(&token, &session, shared.backend.now_ms()) {
         Login::Opened => {
-            let mut response = told(&json!({ "scope": Scope::Write.word() }));
+            let mut response = told(&json!({ "scope": Scope::Owner.word() }));
             let cookie = format!(
                 "{}={session}; Path=/; HttpOnly; SameSite=Strict",
                 shared.cookie
@@ -215,7 +223,7 @@ fn login(shared: &Shared, inputs: &Inputs) -> Result<Response, Problem> {
         Login::Wrong => Err(Problem::new(
             401,
             "wrong_login",
-            "this link does not log in, or was used before",
+            "this link does not log in, was used before, or is older than ten minutes",
         )
         .hint("`synlog web` prints a new one")),
         Login::TooMany(seconds) => {

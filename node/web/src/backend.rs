@@ -83,6 +83,33 @@ pub enum Ask {
         /// What is done.
         answer: GuestAnswer,
     },
+    /// How the root key is kept.
+    Root,
+    /// The recovery words; with the passphrase of a locked root key.
+    Words(Option<String>),
+    /// Whether some of the recovery words are these: number and word.
+    CheckWords(Vec<(String, String)>),
+    /// Locks the root key with a passphrase.
+    LockRoot(String),
+    /// Takes the root key off this machine, where some of the words are these.
+    RemoveRoot(Vec<(String, String)>),
+    /// What waits for an answer.
+    Waiting,
+    /// How far the first run is.
+    Steps,
+    /// A step of it is done, left out, or open again.
+    Step {
+        /// Which.
+        step: String,
+        /// `done`, `skipped` or `open`.
+        state: String,
+    },
+    /// Files that are being imported.
+    Imports,
+    /// One of them.
+    Import(String),
+    /// Does something with one of them.
+    DoImport(DoImport),
 }
 
 /// What an owner does about a guest.
@@ -111,6 +138,25 @@ impl GuestAnswer {
             Self::Unblock => "unblock",
         }
     }
+}
+
+/// What is to be done with a file that was given to be imported.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DoImport {
+    /// Which.
+    pub id: String,
+    /// `preview`, `run`, `cancel` or `forget`.
+    pub action: String,
+    /// What the file is: csv, jsonl, schema-org or osm.
+    pub format: Option<String>,
+    /// Currency of prices without one.
+    pub currency: Option<String>,
+    /// Time zone of what has none.
+    pub zone: Option<String>,
+    /// The kind of the events that the lines of a JSON Lines file are.
+    pub kind: Option<String>,
+    /// Columns of a table and the fields that they are.
+    pub columns: Vec<(String, String)>,
 }
 
 /// Who is invited to what.
@@ -299,6 +345,18 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Where it can't be kept.
     fn add_blob(&self, topic: Option<&str>, bytes: &[u8]) -> Result<Json, Problem>;
+
+    /// Takes a file that is to be imported into a topic, and looks at it.
+    ///
+    /// # Errors
+    /// Where it can't be kept, or nobody knows what it is.
+    fn add_import(
+        &self,
+        topic: &str,
+        name: &str,
+        format: Option<&str>,
+        bytes: &[u8],
+    ) -> Result<Json, Problem>;
 
     /// What a program's token allows; `None`: it is none.
     fn token(&self, secret: &str) -> Option<Scope>;

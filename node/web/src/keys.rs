@@ -13,6 +13,8 @@ const WAITING_MAX: usize = 16;
 const SESSIONS_MAX: usize = 64;
 /// Wrong logins within [`WINDOW_MS`], after which none is looked at any more.
 const FAILURES_MAX: usize = 10;
+/// How long a one-time token waits: time enough to open a link, not to find it later.
+const PATIENCE_MS: u64 = 10 * 60_000;
 /// How long a wrong login counts.
 const WINDOW_MS: u64 = 60_000;
 
@@ -38,7 +40,8 @@ pub struct Keys {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Hash>,
+    /// With when they were made.
+    waiting: VecDeque<(Hash, u64)>,
     sessions: VecDeque<Hash>,
     failures: VecDeque<u64>,
 }
@@ -54,11 +57,11 @@ pub fn text(bytes: &[u8; 32]) -> String {
 }
 
 /// Adds one, and lets the oldest go where there are too many.
-fn push(list: &mut VecDeque<Hash>, hash: Hash, max: usize) {
+fn push<T>(list: &mut VecDeque<T>, new: T, max: usize) {
     if list.len() >= max {
         list.pop_front();
     }
-    list.push_back(hash);
+    list.push_back(new);
 }
 
 impl Keys {
@@ -66,9 +69,9 @@ impl Keys {
         run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Lets a one-time token in, once.
-    pub fn expect(&self, token: &str) {
-        let token = hash(token);
+    /// Lets a one-time token in, once, and not for long.
+    pub fn expect(&self, token: &str, now_ms: u64) {
+        let token = (hash(token), now_ms);
         self.with(|state| push(&mut state.waiting, token, WAITING_MAX));
     }
 
@@ -83,9 +86,12 @@ impl Keys {
             {
                 state.failures.pop_front();
             }
+            state
+                .waiting
+                .retain(|(_, made_ms)| now_ms < made_ms.saturating_add(PATIENCE_MS));
             // the hashes compare in constant time; who has the right token is let in however
             // many wrong ones others try
-            let Some(at) = state.waiting.iter().position(|known| *known == token) else {
+            let Some(at) = state.waiting.iter().position(|(known, _)| *known == token) else {
                 if state.failures.len() >= FAILURES_MAX
                     && let Some(first) = state.failures.front()
                 {
@@ -121,7 +127,7 @@ mod tests {
     #[test]
     fn a_token_opens_one_session() {
         let keys = Keys::default();
-        keys.expect("token");
+        keys.expect("token", 0);
         assert_eq!(keys.login("other", "s", 0), Login::Wrong);
         assert!(!keys.is_open("s"));
         assert_eq!(keys.login("token", "s", 0), Login::Opened);
@@ -132,9 +138,21 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_good_for_ten_minutes() {
+        let keys = Keys::default();
+        keys.expect("early", 0);
+        keys.expect("late", 1_000);
+        assert_eq!(keys.login("early", "s", 600_000), Login::Wrong);
+        assert_eq!(keys.login("late", "s", 600_999), Login::Opened);
+        // a clock that was put back lets nobody in for longer
+        keys.expect("future", 2_000_000);
+        assert_eq!(keys.login("future", "s", 1_000_000), Login::Opened);
+    }
+
+    #[test]
     fn guessing_ends_and_begins_again() {
         let keys = Keys::default();
-        keys.expect("token");
+        keys.expect("token", 0);
         for at in 0..10 {
             assert_eq!(keys.login("guess", "s", at), Login::Wrong);
         }
@@ -148,13 +166,13 @@ mod tests {
     fn what_waits_and_what_is_open_is_bounded() {
         let keys = Keys::default();
         for number in 0..200 {
-            keys.expect(&format!("token {number}"));
+            keys.expect(&format!("token {number}"), 0);
             let login = keys.login(&format!("token {number}"), &format!("session {number}"), 0);
             assert_eq!(login, Login::Opened);
         }
         assert!(!keys.is_open("session 0") && keys.is_open("session 199"));
         for number in 0..17 {
-            keys.expect(&format!("token {number}"));
+            keys.expect(&format!("token {number}"), 0);
         }
         assert_eq!(keys.login("token 0", "s", 0), Login::Wrong);
         assert_eq!(keys.login("token 1", "s", 0), Login::Opened);

@@ -2,7 +2,7 @@
 //!
 //! This crate speaks HTTP and knows nothing of the node: whoever serves implements
 //! [`Backend`]. Who may do what is decided by [`access::authorise`], a pure function;
-//! all routes stand in one table ([`routes::ROUTES`]) from which the server, the scopes
+//! all routes stand in one table ([`routes::all`]) from which the server, the scopes
 //! and the OpenAPI document are made. [`guests`] is another server, for people without an
 //! install: another address, other routes, other rules.
 
@@ -21,7 +21,9 @@ pub mod server;
 pub mod stream;
 
 mod answering;
+mod disk;
 mod inputs;
+mod owner;
 mod probes;
 mod requests;
 mod serving;

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use crate::blobs::set;
+use crate::disk;
 
 /// A file of the pages.
 #[derive(Debug)]
@@ -76,18 +77,36 @@ pub static PAGES: &[Page] = &[
     page!("/words.js", SCRIPT, "words.js"),
     page!("/words-de.js", SCRIPT, "words-de.js"),
     page!("/words-en.js", SCRIPT, "words-en.js"),
+    page!("/calendar.js", SCRIPT, "calendar.js"),
+    page!("/charts.js", SCRIPT, "charts.js"),
+    page!("/discover.js", SCRIPT, "discover.js"),
+    page!("/doctor.js", SCRIPT, "doctor.js"),
+    page!("/first.js", SCRIPT, "first.js"),
+    page!("/hours.js", SCRIPT, "hours.js"),
+    page!("/import.js", SCRIPT, "import.js"),
+    page!("/invoice.js", SCRIPT, "invoice.js"),
+    page!("/lists.js", SCRIPT, "lists.js"),
+    page!("/map.js", SCRIPT, "map.js"),
+    page!("/mine.js", SCRIPT, "mine.js"),
+    page!("/money.js", SCRIPT, "money.js"),
+    page!("/notify.js", SCRIPT, "notify.js"),
+    page!("/places.js", SCRIPT, "places.js"),
+    page!("/quote.js", SCRIPT, "quote.js"),
+    page!("/space.js", SCRIPT, "space.js"),
+    page!("/zones.js", SCRIPT, "zones.js"),
     page!("/synlog.d.ts", TEXT, "synlog.d.ts"),
 ];
 
 /// What a file's bytes are known by.
-fn tag(page: &Page) -> String {
-    let hash = blake3::hash(page.text.as_bytes()).to_hex();
+fn tag(text: &str) -> String {
+    let hash = blake3::hash(text.as_bytes()).to_hex();
     format!("\"{}\"", &hash[..32])
 }
 
 /// The answer to a question for a file.
 pub(crate) fn answer(page: &'static Page, headers: &HeaderMap) -> Response {
-    let tag = tag(page);
+    let text = disk::text(page);
+    let tag = tag(&text);
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok());
@@ -97,7 +116,7 @@ pub(crate) fn answer(page: &'static Page, headers: &HeaderMap) -> Response {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         }
-        false => Response::new(Body::from(page.text)),
+        false => Response::new(Body::from(text.into_owned())),
     };
     set(&mut response, header::ETAG, &tag);
     set(&mut response, header::CACHE_CONTROL, "no-cache");

@@ -6,7 +6,10 @@ use crate::backend::Ask;
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 
-pub use crate::table::ROUTES;
+/// All routes.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    crate::table::ROUTES.iter().chain(crate::owner::ROUTES)
+}
 
 /// How a route is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,15 @@ pub(crate) enum Does {
     Blob,
     /// Takes a blob.
     AddBlob,
+    /// Takes a file to import.
+    AddImport,
+}
+
+impl Does {
+    /// Whether the body is a file's bytes.
+    pub(crate) fn takes_bytes(&self) -> bool {
+        matches!(self, Self::AddBlob | Self::AddImport)
+    }
 }
 
 /// A route.

@@ -27,7 +27,7 @@ use crate::pages::PAGES;
 use crate::probes::{self, PROBES};
 use crate::problem::Problem;
 use crate::requests::{self, Ids};
-use crate::routes::{Method, ROOT, ROUTES};
+use crate::routes::{self, Method, ROOT};
 use crate::serving::{self, Bounds};
 use crate::stream::Hub;
 
@@ -67,14 +67,14 @@ impl Desk {
         format!("http://{}/", self.0.address)
     }
 
-    /// A link that logs one browser in, once. The token stands behind the `#`, which
+    /// A link that logs one browser in, once, within ten minutes. The token stands behind the `#`, which
     /// browsers send to nobody.
     ///
     /// # Errors
     /// Where the system has no random bytes.
     pub fn link(&self) -> Result<String, Problem> {
         let token = keys::text(&self.0.backend.random()?);
-        self.0.keys.expect(&token);
+        self.0.keys.expect(&token, self.0.backend.now_ms());
         Ok(format!("{}#login={token}", self.url()))
     }
 }
@@ -145,7 +145,7 @@ pub(crate) fn shared(
 /// All routes and pages.
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in routes::all() {
         let method = match route.method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,

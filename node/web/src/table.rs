@@ -48,7 +48,7 @@ const ROWS: &[Param] = &[
 const LIMIT: Param = param("limit", Kind::Number, "at most so many [100; at most 1000]");
 
 /// All of them.
-pub static ROUTES: &[Route] = &[
+pub(crate) static ROUTES: &[Route] = &[
     own(
         Method::Get,
         "/openapi.json",

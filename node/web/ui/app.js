@@ -4,18 +4,38 @@ import { Synlog } from '/synlog.js';
 import { h, put } from '/elements.js';
 import { t } from '/words.js';
 import { digits } from '/format.js';
-import { today } from '/today.js';
-import { orders, order } from '/orders.js';
-import { catalog } from '/catalog.js';
-import { chats, chat } from '/chat.js';
-import { audit } from '/audit.js';
-import { feeds, entry } from '/feeds.js';
-import { clients } from '/clients.js';
-import { devices, peers, settings } from '/node.js';
 
 export const api = new Synlog();
-const screens = { today, orders, order, catalog, chats, chat, clients, audit, feeds, entry, peers, devices, settings };
-const shownInNav = ['today', 'orders', 'catalog', 'clients', 'chats', 'audit', 'feeds', 'peers', 'devices', 'settings'];
+/** Each screen is a function of a module that is loaded when it is first shown. */
+const screens = {
+  today: async () => (await import('/today.js')).today,
+  begin: async () => (await import('/first.js')).begin,
+  orders: async () => (await import('/orders.js')).orders,
+  order: async () => (await import('/orders.js')).order,
+  invoice: async () => (await import('/invoice.js')).invoice,
+  calendar: async () => (await import('/calendar.js')).calendar,
+  hours: async () => (await import('/hours.js')).hours,
+  catalog: async () => (await import('/catalog.js')).catalog,
+  import: async () => (await import('/import.js')).imports,
+  clients: async () => (await import('/clients.js')).clients,
+  chats: async () => (await import('/chat.js')).chats,
+  chat: async () => (await import('/chat.js')).chat,
+  money: async () => (await import('/money.js')).money,
+  space: async () => (await import('/space.js')).space,
+  discover: async () => (await import('/discover.js')).discover,
+  mine: async () => (await import('/mine.js')).mine,
+  audit: async () => (await import('/audit.js')).audit,
+  feeds: async () => (await import('/feeds.js')).feeds,
+  entry: async () => (await import('/feeds.js')).entry,
+  peers: async () => (await import('/node.js')).peers,
+  devices: async () => (await import('/node.js')).devices,
+  doctor: async () => (await import('/doctor.js')).doctor,
+  settings: async () => (await import('/node.js')).settings,
+};
+const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine',
+  'audit', 'feeds', 'peers', 'devices', 'doctor', 'settings'];
+/** Screens that belong to one of those. */
+const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', hours: 'calendar', import: 'catalog' };
 /** Milliseconds in which several news are one. */
 const CALM = 150;
 
@@ -62,7 +82,7 @@ function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
     try { return decodeURIComponent(part); } catch { return part; }
   });
-  return parts[0] in screens ? parts : ['today'];
+  return Object.hasOwn(screens, parts[0]) ? parts : ['today'];
 }
 
 /** Remembers where the reader is: what has the focus, and what was opened. Gives what brings it back. */
@@ -104,7 +124,6 @@ async function show(again = false) {
   const [name, ...parts] = place();
   const round = ++state.round;
   if (!again) state.going = round;
-  const parents = { order: 'orders', chat: 'chats', entry: 'feeds' };
   if (!again) {
     state.leave?.();
     state.leave = null;
@@ -113,7 +132,8 @@ async function show(again = false) {
   const context = { ...state, leave: null, api, parts, again, mine: (id) => digits(id) === state.me.entity };
   try {
     state.topics = context.topics = (await api.get('/topics')).topics;
-    const made = await screens[name](context);
+    const screen = await screens[name]();
+    const made = await screen(context);
     // somebody went on meanwhile, or began to write
     if (round !== state.round || (again && writing())) return context.leave?.();
     const back = again && keep();
@@ -155,17 +175,26 @@ export function refresh() {
 
 function follow() {
   let waiting;
+  const news = () => import('/notify.js').then((it) => it.look(), () => {});
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
   api.watch({
-    entry: (entry) => { soon(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
+    entry: (entry) => { soon(); news(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
     reset: () => { say(t('reset')); soon(); },
     state: (open) => {
       state.live ??= h('span');
       state.live.className = open ? 'live open' : 'live';
       put(state.live, t(open ? 'live' : 'offline'));
+      document.getElementById('apart').hidden = open;
+      if (open) soon();
     },
     problem: (error) => { if (error.status === 401) login(); },
   });
+}
+
+/** Whether nothing has been done here yet, and nobody said to leave the first steps out. */
+async function isFirst() {
+  const [{ steps }, { topics }] = await Promise.all([api.get('/steps'), api.get('/topics')]).catch(() => [{ steps: {} }, { topics: [0] }]);
+  return topics.length === 0 && steps.all === 'open';
 }
 
 async function begin() {
@@ -182,7 +211,9 @@ async function begin() {
     if (error.status === 401) return login();
     return put(main, heading('synlog'), problem(error));
   }
+  put(document.getElementById('apart'), t('apart'));
   addEventListener('hashchange', () => show());
+  if (['', '#/today'].includes(location.hash) && await isFirst()) location.replace('#/begin');
   follow();
   await show();
 }

@@ -8,7 +8,7 @@ import { instant, short, shown } from '/format.js';
 /** The topics, or the history of one. */
 export async function audit({ topics, parts: [chosen] }) {
   const pick = h('ul', { class: 'cards' }, topics.map((topic) => h('li', { class: 'card' },
-    h('h3', null, h('a', { href: to('audit', topic.topic) }, topic.name ?? short(topic.topic))),
+    h('h2', { class: 'name' }, h('a', { href: to('audit', topic.topic) }, topic.name ?? short(topic.topic))),
     h('p', { class: 'soft' }, `${topic.app} · ${topic.entries} ${t('entries')}`))));
   if (!chosen) return [heading(t('audit')), h('p', null, t('audit.pick')), topics.length ? pick : h('p', null, t('none'))];
   const told = await api.get(`/topics/${encodeURIComponent(chosen)}/audit`);

@@ -3,9 +3,9 @@
 import { h } from '/elements.js';
 import { t, word } from '/words.js';
 import { api, heading, problem, refresh, say, to } from '/app.js';
-import { field, form, written } from '/forms.js';
-import { amount, digits } from '/format.js';
-import { first } from '/today.js';
+import { field, form, kept, written } from '/forms.js';
+import { amount, digits, minorOf, typed } from '/format.js';
+import { pages } from '/lists.js';
 
 const PAGE = 60;
 
@@ -14,21 +14,12 @@ export async function catalog({ topics, me, parts: [chosen, prefix = ''] }) {
   const spaces = topics.filter((topic) => topic.app === 'space');
   const own = spaces.filter((topic) => topic.sequencer === me.device);
   const topic = chosen ? spaces.find((space) => space.topic === chosen) : own[0] ?? spaces[0];
-  if (!topic) return [heading(t('catalog')), h('p', null, t('catalog.none')), first()];
+  if (!topic) return [heading(t('catalog')), h('p', null, t('catalog.none')), h('p', null, h('a', { href: to('begin') }, t('begin')))];
   const isOwner = own.includes(topic);
   const [about] = (await api.rows(topic.topic, 'space')).rows;
   const currency = about?.columns.currency ?? 'EUR';
-  const list = h('ul', { class: 'cards' });
-  const more = h('button', { type: 'button' }, t('more'));
-  let after;
-  const load = async () => {
-    const page = await api.rows(topic.topic, 'items', { prefix: `item/${prefix}`, limit: PAGE, after });
-    list.append(...page.rows.map((row) => item(topic.topic, row, isOwner, currency)));
-    after = page.next;
-    more.hidden = !after;
-  };
-  await load();
-  more.addEventListener('click', load);
+  const list = await pages((after) => api.rows(topic.topic, 'items', { prefix: `item/${prefix}`, limit: PAGE, after }),
+    (row) => item(topic.topic, row, isOwner, currency), { kind: 'cards' });
   const find = h('input', { type: 'search', name: 'find' });
   find.value = prefix;
   find.defaultValue = prefix;
@@ -40,7 +31,8 @@ export async function catalog({ topics, me, parts: [chosen, prefix = ''] }) {
     h('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); const wanted = find.value; find.value = find.defaultValue; location.hash = to('catalog', topic.topic, wanted); } },
       field(t('catalog.search'), find)),
     isOwner && h('details', { class: 'card' }, h('summary', null, t('catalog.add')), editor(topic.topic, null, currency)),
-    list.children.length ? list : h('p', { class: 'soft' }, t('none')), more,
+    isOwner && h('p', null, h('a', { href: to('import', topic.topic) }, t('import.file'))),
+    list,
   ];
 }
 
@@ -68,7 +60,7 @@ function item(topic, row, isOwner, currency) {
   }, t(key));
   return h('li', { class: 'card' },
     image && h('img', { src: api.blobUrl(digits(image.blob)), alt: columns.title ?? '', loading: 'lazy', width: '320', height: '240' }),
-    h('h3', null, columns.title ?? columns.item),
+    h('h2', { class: 'name' }, columns.title ?? columns.item),
     h('p', { class: 'row' }, h('span', null, price(columns)),
       columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock })),
       columns.state !== 'active' && h('span', { class: 'badge' }, word(columns.state)),
@@ -82,24 +74,22 @@ function item(topic, row, isOwner, currency) {
 
 /** "12.50" as minor units of a currency. */
 function minor(text, currency) {
-  const places = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits;
-  const [whole, fraction = ''] = text.trim().replace(',', '.').split('.');
-  if (!/^\d+$/.test(whole) || !/^\d*$/.test(fraction) || fraction.length > places) throw new Error(`${t('item.price')}: ${text}`);
-  return Number(whole + fraction.padEnd(places, '0'));
+  const units = minorOf(text, currency);
+  if (units === null || units < 0) throw new Error(`${t('item.price')}: ${text}`);
+  return units;
 }
 
 /** A new item, or a new revision of one; what the form does not show stays as it was. */
-function editor(topic, before, currency) {
+export function editor(topic, before, currency) {
   const slug = h('input', { required: true, pattern: '[a-z0-9._\\-]+', autocomplete: 'off' });
   const preset = (element, value) => { element.defaultValue = element.value = value ?? ''; return element; };
   const title = preset(h('input', { required: true, maxlength: '200' }), before?.title);
   const description = preset(h('textarea', { maxlength: '2000' }), before?.description);
-  const places = (() => { try { return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits; } catch { return 2; } })();
   const low = before?.min?.minor ?? before?.min;
-  const cost = preset(h('input', { inputmode: 'decimal', required: !before }), typeof low === 'number' ? (low / 10 ** places).toFixed(places) : '');
+  const cost = preset(h('input', { inputmode: 'decimal', required: !before }), typed(low, before?.currency ?? currency));
   const stock = h('input', { type: 'number', min: '0', step: '1' });
   const images = h('input', { type: 'file', multiple: true, accept: 'image/jpeg,image/png,image/webp,image/avif' });
-  return form([
+  return kept(`item:${topic}:${before?.item ?? ''}`, form([
     !before && field(t('item.slug'), slug), field(t('item.title'), title), field(t('item.description'), description),
     field(t('item.price'), cost), !before && field(t('item.stock'), stock),
     field(t('item.images'), images, before?.images?.length ? t('item.keep') : null),
@@ -125,5 +115,5 @@ function editor(topic, before, currency) {
     if (!body.images.length) delete body.images;
     written(await api.send(topic, 'item.put', { body }));
     say(t('done', { what: title.value }));
-  });
+  }));
 }

@@ -11,7 +11,7 @@ export async function chats({ topics }) {
   const relations = topics.filter((topic) => topic.app === 'relation');
   return [heading(t('chats')), relations.length
     ? h('ul', { class: 'cards' }, relations.map((topic) => h('li', { class: 'card' },
-      h('h3', null, h('a', { href: to('chat', topic.topic) }, topic.name ?? short(topic.topic))),
+      h('h2', { class: 'name' }, h('a', { href: to('chat', topic.topic) }, topic.name ?? short(topic.topic))),
       h('p', { class: 'soft' }, `${topic.entries} ${t('entries')}`))))
     : h('p', { class: 'soft' }, t('none'))];
 }

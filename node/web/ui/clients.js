@@ -18,7 +18,7 @@ export async function clients({ topics }) {
 
 function card(topic) {
   const link = (screen) => h('a', { href: to(screen, topic.topic) }, t(screen));
-  return h('li', { class: 'card' }, h('h3', null, topic.name ?? short(topic.topic)),
+  return h('li', { class: 'card' }, h('h2', { class: 'name' }, topic.name ?? short(topic.topic)),
     h('p', { class: 'row' }, link('chat'), link('audit')));
 }
 

@@ -23,6 +23,33 @@ export function money(minor, currency) {
   }
 }
 
+/** Decimal places of a currency. */
+export function places(currency) {
+  try {
+    return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits;
+  } catch {
+    return 2;
+  }
+}
+
+/** "12.50" or "12,50" as minor units of a currency; null where it is no amount. */
+export function minorOf(text, currency) {
+  const sign = /^\s*-/.test(text) ? -1 : 1;
+  const [whole, fraction = '', more] = text.trim().replace(/^-/, '').replace(',', '.').split('.');
+  const most = places(currency);
+  if (more !== undefined || !/^\d{1,12}$/.test(whole) || !/^\d*$/.test(fraction) || fraction.length > most) return null;
+  return sign * Number(whole + fraction.padEnd(most, '0'));
+}
+
+/** Minor units as they are typed. */
+export function typed(minor, currency) {
+  const most = places(currency);
+  return typeof minor === 'number' ? (minor / 10 ** most).toFixed(most) : '';
+}
+
+/** Minor units of a column, whether it is money or a number. */
+export const units = (value) => (value && typeof value === 'object' ? value.minor : value) ?? 0;
+
 /** {currency, minor}, or minor units of a currency that stands beside. */
 export const amount = (value, currency) =>
   value && typeof value === 'object' ? money(value.minor, value.currency) : money(value, currency);

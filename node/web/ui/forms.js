@@ -73,6 +73,7 @@ export function form(children, label, act) {
       try {
         await act(made);
         made.reset();
+        made.dispatchEvent(new Event('sent'));
         delete made.dataset.busy;
         made.closest('details')?.removeAttribute('open');
         refresh();
@@ -87,11 +88,40 @@ export function form(children, label, act) {
   return made;
 }
 
+/** Keeps what is typed into a form of a name until it is sent, also when the page is read
+ * anew. What is secret is never kept. */
+export function kept(name, made) {
+  const key = `draft:${name}`;
+  const fields = () => [...made.querySelectorAll('input, textarea, select')]
+    .filter((field) => !['file', 'password', 'checkbox', 'radio'].includes(field.type) && !field.hasAttribute('data-secret'));
+  try {
+    const before = JSON.parse(localStorage.getItem(key) ?? 'null');
+    if (Array.isArray(before)) fields().forEach((field, at) => { if (typeof before[at] === 'string' && before[at]) field.value = before[at]; });
+  } catch { /* a private window forgets */ }
+  made.addEventListener('input', () => {
+    try { localStorage.setItem(key, JSON.stringify(fields().map((field) => field.value))); } catch { /* the same */ }
+  });
+  made.addEventListener('sent', () => {
+    try { localStorage.removeItem(key); } catch { /* the same */ }
+  });
+  return made;
+}
+
 /** Tells what was written, and the secrets that only its writer has. */
 export function written(answer) {
   say(t('done', { what: answer.kind }));
-  if (answer.secrets.length) alert(answer.secrets.join('\n'));
+  if (answer.secrets.length) secret(answer.secrets);
   return answer;
+}
+
+/** Shows what nobody else may know until it is closed; it comes from this device and can be shown again. */
+function secret(texts) {
+  const box = h('dialog', { 'aria-label': t('secret.title') }, h('h2', null, t('secret.title')),
+    texts.map((text) => h('p', { class: 'long' }, text)),
+    h('form', { method: 'dialog' }, h('button', { class: 'main' }, t('close'))));
+  box.addEventListener('close', () => box.remove());
+  document.body.append(box);
+  box.showModal();
 }
 
 /** The form of a command of an app. `known` are fields that are settled. */

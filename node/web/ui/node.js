@@ -2,7 +2,7 @@
 
 import { h, pairs, put } from '/elements.js';
 import { choose, language, names, t } from '/words.js';
-import { api, heading, problem, say } from '/app.js';
+import { api, heading, problem, say, to } from '/app.js';
 import { field, form } from '/forms.js';
 import { instant, short } from '/format.js';
 import { guests } from '/guests.js';
@@ -18,22 +18,27 @@ export async function peers({ topics }) {
     visitors,
     told.peers.length
     ? h('ul', { class: 'cards' }, told.peers.map((peer) => h('li', { class: 'card' },
-      h('h3', null, peer.device_name ?? short(peer.node)),
+      h('h2', { class: 'name' }, peer.device_name ?? short(peer.node)),
       h('p', { class: peer.connected ? 'good' : 'soft' }, t(peer.connected ? 'connected' : 'away'), peer.via && ` (${peer.via})`),
       h('details', null, h('summary', null, t('details')), h('pre', null, JSON.stringify(peer, null, 2))))))
     : h('p', { class: 'soft' }, t('peers.none'))];
 }
 
-function invitation(topics) {
+/** A ticket with its code, for a topic that can be chosen, or for one. */
+export function invitation(topics, only, made_ = () => {}) {
   const shown = h('div');
   const pick = h('select', null, h('option', { value: '' }, t('invite.nothing')),
     topics.map((topic) => h('option', { value: topic.topic }, topic.name ?? short(topic.topic))));
-  return [h('p', { class: 'hint' }, t('invite.how')), field(t('invite.topic'), pick),
+  if (only) pick.value = only;
+  return [h('p', { class: 'hint' }, t('invite.how')), !only && field(t('invite.topic'), pick),
     h('p', null, h('button', {
       type: 'button',
       onclick: async () => {
         const made = await api.post('/invitations', pick.value ? { topic: pick.value } : {}).catch(problem);
-        put(shown, made instanceof Node ? made : [code(made.qr, t('invite.code')), h('p', null, h('code', { class: 'long' }, made.ticket))]);
+        if (made instanceof Node) return put(shown, made);
+        const copy = h('button', { type: 'button', onclick: () => navigator.clipboard.writeText(made.ticket).then(() => say(t('copied')), () => say(t('problem'))) }, t('copy'));
+        put(shown, code(made.qr, t('invite.code')), h('p', null, h('code', { class: 'long' }, made.ticket)), h('p', null, copy));
+        await made_();
       },
     }, t('invite'))), shown];
 }
@@ -58,7 +63,7 @@ export async function devices() {
   const told = await api.get('/devices');
   return [heading(t('devices')),
     h('ul', { class: 'cards' }, told.devices.map((device) => h('li', { class: 'card' },
-      h('h3', null, device.name), h('p', null, h('code', null, short(device.device))),
+      h('h2', { class: 'name' }, device.name), h('p', null, h('code', null, short(device.device))),
       h('p', { class: 'soft' }, instant(device.certified_ms)),
       device.this && h('span', { class: 'badge good' }, t('device.this')),
       device.revoked && h('span', { class: 'badge bad' }, t('device.revoked'))))),
@@ -67,18 +72,20 @@ export async function devices() {
 
 /** Who I am, how the store is, what this browser prefers. */
 export async function settings({ me }) {
-  const [doctor, tokens] = await Promise.all([api.get('/doctor'), api.get('/tokens')]);
+  const [doctor, tokens, root, notes] = await Promise.all([api.get('/doctor'), api.get('/tokens'), api.get('/root'), import('/notify.js')]);
+  const ring = h('input', { type: 'checkbox', checked: notes.wanted(), disabled: !notes.can(), onchange: async () => { ring.checked = await notes.want(ring.checked); } });
   const pick = h('select', { onchange: () => choose(pick.value) },
     Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));
   return [
     heading(t('settings')),
     pairs([[t('who.entity'), h('code', null, me.entity)], [t('who.device'), `${me.device_name} ${short(me.device)}`], [t('who.home'), me.home]]),
     field(t('settings.language'), pick),
+    h('p', null, h('label', { class: 'check' }, ring, ' ', t('settings.notify'))), h('p', { class: 'hint' }, t('settings.notify.how')),
+    h('h2', null, t('key.title')), h('p', null, t(`key.form.${root.root_form}`), ' ', h('a', { href: to('begin', 'words') }, t('begin.words')), ' · ', h('a', { href: to('begin', 'key') }, t('begin.key'))),
     h('p', null, h('button', { type: 'button', onclick: async () => { await api.post('/logout'); location.reload(); } }, t('settings.logout'))),
     h('h2', null, t('settings.doctor')),
     h('p', { class: doctor.ok ? 'good' : 'bad' }, doctor.ok ? t('settings.well') : t('problem')),
-    pairs([[t('topics'), doctor.topics], [t('entries'), doctor.entries], ['bytes', doctor.bytes]]),
-    h('ul', null, (doctor.notes ?? []).map((note) => h('li', { class: note.serious ? 'bad' : 'warn' }, note.text))),
+    h('p', null, h('a', { href: to('doctor') }, t('doctor'))),
     h('h2', null, t('settings.tokens')),
     tokens.tokens.length
       ? h('ul', null, tokens.tokens.map((token) => h('li', null, `${token.name} (${token.scope}, ${instant(token.made_ms)})`)))

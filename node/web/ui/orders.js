@@ -5,7 +5,9 @@ import { t, word } from '/words.js';
 import { api, heading, to } from '/app.js';
 import { amount, digits, instant, short, shown } from '/format.js';
 import { commandForm } from '/forms.js';
+import { pages } from '/lists.js';
 import { timeline } from '/timeline.js';
+import { confirmOrder, offerable, quoteForm } from '/quote.js';
 
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
 /** Orders of one state that are asked for at a time. */
@@ -25,11 +27,11 @@ export async function merged(view, states, limit = PAGE) {
 }
 
 /** An order on a card. */
-export function card(row, { topics }) {
+export function card(row, { topics }, level = 'h3') {
   const { columns } = row;
   const topic = topics.find((topic) => topic.topic === row.topic);
   return h('li', { class: 'card' },
-    h('h3', null, h('a', { href: to('order', row.topic, 'orders', row.key) }, t('order.of', { id: short(columns.order) }))),
+    h(level, { class: 'name' }, h('a', { href: to('order', row.topic, 'orders', row.key) }, t('order.of', { id: short(columns.order) }))),
     h('p', null, t('order.with', { name: topic?.name ?? short(row.topic) })),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)),
       columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) })),
@@ -40,20 +42,10 @@ export function card(row, { topics }) {
 /** The list of orders of all relations, one state at a time. */
 export async function orders(context) {
   const { parts: [chosen = 'requested'] } = context;
-  const list = h('ul', { class: 'cards' });
-  const more = h('button', { type: 'button' }, t('more'));
-  let after;
-  const load = async () => {
-    const page = await api.appRows('relation', 'orders', { index: 'by_state', equal: [chosen], desc: true, limit: PAGE, after });
-    list.append(...page.rows.map((row) => card(row, context)));
-    after = page.next;
-    more.hidden = !after;
-  };
-  await load();
-  more.addEventListener('click', load);
+  const list = await pages((after) => api.appRows('relation', 'orders', { index: 'by_state', equal: [chosen], desc: true, limit: PAGE, after }),
+    (row) => card(row, context, 'h2'), { kind: 'cards' });
   const tab = (state) => h('li', null, h('a', { href: to('orders', state), 'aria-current': state === chosen ? 'true' : null }, word(state)));
-  return [heading(t('orders')), h('nav', { 'aria-label': t('filter') }, h('ul', null, STATES.map(tab))),
-    list.children.length ? list : h('p', { class: 'soft' }, t('none')), more];
+  return [heading(t('orders')), h('nav', { 'aria-label': t('filter') }, h('ul', null, STATES.map(tab))), list];
 }
 
 const BESIDE = { lines: 'order.lines', payments: 'order.pay', fulfilments: 'order.fulfil', returns: null, disputes: null };
@@ -84,6 +76,7 @@ export async function order(context) {
     && columns[name] !== 0 && columns[name] !== false;
   const about = table.columns.filter((column) => said(column) && isPlain(column)).map(pair);
   const rest = table.columns.filter((column) => said(column) && !isPlain(column)).map(pair);
+  const editor = view === 'orders' && !context.mine(columns.client) ? await provider(topic, key, row, entries) : null;
   const actions = h('div', null, h('p', { class: 'soft' }, t('loading')));
   offer(topic, manifest, view === 'orders' ? 'order' : 'booking', digits(columns.order ?? columns.booking))
     .then((made) => put(actions, made), (error) => put(actions, error.message));
@@ -92,12 +85,25 @@ export async function order(context) {
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)), row.tentative && h('span', { class: 'badge warn' }, t('tentative')),
       h('a', { href: to('chat', topic) }, t('order.with', { name: named?.name ?? short(topic) })),
       h('a', { href: to('audit', topic) }, t('audit')),
-      h('button', { type: 'button', onclick: () => print() }, t('order.print'))),
+      view === 'orders' && h('a', { href: to('invoice', topic, key, 'order') }, t('order.print')),
+      view === 'orders' && columns.agree && h('a', { href: to('invoice', topic, key) }, t('invoice'))),
     pairs(about), beside,
-    h('h2', null, t('order.actions')), actions,
+    h('h2', null, t('order.actions')), editor, actions,
     h('h2', null, t('order.history')), timeline(entries),
     h('details', null, h('summary', null, t('details')), pairs(rest)),
   ];
+}
+
+/** What a provider does with an order: offer, confirm, offer anew. */
+async function provider(topic, key, row, entries) {
+  const { state } = row.columns;
+  const { rows: lines } = await api.rows(topic, 'lines', { prefix: key });
+  const offer = entries.findLast((entry) => entry.id === digits(row.columns.quote))?.body;
+  const fold = (label, made, open) => h('details', { class: 'card', open }, h('summary', null, label), made);
+  if (offerable(state)) return fold(t('quote'), await quoteForm(topic, row, lines, offer), state === 'requested');
+  if (state === 'agreed' && offer) return [fold(t('quote.confirm'), confirmOrder(topic, row, lines, offer), true), fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'))];
+  if (['confirmed', 'in_progress'].includes(state) && offer) return fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'));
+  return null;
 }
 
 /** Rows as a table. */

@@ -63,6 +63,8 @@ export class Synlog {
   send(topic: string, command: string, event?: Event): Promise<Written>;
   /** Stores bytes as a blob. `reference` is how an event names it. */
   upload(bytes: Blob | ArrayBuffer, topic?: string): Promise<{ blob: string; size: number; type: string; reference: unknown }>;
+  /** Gives a file to be imported; it is looked at, and nothing is written yet. */
+  give(file: File, topic: string, format?: 'csv' | 'jsonl' | 'schema-org' | 'osm'): Promise<{ import: string; stage: string }>;
   blobUrl(hash: string): string;
   /** What happens, as it happens, across interruptions without loss or repeat. Gives what ends it. */
   watch(watching: Watching): () => void;

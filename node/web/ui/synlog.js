@@ -95,6 +95,12 @@ export class Synlog {
     return (await this.#ask(url, { method: 'POST', body: bytes })).json();
   }
 
+  /** Gives a file to be imported into a topic. */
+  async give(file, topic, format) {
+    const url = this.#url('/imports', { topic, name: file.name, format });
+    return (await this.#ask(url, { method: 'POST', body: file })).json();
+  }
+
   blobUrl(hash) {
     return `${this.#base}/blobs/${part(hash)}`;
   }

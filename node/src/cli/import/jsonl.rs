@@ -19,12 +19,14 @@ use crate::cli::screen::{Screen, count, plain};
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::failure::Failure;
-use crate::json::from_json;
+use crate::json::{from_json, to_json};
 use crate::node::Node;
 use crate::writing::Event;
 
 /// Refused lines that people see one by one.
 const REFUSED_SHOWN: u64 = 20;
+/// Lines after which others may use the node for a moment.
+const TURN: u64 = 128;
 /// Bytes of payloads that are gathered before they are signed together.
 const GATHERED_BYTES: usize = 512 * 1024;
 
@@ -51,6 +53,9 @@ pub(super) struct Args {
     /// What kind of event each line is
     #[arg(long, value_name = "KIND", value_parser = input::kind)]
     kind: Option<String>,
+    /// Write nothing; print the events as JSON lines
+    #[arg(long)]
+    dry_run: bool,
     /// Fields that go into the erasable part
     #[arg(long = "erasable-field", value_name = "NAME", num_args = 1..)]
     erasable_fields: Vec<String>,
@@ -92,7 +97,9 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         (Box::new(BufReader::with_capacity(1 << 16, file)), size)
     };
     let mut node = setting.open()?;
-    node.check_guard()?;
+    if !args.dry_run {
+        node.check_guard()?;
+    }
     let topic = node.find_topic(&args.topic)?;
     let before = node.own_payloads(&topic)?;
     let mut import = Import {
@@ -118,6 +125,10 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             Line::Whole => import.offer(&line, &mut node)?,
         };
         import.tally.lines += 1;
+        if import.tally.lines.is_multiple_of(TURN) {
+            setting.check()?;
+            node.step_aside()?;
+        }
         if let Err(refused) = offered {
             import.refuse(lines.number, &refused);
         }
@@ -127,10 +138,10 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     drop(progress);
     let tally = import.tally;
     node.close()?;
-    finish(&tally, &topic, &setting.screen)
+    finish(&tally, &topic, args.dry_run, &setting.screen)
 }
 
-fn finish(tally: &Tally, topic: &TopicId, screen: &Screen) -> Result<(), Failure> {
+fn finish(tally: &Tally, topic: &TopicId, dry_run: bool, screen: &Screen) -> Result<(), Failure> {
     if screen.is_json() {
         screen.json(&json!({
             "topic": topic.to_string(),
@@ -138,6 +149,7 @@ fn finish(tally: &Tally, topic: &TopicId, screen: &Screen) -> Result<(), Failure
             "written": tally.written,
             "skipped": tally.skipped,
             "refused": tally.listed,
+            "dry_run": dry_run,
         }))?;
     } else {
         if tally.refused > REFUSED_SHOWN {
@@ -156,7 +168,8 @@ fn finish(tally: &Tally, topic: &TopicId, screen: &Screen) -> Result<(), Failure
     if tally.refused > 0 {
         let lines = count(tally.refused, "line was", "lines were");
         return Err(Failure::Findings(format!(
-            "{lines} refused; the others are written"
+            "{lines} refused; the others are {}",
+            if dry_run { "right" } else { "written" }
         )));
     }
     Ok(())
@@ -208,6 +221,11 @@ impl Import<'_> {
                 code.text(),
                 "the event would be rejected here",
             )));
+        }
+        if self.args.dry_run {
+            let line = json!({ "kind": event.kind, "body": to_json(&event.body) });
+            self.screen.json(&line)?;
+            return Ok(Ok(()));
         }
         self.gathered_bytes += payload.len();
         self.gathered.push(payload);

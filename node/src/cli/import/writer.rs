@@ -22,6 +22,8 @@ use crate::writing::Event;
 
 /// Bytes of payloads that are gathered before they are signed together.
 const GATHERED_BYTES: usize = 512 * 1024;
+/// Finds after which others may use the node for a moment.
+const TURN: u64 = 128;
 /// The app whose events these are.
 const APP: &str = "space";
 
@@ -38,6 +40,7 @@ pub(super) struct Writer<'a> {
     allowed: BTreeSet<&'static str>,
     gathered: Vec<Vec<u8>>,
     gathered_bytes: usize,
+    offered: u64,
 }
 
 impl<'a> Writer<'a> {
@@ -87,6 +90,7 @@ impl<'a> Writer<'a> {
             allowed: BTreeSet::new(),
             gathered: Vec::new(),
             gathered_bytes: 0,
+            offered: 0,
         })
     }
 
@@ -97,6 +101,11 @@ impl<'a> Writer<'a> {
 
     /// Takes what a reader found; its events are written now or with those that follow.
     pub(super) fn offer(&mut self, found: &Found) -> Result<(), Failure> {
+        self.offered += 1;
+        if self.offered.is_multiple_of(TURN) {
+            self.setting.check()?;
+            self.node.step_aside()?;
+        }
         match found {
             Found::Refused { origin, why } => {
                 self.report.refused.add(origin, why);

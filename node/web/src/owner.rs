@@ -1,0 +1,165 @@
+//! Routes for the owner: the root key, the first run, and files that are imported.
+
+use crate::access::Scope;
+use crate::backend::{Ask, DoImport};
+use crate::routes::{Does, Kind, Method, Param, Route, get, must, own, param, post};
+
+const FORMAT: Param = param(
+    "format",
+    Kind::Text,
+    "csv, jsonl, schema-org or osm; by the end of the name where nothing is said",
+);
+
+/// Of these the owner's own browser alone may ask, whatever a program's token allows.
+const fn owners(route: Route) -> Route {
+    Route {
+        scope: Scope::Owner,
+        ..route
+    }
+}
+
+const WORDS: &[Param] = &[must(
+    "words",
+    Kind::Pairs,
+    "three words or more, by their numbers from 1",
+)];
+
+/// All of them.
+pub(crate) static ROUTES: &[Route] = &[
+    get(
+        "/root",
+        "root",
+        "How the root key is kept: open, under a passphrase, or not here",
+        &[],
+        |_| Ok(Ask::Root),
+    ),
+    owners(post(
+        "/root/words",
+        "root_words",
+        "The recovery words. Only in the owner's browser: no token of a program is enough",
+        &[param(
+            "passphrase",
+            Kind::Text,
+            "where the root key is under one",
+        )],
+        |inputs| Ok(Ask::Words(inputs.body_text("passphrase"))),
+    )),
+    owners(post(
+        "/root/check",
+        "root_check",
+        "Whether somebody has the recovery words: three of them",
+        WORDS,
+        |inputs| Ok(Ask::CheckWords(inputs.body_pairs("words"))),
+    )),
+    owners(post(
+        "/root/lock",
+        "root_lock",
+        "Put the root key that lies open under a passphrase",
+        &[must(
+            "passphrase",
+            Kind::Text,
+            "it is asked for wherever the root key is needed; nobody can find it again",
+        )],
+        |inputs| {
+            let passphrase = inputs.body_text("passphrase");
+            Ok(Ask::LockRoot(passphrase.unwrap_or_default()))
+        },
+    )),
+    owners(post(
+        "/root/remove",
+        "root_remove",
+        "Take the root key that lies open off this machine: three of the words show that they are safe",
+        WORDS,
+        |inputs| Ok(Ask::RemoveRoot(inputs.body_pairs("words"))),
+    )),
+    get(
+        "/waiting",
+        "waiting",
+        "What waits for your answer: orders and bookings whose next step is yours, letters",
+        &[],
+        |_| Ok(Ask::Waiting),
+    ),
+    get("/steps", "steps", "How far the first run is", &[], |_| {
+        Ok(Ask::Steps)
+    }),
+    post(
+        "/steps",
+        "step",
+        "A step of the first run is done, left out, or open again",
+        &[
+            must(
+                "step",
+                Kind::Text,
+                "space, key, catalog, hours, share or all; words are done by their check",
+            ),
+            must("state", Kind::Text, "done, skipped or open"),
+        ],
+        |inputs| {
+            Ok(Ask::Step {
+                step: inputs.body_text("step").unwrap_or_default(),
+                state: inputs.body_text("state").unwrap_or_default(),
+            })
+        },
+    ),
+    get(
+        "/imports",
+        "imports",
+        "Files that were given to be imported, and how far that is",
+        &[],
+        |_| Ok(Ask::Imports),
+    ),
+    Route {
+        query: &[
+            must("topic", Kind::Text, "the topic to write to"),
+            must("name", Kind::Text, "the name of the file"),
+            FORMAT,
+        ],
+        ..own(
+            Method::Post,
+            "/imports",
+            "add_import",
+            "Give a file to be imported, at most 64 MiB; nothing is written yet, it is looked at (docs/IMPORT.md)",
+            Scope::Write,
+            Does::AddImport,
+        )
+    },
+    get(
+        "/imports/{import}",
+        "import",
+        "How far an import is: the first events, what was refused and why, what was written",
+        &[],
+        |inputs| Ok(Ask::Import(inputs.path("import"))),
+    ),
+    post(
+        "/imports/{import}",
+        "do_import",
+        "Look at the file again, write it, end that, or throw the file away",
+        &[
+            must("action", Kind::Text, "preview, run, cancel or forget"),
+            FORMAT,
+            param("currency", Kind::Text, "currency of prices without one"),
+            param("zone", Kind::Text, "IANA time zone of what has none"),
+            param(
+                "kind",
+                Kind::Text,
+                "jsonl: the kind of event that each line is the body of",
+            ),
+            param(
+                "columns",
+                Kind::Pairs,
+                "csv: columns, and the fields that they are",
+            ),
+        ],
+        |inputs| {
+            Ok(Ask::DoImport(DoImport {
+                id: inputs.path("import"),
+                action: inputs.body_text("action").unwrap_or_default(),
+                format: inputs.body_text("format"),
+                currency: inputs.body_text("currency"),
+                zone: inputs.body_text("zone"),
+                kind: inputs.body_text("kind"),
+                columns: inputs.body_pairs("columns"),
+            }))
+        },
+    ),
+];

@@ -1,0 +1,163 @@
+// The first run: a few steps, each of which can be left out and come back to. How far it
+// is follows from what is there, and from what the owner said of a step.
+
+import { h, put } from '/elements.js';
+import { t } from '/words.js';
+import { api, heading, problem, refresh, say, to } from '/app.js';
+import { field, form, kept } from '/forms.js';
+import { editor } from '/catalog.js';
+import { placeForm, policyForm } from '/places.js';
+import { invitation } from '/node.js';
+import { here } from '/zones.js';
+
+const STEPS = ['space', 'words', 'key', 'catalog', 'hours', 'share'];
+const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
+const note = (step, state) => api.post('/steps', { step, state });
+
+/** What is there already counts as done. */
+async function standing({ topics, me }) {
+  const topic = topics.find((it) => it.app === 'space' && it.sequencer === me.device);
+  const [{ steps }, root] = await Promise.all([api.get('/steps'), api.get('/root')]);
+  const rows = async (view) => (topic ? (await api.rows(topic.topic, view, { limit: 1 })).rows : []);
+  const [[about], items, places, resources] = await Promise.all(['space', 'items', 'places', 'resources'].map(rows));
+  const is = { ...steps };
+  if (about) is.space = 'done';
+  if (items.length) is.catalog = 'done';
+  if (places.some((row) => row.columns.opening_hours) || resources.length || about?.columns.notice_s || about?.columns.cancellation_terms?.length) is.hours = 'done';
+  if (root.root_form !== 'plain' && root.root_form !== 'open') is.key = 'done';
+  return { topic, about: about?.columns, is, root };
+}
+
+/** The screen; `#/begin/STEP`. */
+export async function begin(context) {
+  const known = await standing(context);
+  const { is } = known;
+  const asked = context.parts[0];
+  const step = STEPS.includes(asked) ? asked : STEPS.find((it) => is[it] === 'open') ?? 'end';
+  const next = () => STEPS.slice(STEPS.indexOf(step) + 1).find((it) => is[it] === 'open');
+  const go = async (state) => {
+    if (state) await note(step, state);
+    const to_ = next();
+    if (location.hash === to('begin', to_ ?? 'end')) refresh();
+    else location.hash = to('begin', to_ ?? 'end');
+  };
+  const marks = { done: ['✓', 'good'], skipped: ['–', 'soft'], open: ['○', 'warn'] };
+  const line = (it) => {
+    const [sign, tone] = marks[is[it]] ?? marks.open;
+    return h('li', null, h('a', { href: to('begin', it), 'aria-current': it === step ? 'step' : null },
+      h('span', { class: tone, 'aria-hidden': 'true' }, `${sign} `), t(`begin.${it}`), h('span', { class: 'soft' }, ` (${t(`step.${is[it]}`)})`)));
+  };
+  const button = (label, act, main) => h('button', { type: 'button', class: main ? 'main' : null, onclick: () => act().catch((error) => say(error.message)) }, label);
+  const shown = { space: spaceStep, words: wordsStep, key: keyStep, catalog: catalogStep, hours: hoursStep, share: shareStep }[step];
+  return [
+    heading(step === 'end' ? t('begin.ready') : t('begin')),
+    h('p', null, t('begin.intro')),
+    h('ol', { class: 'steps' }, STEPS.map(line)),
+    shown && h('section', { class: 'card', 'aria-label': t(`begin.${step}`) }, h('h2', null, t(`begin.${step}`)), h('p', null, t(`begin.${step}.why`)),
+      await shown(known, go, context),
+      h('p', { class: 'row' }, is[step] === 'done' ? button(t('begin.next'), () => go(null), true) : button(t('begin.skip'), () => go('skipped')))),
+    step === 'end' && h('p', null, t(STEPS.some((it) => is[it] === 'skipped') ? 'begin.later' : 'begin.all')),
+    h('p', null, button(t('begin.finish'), async () => { await note('all', 'done'); location.hash = to('today'); }, step === 'end')),
+  ];
+}
+
+function spaceStep({ topic, about }, go) {
+  if (about) return h('p', null, h('strong', null, about.name), ' ', h('a', { href: to('space', topic.topic) }, t('catalog.edit')));
+  const name = h('input', { required: true, maxlength: '100' });
+  const text = h('textarea', { maxlength: '2000' });
+  const category = h('input', { maxlength: '100', autocomplete: 'off' });
+  const currency = preset(h('input', { required: true, maxlength: '3', pattern: '[A-Z]{3}' }), 'EUR');
+  const colour = preset(h('input', { type: 'color' }), '#1f5f8b');
+  return kept('first:space', form([field(t('first.name'), name), field(t('first.about'), text), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
+    field(t('first.currency'), currency), field(t('first.colour'), colour)], t('first.make'), async () => {
+    // who was cut off between the two has a topic without its first event
+    const id = topic?.topic ?? (await api.post('/topics', { name: name.value, app: 'space' })).topic;
+    const body = { name: name.value, currency: currency.value, zone: here };
+    if (text.value) body.about = text.value;
+    if (category.value) body.category = category.value;
+    await api.send(id, 'space.create', { body });
+    if (colour.value !== '#1f5f8b') await api.send(id, 'space.brand', { body: { colour: colour.value } });
+    await go('done');
+  }));
+}
+
+/** Three fields for words of some numbers. */
+function wordFields(count) {
+  const numbers = new Set();
+  while (numbers.size < 3) numbers.add(1 + (crypto.getRandomValues(new Uint32Array(1))[0] % count));
+  const fields = [...numbers].sort((a, b) => a - b).map((number) => [number, h('input', { required: true, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'data-secret': true })]);
+  return { shown: fields.map(([number, input]) => field(t('words.number', { n: number }), input)), read: () => Object.fromEntries(fields.map(([number, input]) => [String(number), input.value])) };
+}
+
+function wordsStep({ root, is }, go) {
+  if (root.root_form === 'absent') return h('p', null, t('words.absent'));
+  const box = h('div', { 'data-private': true });
+  const locked = root.root_form !== 'plain' && root.root_form !== 'open';
+  const pass = h('input', { type: 'password', required: true, autocomplete: 'off' });
+  const ask = async (passphrase) => {
+    const { words } = await api.post('/root/words', passphrase ? { passphrase } : {});
+    put(box, h('p', { class: 'warn' }, t('words.care')),
+      h('ol', { class: 'words', translate: 'no' }, words.map((one) => h('li', null, one))),
+      h('p', null, h('button', { type: 'button', class: 'main', onclick: () => check(words.length) }, t('words.written'))));
+  };
+  const check = (count) => {
+    const { shown, read } = wordFields(count);
+    put(box, h('p', null, t('words.check')), form(shown, t('words.right'), async () => {
+      const { right } = await api.post('/root/check', { words: read() });
+      if (!right) throw new Error(t('words.wrong'));
+      await go(null);
+    }), h('p', null, h('button', { type: 'button', onclick: () => ask().catch((error) => put(box, problem(error))) }, t('words.again'))));
+    box.querySelector('input')?.focus();
+  };
+  put(box, locked
+    ? form([field(t('key.pass'), pass)], t('words.show'), () => ask(pass.value))
+    : h('p', null, h('button', { type: 'button', class: is.words === 'done' ? null : 'main', onclick: () => ask().catch((error) => put(box, problem(error))) }, t('words.show'))));
+  return [is.words === 'done' && h('p', { class: 'good' }, t('words.done')), box];
+}
+
+function keyStep({ root, is }, go) {
+  if (root.root_form === 'absent') return h('p', { class: 'good' }, t('key.absent'));
+  if (root.root_form !== 'plain' && root.root_form !== 'open') return h('p', { class: 'good' }, t('key.locked'));
+  if (is.words !== 'done') return h('p', null, h('a', { href: to('begin', 'words') }, t('key.first')));
+  const [one, two] = [0, 1].map(() => h('input', { type: 'password', required: true, minlength: '8', autocomplete: 'new-password' }));
+  const { shown, read } = wordFields(24);
+  return [
+    h('details', { class: 'card' }, h('summary', null, t('key.lock')), h('p', { class: 'hint' }, t('key.lock.how')),
+      form([field(t('key.pass'), one), field(t('key.again'), two)], t('key.lock'), async () => {
+        if (one.value !== two.value) throw new Error(t('key.differ'));
+        await api.post('/root/lock', { passphrase: one.value });
+        await go(null);
+      })),
+    h('details', { class: 'card' }, h('summary', null, t('key.remove')), h('p', { class: 'hint' }, t('key.remove.how')),
+      form(shown, t('key.remove'), async () => { await api.post('/root/remove', { words: read() }); await go(null); })),
+  ];
+}
+
+const needsSpace = () => h('p', null, h('a', { href: to('begin', 'space') }, t('begin.needs')));
+
+function catalogStep({ topic, about }) {
+  if (!about) return needsSpace();
+  return [
+    h('p', null, h('a', { class: 'button', href: to('import', topic.topic) }, t('import.file'))),
+    h('details', { class: 'card' }, h('summary', null, t('catalog.add')), editor(topic.topic, null, about.currency ?? 'EUR')),
+  ];
+}
+
+function hoursStep({ topic, about }, go) {
+  if (!about) return needsSpace();
+  return [
+    h('details', { class: 'card' }, h('summary', null, t('begin.place')), placeForm(topic.topic, null, () => go(null))),
+    h('details', { class: 'card' }, h('summary', null, t('space.policy')), policyForm(topic.topic, about, () => go(null))),
+    h('p', null, h('a', { href: to('hours') }, t('begin.bookable'))),
+  ];
+}
+
+async function shareStep({ topic, about }, go, { topics }) {
+  if (!about) return needsSpace();
+  const after = h('div');
+  return [invitation(topics, topic.topic, async () => {
+    await note('share', 'done');
+    put(after, h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go(null) }, t('begin.next'))));
+  }), after];
+}
+

@@ -1,0 +1,117 @@
+// What can be booked and when: hours of the week by the clock of the place.
+
+import { h } from '/elements.js';
+import { t } from '/words.js';
+import { api, heading, to } from '/app.js';
+import { field, form, kept, written } from '/forms.js';
+import { ownResources } from '/calendar.js';
+import { dayName, fromField, here, isZone, toField } from '/zones.js';
+
+/** 5 January 1970 was a Monday. */
+const monday = 4;
+const dayNames = () => Array.from({ length: 7 }, (_, at) => dayName(monday + at, { weekday: 'long' }));
+
+/** All resources, and one in its editor. */
+export async function hours(context) {
+  const { parts: [space, slug] } = context;
+  const { spaces, resources } = await ownResources(context);
+  const resource = resources.find((it) => it.space === space && it.resource === slug);
+  const link = (it) => h('li', null, h('a', { href: to('hours', it.space, it.resource), 'aria-current': it === resource ? 'true' : null }, it.title));
+  return [
+    heading(t('hours')),
+    h('p', null, h('a', { href: to('calendar') }, t('calendar'))),
+    resources.length > 0 && h('nav', { 'aria-label': t('hours.which') }, h('ul', null, resources.map(link))),
+    resource && [h('h2', null, resource.title), week(resource), exceptions(resource),
+      h('details', { class: 'card' }, h('summary', null, t('hours.terms')), terms(spaces, resource))],
+    spaces.length === 0 && h('p', null, t('catalog.none')),
+    spaces.length > 0 && h('details', { class: 'card', open: resources.length === 0 }, h('summary', null, t('hours.add')), terms(spaces, null)),
+  ];
+}
+
+const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
+
+function terms(spaces, resource) {
+  const space = h('select', null, spaces.map((it) => h('option', { value: it.topic }, it.name)));
+  const title = preset(h('input', { required: true, maxlength: '200' }), resource?.title);
+  const slug = h('input', { required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', autocomplete: 'off' });
+  const zone = preset(h('input', { required: true, autocomplete: 'off' }), resource?.zone ?? here);
+  const number = (value, most) => preset(h('input', { type: 'number', min: '0', max: String(most), step: '1', required: true }), String(value));
+  const capacity = number(resource?.capacity ?? 1, 10000);
+  const buffer = number(Math.round((resource?.buffer_s ?? 0) / 60), 10080);
+  const notice = number(Math.round((resource?.notice_s ?? 0) / 3600), 8784);
+  return kept(`resource:${resource?.resource ?? ''}`, form([
+    !resource && spaces.length > 1 && field(t('space'), space),
+    !resource && field(t('item.slug'), slug),
+    field(t('item.title'), title), field(t('hours.zone'), zone, t('hours.zone.hint')),
+    field(t('hours.capacity'), capacity), field(t('hours.buffer'), buffer), field(t('hours.notice'), notice),
+  ], t('save'), async () => {
+    if (!isZone(zone.value)) throw new Error(t('hours.nozone', { zone: zone.value }));
+    const body = { resource: resource?.resource ?? slug.value, title: title.value, zone: zone.value, capacity: Number(capacity.value),
+      buffer_s: Number(buffer.value) * 60, notice_s: Number(notice.value) * 3600 };
+    const of = resource?.space ?? space.value;
+    written(await api.send(of, 'resource.put', { body }));
+    location.hash = to('hours', of, body.resource);
+  }));
+}
+
+const asTime = (seconds) => `${String(Math.floor((seconds % 86400) / 3600)).padStart(2, '0')}:${String(Math.floor((seconds % 3600) / 60)).padStart(2, '0')}`;
+const asSeconds = (text) => text.split(':').reduce((sum, part, at) => sum + Number(part) * [3600, 60, 1][at], 0);
+
+/** Stretches of the week, one for each day that a rule names. */
+function stretches(rules) {
+  return (rules ?? []).flatMap((rule) => (rule.since || rule.until ? [] : rule.days.map((day) => ({ day, from: rule.from_s, to: rule.to_s }))));
+}
+
+/** Rules of stretches: days with the same hours are one. */
+export function rulesOf(all) {
+  const rules = new Map();
+  for (const { day, from, to: end } of all) {
+    const key = `${from}-${end}`;
+    if (!rules.has(key)) rules.set(key, { days: [], from_s: from, to_s: end });
+    if (!rules.get(key).days.includes(day)) rules.get(key).days.push(day);
+  }
+  return [...rules.values()].map((rule) => ({ ...rule, days: rule.days.sort() }));
+}
+
+function week(resource) {
+  const names = dayNames();
+  const known = stretches(resource.rules);
+  // a rule of certain dates is kept as it is
+  const dated = (resource.rules ?? []).filter((rule) => rule.since || rule.until);
+  const days = names.map((name, day) => {
+    const rows = h('div');
+    const add = (from, to_s) => {
+      const time = (value, label) => preset(h('input', { type: 'time', required: true, 'aria-label': `${name}: ${label}` }), value);
+      const row = h('p', { class: 'row times' }, time(from, t('hours.from')), '–', time(to_s, t('hours.to')),
+        h('button', { type: 'button', 'aria-label': `${name}: ${t('remove')}`, onclick: () => row.remove() }, '×'));
+      rows.append(row);
+    };
+    known.filter((it) => it.day === day).forEach((it) => add(asTime(it.from), asTime(it.to)));
+    return { rows, line: h('fieldset', { class: 'day' }, h('legend', null, name), rows,
+      h('button', { type: 'button', onclick: () => add('09:00', '17:00'), 'aria-label': `${name}: ${t('hours.more')}` }, t('hours.more'))) };
+  });
+  return form([h('p', { class: 'hint' }, t('hours.clock', { zone: resource.zone })), h('div', { class: 'cards' }, days.map((it) => it.line)),
+    dated.length > 0 && h('p', { class: 'hint' }, t('hours.dated', { n: dated.length }))], t('hours.save'), async () => {
+    const all = days.flatMap(({ rows }, day) => [...rows.querySelectorAll('p')].map((row) => {
+      const [from, end] = [...row.querySelectorAll('input')].map((input) => asSeconds(input.value));
+      return { day, from, to: end };
+    }));
+    written(await api.send(resource.space, 'availability.put', { body: { resource: resource.resource, rules: [...rulesOf(all), ...dated], except: resource.except ?? [] } }));
+  });
+}
+
+function exceptions(resource) {
+  const except = (resource.except ?? []).filter((it) => it.end > Date.now());
+  const put = async (list) => written(await api.send(resource.space, 'availability.put', { body: { resource: resource.resource, rules: resource.rules ?? [], except: list } }));
+  const [start, end] = [0, 1].map(() => h('input', { type: 'datetime-local', required: true }));
+  return h('section', null, h('h3', null, t('hours.except')),
+    except.length > 0 && h('ul', null, except.map((it) => h('li', { class: 'row' },
+      `${toField(it.start, resource.zone).replace('T', ' ')} – ${toField(it.end, resource.zone).replace('T', ' ')}`,
+      form([], t('remove'), () => put(except.filter((other) => other !== it)))))),
+    h('details', null, h('summary', null, t('hours.except.add')), form([
+      field(t('calendar.start', { zone: resource.zone }), start), field(t('calendar.end', { zone: resource.zone }), end)], t('save'), async () => {
+      const one = { start: fromField(start.value, resource.zone), end: fromField(end.value, resource.zone) };
+      if (!(one.start < one.end)) throw new Error(t('hours.order'));
+      await put([...except, one]);
+    })));
+}

@@ -1,0 +1,65 @@
+// Places of a space, and the terms that hold in it: forms that several screens use.
+
+import { h } from '/elements.js';
+import { t, word } from '/words.js';
+import { api } from '/app.js';
+import { field, form, kept, written } from '/forms.js';
+import { placeOf } from '/map.js';
+import { here, isZone } from '/zones.js';
+
+const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
+
+/** A new place, or another state of one. */
+export function placeForm(topic, before, done = () => {}) {
+  const text = (value, more) => preset(h('input', { autocomplete: 'off', maxlength: '200', ...more }), value);
+  const slug = text(before?.place ?? 'shop', { required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', readonly: Boolean(before) });
+  const name = text(before?.name, { required: true });
+  const category = text(before?.category, { required: true });
+  const geo = text(before?.geo ? `${before.geo.lat / 1e7},${before.geo.lon / 1e7}` : '', { required: true, inputmode: 'text' });
+  const [address, hours, phone, website, email] = ['address', 'opening_hours', 'phone', 'website', 'email'].map((key) => text(before?.[key]));
+  const zone = text(before?.zone ?? here, { required: true });
+  const radius = preset(h('input', { type: 'number', min: '0', step: '1' }), before?.radius_m ?? '');
+  return kept(`place:${topic}:${before?.place ?? ''}`, form([
+    field(t('first.name'), name), field(t('place.hours'), hours, 'Mo-Fr 09:00-17:00; Sa 10:00-14:00; PH off'), field(t('place.address'), address),
+    field(t('place.geo'), geo, '60.1699,24.9384'), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
+    h('details', null, h('summary', null, t('optional')), field(t('place.slug'), slug), field(t('hours.zone'), zone), field(t('place.phone'), phone),
+      field(t('place.website'), website), field(t('place.email'), email), field(t('place.radius'), radius)),
+  ], t('save'), async () => {
+    const at = placeOf(geo.value);
+    if (!at) throw new Error(t('place.nogeo', { text: geo.value }));
+    if (!isZone(zone.value)) throw new Error(t('hours.nozone', { zone: zone.value }));
+    const body = { place: slug.value, name: name.value, category: category.value, geo: at, zone: zone.value };
+    for (const [key, input] of Object.entries({ address, opening_hours: hours, phone, website, email })) if (input.value) body[key] = input.value;
+    if (radius.value) body.radius_m = Number(radius.value);
+    if (before?.source) body.source = before.source;
+    written(await api.send(topic, 'place.put', { body }));
+    done();
+  }));
+}
+
+const STAGES = ['requested', 'agreed', 'confirmed', 'packed', 'out_for_delivery', 'at_location', 'started'];
+
+/** What cancelling costs, how long things may come back, how early one must ask. */
+export function policyForm(topic, before, done = () => {}) {
+  const terms = new Map((before?.cancellation_terms ?? []).map((term) => [term.stage, term]));
+  const percent = STAGES.map((stage) => [stage, preset(h('input', { type: 'number', min: '0', max: '100', step: '0.01' }), terms.has(stage) ? String(terms.get(stage).fee_bp / 100) : '')]);
+  const days = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_terms?.window_s ? String(Math.round(before.return_terms.window_s / 86400)) : '');
+  const notice = preset(h('input', { type: 'number', min: '0', max: '8000', step: '1' }), before?.notice_s ? String(Math.round(before.notice_s / 3600)) : '');
+  return kept(`policy:${topic}`, form([
+    h('fieldset', null, h('legend', null, t('policy.cancel')), h('div', { class: 'facets' }, percent.map(([stage, input]) => field(word(stage), input)))),
+    field(t('policy.return'), days), field(t('policy.notice'), notice),
+  ], t('save'), async () => {
+    const body = {};
+    const all = percent.filter(([, input]) => input.value !== '').map(([stage, input]) => {
+      const minor = terms.get(stage)?.fee_minor;
+      return { stage, fee_bp: Math.round(Number(input.value) * 100), ...(minor ? { fee_minor: minor } : {}) };
+    });
+    const rest = [...terms.values()].filter((term) => !STAGES.includes(term.stage));
+    if (all.length || terms.size) body.cancellation_terms = [...all, ...rest];
+    if (days.value) body.return_terms = { ...(before?.return_terms ?? {}), window_s: Number(days.value) * 86400 };
+    if (notice.value) body.notice_s = Number(notice.value) * 3600;
+    if (!Object.keys(body).length) throw new Error(t('policy.nothing'));
+    written(await api.send(topic, 'space.policy', { body }));
+    done();
+  }));
+}

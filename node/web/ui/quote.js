@@ -1,0 +1,134 @@
+// The editor of offers: parts of the price, payment and fulfilment, with sums that must be
+// right before anything is sent; and the confirm, for which stock is taken first.
+
+import { h, put } from '/elements.js';
+import { t, word } from '/words.js';
+import { api } from '/app.js';
+import { field, form, kept, written } from '/forms.js';
+import { digits, minorOf, money, typed, units } from '/format.js';
+import { fromField, here, toField, DAY } from '/zones.js';
+
+const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
+const options = (names, chosen) => names.map((name) => h('option', { value: name, selected: name === chosen }, word(name)));
+
+/** Whether an order is in a state in which its provider may offer something. */
+export const offerable = (state) => ['requested', 'quoted', 'countered'].includes(state);
+
+/** A table of rows that come and go. */
+function rowsOf(title, make, first) {
+  const body = h('div');
+  const add = (value) => {
+    const fields = make(value);
+    const row = h('fieldset', { class: 'line' }, h('legend', null, title), ...fields.shown,
+      h('button', { type: 'button', onclick: () => { row.remove(); body.dispatchEvent(new Event('input', { bubbles: true })); } }, t('remove')));
+    row.read = fields.read;
+    body.append(row);
+  };
+  first.forEach(add);
+  return { element: h('div', null, body, h('p', null, h('button', { type: 'button', onclick: () => { add(null); body.querySelector('fieldset:last-child input')?.focus(); } }, t('quote.add', { what: title })))), read: () => [...body.children].map((row) => row.read()) };
+}
+
+/** The price of an item as its space shows it now. */
+async function priceOf(line) {
+  const space = digits(line.columns.space);
+  try {
+    const { rows: [row] } = await api.get(`/topics/${space}/rows/items/${encodeURIComponent(`item/${line.columns.item}`)}`);
+    return { minor: row.columns.min === null ? null : units(row.columns.min), currency: row.columns.currency, stock: row.columns.stock };
+  } catch {
+    return { minor: null, currency: null, stock: null };
+  }
+}
+
+/** The form for an offer, or for other terms of an order that was agreed. */
+export async function quoteForm(topic, row, lines, before, kind = 'order.quote') {
+  const { columns } = row;
+  const prices = await Promise.all(lines.map(priceOf));
+  const currency = before?.total?.currency ?? columns.currency ?? prices.find((it) => it.currency)?.currency ?? 'EUR';
+  const amountField = (minor, label) => preset(h('input', { inputmode: 'decimal', required: true, 'aria-label': label, autocomplete: 'off' }), typed(minor, currency));
+  const read = (input) => minorOf(input.value, currency);
+  const offered = before?.breakup ?? lines.map((line, at) => ({
+    title: `${line.columns.quantity} × ${line.columns.title ?? line.columns.item}`,
+    amount: { minor: prices[at].minor === null ? undefined : prices[at].minor * line.columns.quantity, currency },
+  }));
+  const parts = rowsOf(t('quote.part'), (part) => {
+    const title = preset(h('input', { required: true, maxlength: '120', 'aria-label': t('item.title') }), part?.title);
+    const minor = amountField(part?.amount?.minor, t('quote.amount', { currency }));
+    return { shown: [title, minor], read: () => ({ title: title.value, minor: read(minor) }) };
+  }, offered);
+  const guess = offered.reduce((sum, part) => sum + (part.amount.minor ?? 0), 0);
+  const legs = rowsOf(t('quote.leg'), (leg) => {
+    const name = preset(h('input', { required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', 'aria-label': t('money.leg') }), leg?.leg ?? '');
+    const minor = amountField(leg?.amount?.minor, t('quote.amount', { currency }));
+    const trigger = h('select', { 'aria-label': t('quote.trigger') }, options(['on_agree', 'before', 'on', 'after', 'date'], leg?.trigger ?? 'on'));
+    const due = preset(h('input', { type: 'datetime-local', 'aria-label': t('money.until') }), leg?.due ? toField(leg.due, here) : '');
+    const shown = () => { due.hidden = trigger.value !== 'date'; };
+    trigger.addEventListener('change', shown);
+    shown();
+    return { shown: [name, minor, trigger, due], read: () => ({ leg: name.value, minor: read(minor), trigger: trigger.value, due: trigger.value === 'date' ? fromField(due.value, here) : null, escrow: leg?.escrow }) };
+  }, before?.legs ?? [{ leg: 'all', amount: { minor: guess }, trigger: 'on' }]);
+  const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? 'goods'));
+  const until = preset(h('input', { type: 'datetime-local', required: true }), toField(Date.now() + 7 * DAY, here));
+  const back = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_s ? String(Math.round(before.return_s / 86400)) : '');
+  const counted = lines.map((line, at) => ({ line: at, item: line.columns.title ?? line.columns.item, stock: prices[at].stock })).filter((it) => it.stock !== null && it.stock !== undefined);
+  const takes = counted.map((it) => ({ ...it, box: h('input', { type: 'checkbox', checked: before ? (before.takes ?? []).includes(it.line) : true }) }));
+  const sums = h('p', { role: 'status', class: 'sums-line' });
+  const total = (list) => (list.some(({ minor }) => minor === null) ? null : list.reduce((sum, { minor }) => sum + minor, 0));
+  const check = () => {
+    const [price, paid] = [total(parts.read()), total(legs.read())];
+    const fits = price !== null && price >= 0 && price === paid;
+    put(sums, t('quote.sums', { total: price === null ? '?' : money(price, currency), legs: paid === null ? '?' : money(paid, currency) }), ' ',
+      h('strong', { class: fits ? 'good' : 'bad' }, t(fits ? 'quote.fits' : 'quote.differs')));
+    return fits ? price : null;
+  };
+  const made = form([
+    h('h3', null, t('quote.parts')), parts.element, h('h3', null, t('order.pay')), legs.element, sums,
+    field(t('quote.done'), done), field(t('quote.until'), until), field(t('quote.return'), back),
+    takes.map(({ box, item, stock }) => h('p', null, h('label', null, box, ' ', t('quote.take', { item, n: stock })))),
+  ], t(kind === 'order.quote' ? 'quote.send' : 'quote.revise'), async () => {
+    const minor = check();
+    if (minor === null) throw new Error(t('quote.differs'));
+    const all = legs.read();
+    const body = {
+      order: digits(columns.order), revision: (columns.revision ?? 0) + 1,
+      breakup: parts.read().map((part) => ({ title: part.title, amount: { currency, minor: part.minor } })),
+      total: { currency, minor },
+      legs: all.filter((leg) => leg.minor > 0).map((leg) => ({ leg: leg.leg, amount: { currency, minor: leg.minor }, trigger: leg.trigger, ...(leg.due ? { due: leg.due } : {}), ...(leg.escrow ? { escrow: true } : {}) })),
+      fulfilment: [{ leg: before?.fulfilment?.[0]?.leg ?? 'all', kind: done.value, lines: lines.map((line, at) => ({ line: at, quantity: line.columns.quantity })) }],
+      takes: takes.filter(({ box }) => box.checked).map(({ line }) => line),
+      valid_until: fromField(until.value, here),
+    };
+    if (before?.terms?.length) body.terms = before.terms;
+    if (before?.arbiter) body.arbiter = before.arbiter;
+    if (before?.silence_s) body.silence_s = before.silence_s;
+    if (back.value) body.return_s = Number(back.value) * 86400;
+    written(await api.send(topic, kind, { body }));
+  });
+  made.addEventListener('input', check);
+  check();
+  return kept(`quote:${digits(columns.order)}:${columns.revision ?? 0}:${kind}`, made);
+}
+
+/** Confirms what was agreed: takes the stock that the offer names, then shows the takes. */
+export function confirmOrder(topic, row, lines, offer) {
+  const { columns } = row;
+  const order = digits(columns.order);
+  return form([h('p', { class: 'hint' }, t(offer.takes?.length ? 'quote.takes' : 'quote.notakes'))], t('quote.confirm'), async () => {
+    const taken = [];
+    try {
+      for (const line of offer.takes ?? []) {
+        const of = lines[line].columns;
+        const body = { item: of.item, quantity: of.quantity };
+        const take = await api.send(digits(of.space), 'item.take', { body, for: order });
+        taken.push({ line, take: take.id, space: digits(of.space), item: of.item, quantity: of.quantity });
+      }
+      const takes = taken.map(({ line, take }) => ({ line, take: { $hex: take } }));
+      written(await api.send(topic, 'order.confirm', { body: { order, ...(takes.length ? { takes } : {}) } }));
+    } catch (error) {
+      // what was taken for nothing is free again
+      for (const { space, item, take, quantity } of taken) {
+        await api.send(space, 'item.free', { body: { item, take, quantity } }).catch(() => {});
+      }
+      throw error;
+    }
+  });
+}
