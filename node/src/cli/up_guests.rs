@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use synlog_log::ids::TopicId;
 
-use crate::clock::now_ms;
 use crate::cli::screen::Screen;
+use crate::clock::now_ms;
 use crate::daemon::guesting;
 use crate::failure::Failure;
 use crate::guests::book::{self, Accepts, Book, Gateway};

@@ -29,6 +29,7 @@ impl Options {
                 .map(|home| socket::peers_path(&Home::at(home.as_ref())))
                 .collect(),
             announce: settings.flag(Key::NetAnnounce) && !offline,
+            notify: None,
             web: match (
                 settings.flag(Key::WebServe),
                 settings.address(Key::WebAddress),

@@ -11,7 +11,7 @@ use axum::http::{Method as HttpMethod, Request, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 
-use crate::access::{bearer, Denied};
+use crate::access::{Denied, bearer};
 use crate::answering::{read_body, refused, text, told};
 use crate::backend::BlobInfo;
 use crate::blobs::{self, set};
@@ -81,7 +81,10 @@ fn enter(shared: &Shared, parts: &Parts, is_page: bool) -> Result<Source, Proble
         .iter()
         .map(|value| value.to_str().unwrap_or_default())
         .collect();
-    let (way, source) = match (parts.extensions.get::<Ends>(), parts.extensions.get::<Carried>()) {
+    let (way, source) = match (
+        parts.extensions.get::<Ends>(),
+        parts.extensions.get::<Carried>(),
+    ) {
         (Some(ends), _) => {
             let source = serving::source(ends.there.ip());
             (Way::Direct(ends.here), Source::Address(source))
@@ -132,7 +135,11 @@ fn count(shared: &Shared, source: &Source, does: Does) -> Result<(), Problem> {
         _ => (&shared.queries, QUERIES_OF_ONE),
     };
     let more = matches!(source, Source::Gateway(_));
-    let of_one = if more { of_one * BEHIND_GATEWAY } else { of_one };
+    let of_one = if more {
+        of_one * BEHIND_GATEWAY
+    } else {
+        of_one
+    };
     rate.take(source, of_one, shared.backend.now_ms())
         .map_err(too_often)
 }
@@ -257,7 +264,11 @@ async fn inside(
         Does::Found => {
             let of_one = backend.hourly();
             let more = matches!(source, Source::Gateway(_));
-            let of_one = if more { of_one * BEHIND_GATEWAY } else { of_one };
+            let of_one = if more {
+                of_one * BEHIND_GATEWAY
+            } else {
+                of_one
+            };
             // who has one already asks for nothing new
             if guest.profile.is_some() {
                 let wish = shared.wishes.take(&source, of_one, now_ms);
@@ -302,7 +313,9 @@ async fn inside(
                 Ok((took, backend.heights(&guest, &topic)?))
             })
             .await?;
-            Ok(told(&json!({ "took": took, "heights": told_heights(&heights) })))
+            Ok(told(
+                &json!({ "took": took, "heights": told_heights(&heights) }),
+            ))
         }
         _ => stream::answer(shared, guest, token, topic).await,
     }
