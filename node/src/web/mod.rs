@@ -5,7 +5,6 @@ mod backend;
 mod blobs;
 mod entries;
 mod hosted;
-mod manifest;
 mod problems;
 mod rows;
 pub mod tokens;
