@@ -14,8 +14,8 @@ pub mod intake;
 pub mod ops;
 pub mod rules;
 pub mod vectors;
-pub mod wrong;
 pub mod writing;
+pub mod wrong;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
