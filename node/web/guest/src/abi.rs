@@ -48,7 +48,7 @@ fn packed(bytes: Vec<u8>) -> i64 {
 
 /// Room for a request, or for what a reducer gave out.
 #[unsafe(no_mangle)]
-pub extern "C" fn guest_alloc(len: usize) -> *mut u8 {
+pub(crate) extern "C" fn guest_alloc(len: usize) -> *mut u8 {
     room(len)
 }
 
@@ -57,7 +57,7 @@ pub extern "C" fn guest_alloc(len: usize) -> *mut u8 {
 /// # Safety
 /// It is one of `guest_call`, given back once.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn guest_free(address: *mut u8, len: usize) {
+pub(crate) unsafe extern "C" fn guest_free(address: *mut u8, len: usize) {
     // SAFETY: by contract.
     drop(unsafe { taken(address, len) });
 }
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn guest_free(address: *mut u8, len: usize) {
 /// # Safety
 /// The request stands in room of `guest_alloc(len)`, which is taken back here.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn guest_call(address: *mut u8, len: usize) -> i64 {
+pub(crate) unsafe extern "C" fn guest_call(address: *mut u8, len: usize) -> i64 {
     // SAFETY: by contract.
     let request = unsafe { taken(address, len) };
     packed(GUEST.with_borrow_mut(|guest| guest.handle(&mut Browser, &request)))

@@ -196,6 +196,7 @@ impl Guest {
                 let statements: Vec<_> = self.keys()?.statements().cloned().collect();
                 Ok((Json::Null, self.entries.bundle(&topics, &statements)?))
             }
+            "hash" => only(json!(hex(blake3::hash(request.bytes).as_bytes()))),
             "bundle" => only_bytes(bundle_of(request)?),
             "forget" => {
                 self.forget();

@@ -1,1 +1,9 @@
-mod differential;
+//! What a customer's side does, natively: the app's own code is the engine.
+
+#![allow(clippy::unwrap_used)]
+
+mod boundary;
+mod hostile;
+mod keeping;
+mod scene;
+mod vectors;
