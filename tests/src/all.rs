@@ -19,6 +19,7 @@ mod cli_restore;
 mod cli_rows;
 mod cli_story;
 mod decoders;
+mod guest_moves;
 mod hard_cases;
 mod intake;
 mod native_and_wasm;

@@ -102,6 +102,7 @@ function banner() {
   if (!link.online) said.push(h('p', null, t(navigator.onLine === false ? 'banner.offline' : 'banner.away')));
   if (link.unsent > 0) said.push(h('p', null, t('banner.unsent', { n: link.unsent })));
   if (link.problem) said.push(h('p', { class: 'bad' }, link.problem.rule ? `${t('problem')}: ${link.problem.rule}` : link.problem.message));
+  if (link.refused) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${link.refused.message}`));
   if (app.stranger) said.push(h('p', { class: 'bad' }, t('banner.stranger')));
   const shown = document.getElementById('banner');
   const text = said.map((line) => line.textContent).join('\n');

@@ -23,7 +23,8 @@ export class Link {
   #door;
   #told;
   #failures = 0;
-  #wake = () => {};
+  #again = false;
+  #wake = () => { this.#again = true; };
   #streaming = null;
   #ended = false;
   #theirs = new Map();
@@ -41,6 +42,8 @@ export class Link {
     this.online = false;
     this.asked = false;
     this.problem = null;
+    /** Why a draft could not be signed. */
+    this.refused = null;
     /** Called when something was written: other tabs want to know. */
     this.onwritten = null;
     this.unsent = 0;
@@ -208,22 +211,25 @@ export class Link {
     return signed;
   }
 
-  async #sign(kind, body, erasable) {
-    const signed = await this.#storage.alone(async () => {
-      for (let tries = 0; ; tries += 1) {
-        const { ok, bytes } = this.#core.ask('write', { topic: this.topic, kind, body, erasable });
-        let stored = false;
-        try {
-          stored = await this.#storage.addOwn(ok.record, bytes);
-        } finally {
-          this.#core.ask(stored ? 'kept' : 'dropped');
-        }
-        if (stored) return ok;
-        if (tries === 3) throw new Error('another tab writes all the time');
-        // another tab was there before: what it wrote is read first
-        await this.reload();
+  /** Signs and stores, while no other tab does; `drafts` are those that are left then. */
+  async #signAlone({ kind, body, erasable }, drafts) {
+    for (let tries = 0; ; tries += 1) {
+      const { ok, bytes } = this.#core.ask('write', { topic: this.topic, kind, body, erasable });
+      let stored = false;
+      try {
+        stored = await this.#storage.addOwn(ok.record, bytes, drafts);
+      } finally {
+        this.#core.ask(stored ? 'kept' : 'dropped');
       }
-    });
+      if (stored) return ok;
+      if (tries === 3) throw new Error('another tab writes all the time');
+      // another tab was there before: what it wrote is read first
+      await this.reload();
+    }
+  }
+
+  async #sign(kind, body, erasable) {
+    const signed = await this.#storage.alone(() => this.#signAlone({ kind, body, erasable }));
     this.#count();
     this.#told();
     this.onwritten?.();
@@ -233,17 +239,23 @@ export class Link {
   /** Signs what was wanted before there was a relation. */
   async #signDrafts() {
     if (!this.drafts.length || !this.ready) return;
-    while (this.drafts.length) {
-      const [draft] = this.drafts;
-      try {
-        await this.#sign(draft.kind, draft.body, draft.erasable);
-      } catch (error) {
-        // the rules refuse it: it is shown, and does not stand in the way of others
-        if (!(error instanceof CoreError) || !['rejected', 'usage'].includes(error.code)) throw error;
-        this.problem = error;
+    // a draft goes in the step in which its entry comes: it is signed once, whoever crashes
+    await this.#storage.alone(async () => {
+      for (let drafts = (await this.#storage.get('drafts')) ?? []; drafts.length; drafts = drafts.slice(1)) {
+        const left = drafts.slice(1);
+        try {
+          await this.#signAlone(drafts[0], left);
+        } catch (error) {
+          // the rules refuse it: it is shown, and does not stand in the way of others
+          if (!(error instanceof CoreError) || !['rejected', 'usage'].includes(error.code)) throw error;
+          this.refused = error;
+          await this.#storage.put('drafts', left);
+        }
+        this.drafts = left;
       }
-      this.drafts = await this.#storage.change('drafts', (drafts) => (drafts ?? []).slice(1));
-    }
+    });
+    this.#count();
+    this.onwritten?.();
     this.#told();
   }
 
@@ -276,6 +288,7 @@ export class Link {
       try {
         wait = await this.#meet();
         this.#failures = 0;
+        this.problem = null;
       } catch (error) {
         if (this.#ended) return;
         this.#streaming?.abort();
@@ -293,9 +306,15 @@ export class Link {
   }
 
   #sleep(ms) {
+    // somebody wanted something while we were busy
+    if (this.#again) {
+      this.#again = false;
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
-      const timer = ms === null ? null : setTimeout(resolve, ms);
-      this.#wake = () => { clearTimeout(timer); resolve(); };
+      const awake = () => { this.#wake = () => { this.#again = true; }; resolve(); };
+      const timer = ms === null ? null : setTimeout(awake, ms);
+      this.#wake = () => { clearTimeout(timer); awake(); };
     });
   }
 

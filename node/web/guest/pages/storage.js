@@ -74,9 +74,13 @@ export class Storage {
     await committed(writing);
   }
 
-  /** An own entry. `false`: there is another one in its place, by another tab. */
-  async addOwn(record, bytes) {
-    const writing = this.#writing(['records']);
+  /**
+   * An own entry, and with it the drafts that are left, where it was one. `false`: there is
+   * another one in its place, by another tab.
+   */
+  async addOwn(record, bytes, drafts) {
+    const writing = this.#writing(['meta', 'records']);
+    if (drafts) writing.objectStore('meta').put(drafts, 'drafts');
     writing.objectStore('records').add({ kind: record.kind, bytes: bytes.slice() }, keyOf(record, true));
     try {
       await committed(writing);

@@ -5,5 +5,6 @@
 mod boundary;
 mod hostile;
 mod keeping;
+mod module;
 mod scene;
 mod vectors;
