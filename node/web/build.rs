@@ -21,7 +21,10 @@ const SHARED: &[&str] = &["elements.js", "format.js", "words.js", "icon.svg"];
 
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo names the folder");
-    let (pages, shared) = (Path::new(&root).join("guest/pages"), Path::new(&root).join("ui"));
+    let (pages, shared) = (
+        Path::new(&root).join("guest/pages"),
+        Path::new(&root).join("ui"),
+    );
     let watched = if pages.is_dir() { "guest/pages" } else { "src" };
     println!("cargo:rerun-if-changed={watched}");
     println!("cargo:rerun-if-changed=build.rs");
@@ -31,11 +34,19 @@ fn main() {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     let has = |name: &str| pages.join(name).is_file();
-    files.extend(SHARED.iter().filter(|name| !has(name)).map(|name| shared.join(name)));
+    files.extend(
+        SHARED
+            .iter()
+            .filter(|name| !has(name))
+            .map(|name| shared.join(name)),
+    );
     files.sort();
     let mut list = "&[\n".to_owned();
     for path in files {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         let end = name.rsplit_once('.').map_or("", |(_, end)| end);
         let Some((_, media_type)) = TYPES.iter().find(|(known, _)| *known == end) else {
             continue;

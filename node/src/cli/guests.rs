@@ -215,7 +215,8 @@ fn list_json(guests: &Guests, spaces: &[(TopicId, String)], urls: &[String]) -> 
             })
         });
         let spaces = spaces.iter().filter(|(topic, _)| is_offered(book, topic));
-        let spaces = spaces.map(|(topic, name)| json!({ "topic": topic.to_string(), "name": name }));
+        let spaces =
+            spaces.map(|(topic, name)| json!({ "topic": topic.to_string(), "name": name }));
         let gateways = settings.gateways.iter().map(|it| &it.domain);
         json!({
             "urls": urls,
@@ -255,7 +256,10 @@ fn list(guests: &Guests, node: &mut Node, setting: &Setting) -> Result<(), Failu
             false => "guest",
         };
         let (since, who) = (to_text(relation.since_ms), entity.short());
-        screen.line(format_args!("{word:<8} {since}  {who}  {}", plain(&relation.name)))?;
+        screen.line(format_args!(
+            "{word:<8} {since}  {who}  {}",
+            plain(&relation.name)
+        ))?;
     }
     let others = book.blocked.iter();
     for entity in others.filter(|entity| !book.relations.contains_key(entity)) {
@@ -263,18 +267,28 @@ fn list(guests: &Guests, node: &mut Node, setting: &Setting) -> Result<(), Failu
     }
     screen.flush()?;
     match urls.first() {
-        Some(url) => screen.note(format_args!("new customers: {}; at {url}", book.settings.accepts.word())),
+        Some(url) => screen.note(format_args!(
+            "new customers: {}; at {url}",
+            book.settings.accepts.word()
+        )),
         None => screen.note("no guests are served: `synlog up --guests` does"),
     }
     Ok(())
 }
 
-fn link(args: &LinkArgs, node: &mut Node, guests: &Guests, setting: &Setting) -> Result<(), Failure> {
+fn link(
+    args: &LinkArgs,
+    node: &mut Node,
+    guests: &Guests,
+    setting: &Setting,
+) -> Result<(), Failure> {
     let nobody = "no guests are served: `synlog up --guests` does";
     let service = setting.running();
     let service = service.ok_or_else(|| Failure::Findings(nobody.to_owned()))?;
     let urls = guesting::urls(service);
-    let url = urls.first().ok_or_else(|| Failure::Findings(nobody.to_owned()))?;
+    let url = urls
+        .first()
+        .ok_or_else(|| Failure::Findings(nobody.to_owned()))?;
     let mut spaces = node.own_spaces()?;
     spaces.retain(|(topic, _)| guests.read(|book| is_offered(book, topic)));
     let space = match &args.space {
@@ -282,7 +296,9 @@ fn link(args: &LinkArgs, node: &mut Node, guests: &Guests, setting: &Setting) ->
             let topic = node.find_topic(name)?;
             let offered = spaces.iter().any(|(space, _)| *space == topic);
             offered.then_some(topic).ok_or_else(|| {
-                Failure::Usage(format!("{name:?} is no public space of yours that is offered"))
+                Failure::Usage(format!(
+                    "{name:?} is no public space of yours that is offered"
+                ))
             })?
         }
         None => match &spaces[..] {
@@ -293,14 +309,19 @@ fn link(args: &LinkArgs, node: &mut Node, guests: &Guests, setting: &Setting) ->
                         .to_owned(),
                 ));
             }
-            _ => return Err(Failure::Usage("several spaces are offered: name one".to_owned())),
+            _ => {
+                return Err(Failure::Usage(
+                    "several spaces are offered: name one".to_owned(),
+                ));
+            }
         },
     };
     let link = guesting::link(url, &space, &node.entity());
     let screen = &setting.screen;
     if screen.is_json() {
         let squares = qr::squares_of(&link)?;
-        return screen.json(&json!({ "url": link, "space": space.to_string(), "squares": squares }));
+        return screen
+            .json(&json!({ "url": link, "space": space.to_string(), "squares": squares }));
     }
     screen.line(&link)?;
     screen.flush()?;
@@ -317,7 +338,13 @@ mod tests {
     fn one_guest_is_meant() {
         let all = [EntityId([0x11; 32]), EntityId([0x12; 32])];
         assert_eq!(found("11", all.into_iter()).unwrap(), all[0]);
-        assert!(matches!(found("1", all.into_iter()), Err(Failure::BadName(_))));
-        assert!(matches!(found("2", all.into_iter()), Err(Failure::Findings(_))));
+        assert!(matches!(
+            found("1", all.into_iter()),
+            Err(Failure::BadName(_))
+        ));
+        assert!(matches!(
+            found("2", all.into_iter()),
+            Err(Failure::Findings(_))
+        ));
     }
 }

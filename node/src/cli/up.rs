@@ -71,7 +71,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
     #[command(flatten)]
-    guests: up_guests::Args,
+    guests: up_guests::GuestArgs,
 }
 
 /// Runs the command.

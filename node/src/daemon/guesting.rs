@@ -178,11 +178,16 @@ pub fn urls(service: &Service) -> Vec<String> {
         return urls;
     };
     let port = here.port();
-    urls.extend(settings.names.iter().map(|name| match name.contains("://") {
-        true => format!("{}/", name.trim_end_matches('/')),
-        false if name.contains(':') => format!("http://{name}/"),
-        false => format!("http://{name}:{port}/"),
-    }));
+    urls.extend(
+        settings
+            .names
+            .iter()
+            .map(|name| match name.contains("://") {
+                true => format!("{}/", name.trim_end_matches('/')),
+                false if name.contains(':') => format!("http://{name}/"),
+                false => format!("http://{name}:{port}/"),
+            }),
+    );
     if !here.ip().is_unspecified() {
         urls.push(format!("http://{here}/"));
         return urls;

@@ -19,9 +19,9 @@ use crate::daemon::session::Service;
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::guests::exchange::{self, Member};
+use crate::guests::founding;
 use crate::guests::identity::{certified, read};
 use crate::guests::spaces::{self, problem};
-use crate::guests::founding;
 use crate::node::Node;
 
 /// What a device signs begins so.
@@ -133,12 +133,12 @@ impl GuestBackend for GuestsBackend {
                 Ok(said.entity)
             }
             (None, Some(log)) => certified(log, &device).map(|()| log.entity()),
-            (None, None) => Err(Problem::new(
-                403,
-                "not_certified",
-                "this device is not known here",
-            )
-            .hint("send a bundle with the identity statements of the entity")),
+            (None, None) => {
+                Err(
+                    Problem::new(403, "not_certified", "this device is not known here")
+                        .hint("send a bundle with the identity statements of the entity"),
+                )
+            }
         })?;
         check_signature(proof, &self.node(), &entity)?;
         self.let_in(&entity)?;
@@ -146,7 +146,10 @@ impl GuestBackend for GuestsBackend {
         if interests.is_ok_and(|interests| interests.blocked.contains(&entity)) {
             return Err(blocked());
         }
-        let topic = self.0.guests.read(|book| book.relations.get(&entity)?.topic);
+        let topic = self
+            .0
+            .guests
+            .read(|book| book.relations.get(&entity)?.topic);
         let relations = topic.map(|topic| json!({ "topic": topic.to_string(), "app": "relation" }));
         let bundle = proof.bundle.clone().unwrap_or_default();
         Ok(Proven {
@@ -196,7 +199,10 @@ impl GuestBackend for GuestsBackend {
         self.with(|node| {
             let told = |failure: Failure| problem(&failure);
             node.arrivals.catch_up(&node.store).map_err(told)?;
-            let topics = node.arrivals.since(after).map(|(_, feed)| feed.topic.to_string());
+            let topics = node
+                .arrivals
+                .since(after)
+                .map(|(_, feed)| feed.topic.to_string());
             Ok((topics.collect(), node.store.end()))
         })
     }

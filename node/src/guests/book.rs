@@ -223,10 +223,18 @@ impl Book {
                     None => None,
                 },
                 names: written.names,
-                gateways: written.gateways.into_iter().map(gateway).collect::<Option<_>>()?,
+                gateways: written
+                    .gateways
+                    .into_iter()
+                    .map(gateway)
+                    .collect::<Option<_>>()?,
                 limits: written.limits,
             },
-            relations: written.relations.into_iter().map(relation).collect::<Option<_>>()?,
+            relations: written
+                .relations
+                .into_iter()
+                .map(relation)
+                .collect::<Option<_>>()?,
             blocked: blocked.collect::<Option<_>>()?,
         })
     }
@@ -284,15 +292,23 @@ mod tests {
                 port,
                 accepts: Accepts::Ask,
                 offer: (ids.len() > 1).then(|| ids.iter().map(|id| TopicId(*id)).collect()),
-                gateways: names.iter().zip(ids).map(|(name, id)| Gateway {
-                    endpoint: NodeId(*id),
-                    domain: name.clone(),
-                    tls: id[0] > 9,
-                    relay: Some(name.clone()),
-                    url: None,
-                }).collect(),
+                gateways: names
+                    .iter()
+                    .zip(ids)
+                    .map(|(name, id)| Gateway {
+                        endpoint: NodeId(*id),
+                        domain: name.clone(),
+                        tls: id[0] > 9,
+                        relay: Some(name.clone()),
+                        url: None,
+                    })
+                    .collect(),
                 names,
-                limits: Limits { hour: 1, day: 2, total: 3 },
+                limits: Limits {
+                    hour: 1,
+                    day: 2,
+                    total: 3,
+                },
             },
             relations: ids.iter().enumerate().map(relation).collect(),
             blocked: ids.iter().map(|id| EntityId(*id)).collect(),
@@ -320,6 +336,9 @@ mod tests {
     fn another_version_is_none() {
         let text = Book::default().encode();
         assert_eq!(Book::decode(&text), Some(Book::default()));
-        assert_eq!(Book::decode(&text.replace("\"version\": 1", "\"version\": 2")), None);
+        assert_eq!(
+            Book::decode(&text.replace("\"version\": 1", "\"version\": 2")),
+            None
+        );
     }
 }

@@ -136,8 +136,13 @@ fn refused(refusal: Refusal) -> Problem {
 }
 
 fn read(bytes: &[u8]) -> Result<Pushed, Problem> {
-    let unreadable =
-        |error| Problem::new(422, "bad_bundle", format!("the bundle can't be read: {error}"));
+    let unreadable = |error| {
+        Problem::new(
+            422,
+            "bad_bundle",
+            format!("the bundle can't be read: {error}"),
+        )
+    };
     let mut reader = BundleReader::new(bytes).map_err(unreadable)?;
     let (mut pushed, mut count) = (Pushed::default(), 0);
     while let Some(record) = reader.next_record().map_err(unreadable)? {

@@ -31,7 +31,10 @@ fn look(node: &mut Node, guests: &Guests, entity: &EntityId) -> Result<Option<To
     let device = node.device();
     let mut found: BTreeMap<EntityId, (TopicId, String)> = BTreeMap::new();
     for topic in guests.not_looked_at(node.store.topics()) {
-        if node.genesis(&topic).is_none_or(|genesis| !genesis.is_private()) {
+        if node
+            .genesis(&topic)
+            .is_none_or(|genesis| !genesis.is_private())
+        {
             continue;
         }
         let order = node.order(&topic)?;
@@ -68,7 +71,12 @@ fn take_in(node: &mut Node, said: &Said, now_ms: u64) -> Result<(), Failure> {
         }
     }
     let mut intake = Intake::default();
-    node.take_in_from(source_of(&said.entity), said.runs.clone(), now_ms, &mut intake)
+    node.take_in_from(
+        source_of(&said.entity),
+        said.runs.clone(),
+        now_ms,
+        &mut intake,
+    )
 }
 
 /// By what a guest is known to what waits; only bounds depend on it.

@@ -112,7 +112,13 @@ mod tests {
         assert_eq!((&gateway.domain[..], gateway.tls), ("gate.example", true));
         let url = url_of(&NodeId([0; 32]), &gateway);
         assert_eq!(url, format!("https://{}.gate.example/", "a".repeat(52)));
-        for wrong in ["", "relay.example.org", "5f@gate.example", &format!("{id}@"), &format!("{id}@a/b")] {
+        for wrong in [
+            "",
+            "relay.example.org",
+            "5f@gate.example",
+            &format!("{id}@"),
+            &format!("{id}@a/b"),
+        ] {
             assert!(named(wrong).is_err(), "{wrong}");
         }
     }
@@ -130,7 +136,11 @@ mod tests {
         let told = answer("https://gate.example", body.as_bytes()).unwrap();
         assert_eq!((&told.domain[..], told.tls), ("localhost", true));
         for wrong in ["", "{}", "[]", "{\"endpoint\":\"5f\",\"domain\":\"a\"}"] {
-            assert_eq!(answer("https://gate.example", wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(
+                answer("https://gate.example", wrong.as_bytes()),
+                None,
+                "{wrong}"
+            );
         }
     }
 

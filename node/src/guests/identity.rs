@@ -220,7 +220,10 @@ mod tests {
         assert_eq!((said.entity, said.runs.len()), (person.id(), 0));
         assert!(certified(&said.log, &person.device(1)).is_ok());
         let stranger = certified(&said.log, &other.device(0)).unwrap_err();
-        assert_eq!((stranger.status, &stranger.code[..]), (403, "not_certified"));
+        assert_eq!(
+            (stranger.status, &stranger.code[..]),
+            (403, "not_certified")
+        );
         let both = [statements(&person), statements(&other)].concat();
         assert_eq!(read(&bundle(&both)).unwrap_err().code, "bad_profile");
         let late = bundle(&statements(&person)[1..]);

@@ -1,7 +1,7 @@
 //! What a running node knows of its guests: the book, and those who asked for a relation.
 
-use std::collections::{BTreeMap, BTreeSet};
 use core::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
@@ -137,7 +137,9 @@ impl Guests {
     /// somebody has.
     pub(super) fn not_looked_at(&self, topics: Vec<TopicId>) -> Vec<TopicId> {
         self.with(|state| {
-            let fresh = topics.into_iter().filter(|topic| !state.looked.contains(topic));
+            let fresh = topics
+                .into_iter()
+                .filter(|topic| !state.looked.contains(topic));
             let fresh: Vec<TopicId> = fresh.collect();
             state.looked.extend(&fresh);
             fresh

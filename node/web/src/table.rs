@@ -333,16 +333,19 @@ pub static ROUTES: &[Route] = &[
         "/guests/{entity}",
         "answer_guest",
         "Accept or decline one that asked for a relation; shut one out, let it in again",
-        &[must("answer", Kind::Text, "accept, decline, block or unblock")],
+        &[must(
+            "answer",
+            Kind::Text,
+            "accept, decline, block or unblock",
+        )],
         |inputs| {
             let word = inputs.body_text("answer").unwrap_or_default();
             let mut all = GuestAnswer::ALL.into_iter();
             let answer = all.find(|answer| answer.word() == word);
             Ok(Ask::Guest {
                 entity: inputs.path("entity"),
-                answer: answer.ok_or_else(|| {
-                    Problem::usage("answer is accept, decline, block or unblock")
-                })?,
+                answer: answer
+                    .ok_or_else(|| Problem::usage("answer is accept, decline, block or unblock"))?,
             })
         },
     ),

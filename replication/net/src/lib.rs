@@ -22,8 +22,8 @@ mod socket;
 pub mod ticket;
 
 pub use config::{Config, Dht, Identity};
-pub use guests::{GUEST_ALPN, Gate, GuestStream};
 pub use event::{Command, Event, GossipTopic, Incoming, Via, Why};
+pub use guests::{GUEST_ALPN, Gate, GuestStream};
 pub use service::{Net, NetDesk, NetError, PeerInfo, Poke, Standing};
 pub use ticket::Ticket;
 

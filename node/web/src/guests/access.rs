@@ -62,7 +62,11 @@ fn is_ours(host: &str, way: &Way, names: &[String]) -> bool {
             let port = here.port();
             let of_port_80 = || {
                 let ip = here.ip();
-                let ip = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+                let ip = if ip.is_ipv6() {
+                    format!("[{ip}]")
+                } else {
+                    ip.to_string()
+                };
                 host == ip || host.eq_ignore_ascii_case("localhost")
             };
             host == here.to_string()
@@ -127,7 +131,10 @@ mod tests {
             site,
             way,
         };
-        check(&facts, &["shop.example".to_owned(), "till.example:8443".to_owned()])
+        check(
+            &facts,
+            &["shop.example".to_owned(), "till.example:8443".to_owned()],
+        )
     }
 
     #[test]
@@ -203,7 +210,10 @@ mod tests {
         };
         assert_eq!(check(&facts, &[]), Ok(()));
         let two = ["192.168.1.5:4480", "192.168.1.5:4480"];
-        let twice = Facts { hosts: &two, ..facts };
+        let twice = Facts {
+            hosts: &two,
+            ..facts
+        };
         assert_eq!(check(&twice, &[]), Err(Denied::Host));
     }
 }

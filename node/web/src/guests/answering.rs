@@ -11,7 +11,7 @@ use axum::http::{Method as HttpMethod, Request, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 
-use crate::access::{bearer, Denied};
+use crate::access::{Denied, bearer};
 use crate::answering::{read_body, refused, text, told};
 use crate::backend::BlobInfo;
 use crate::blobs::{self, set};
@@ -39,6 +39,9 @@ const PUSHES_OF_ONE: usize = 120;
 const PUSHED_BYTES_OF_ONE: usize = 8 << 20;
 /// A gateway that does not say who comes through it counts as so many addresses.
 const BEHIND_GATEWAY: usize = 32;
+
+/// Bytes of a gateway's word for a caller.
+const CALLER_MAX: usize = 64;
 
 /// Answers a request to a route.
 pub(super) async fn answer(
@@ -81,18 +84,19 @@ fn enter(shared: &Shared, parts: &Parts, is_page: bool) -> Result<Source, Proble
         .iter()
         .map(|value| value.to_str().unwrap_or_default())
         .collect();
-    let (way, source) = match (parts.extensions.get::<Ends>(), parts.extensions.get::<Carried>()) {
+    let (way, source) = match (
+        parts.extensions.get::<Ends>(),
+        parts.extensions.get::<Carried>(),
+    ) {
         (Some(ends), _) => {
             let source = serving::source(ends.there.ip());
             (Way::Direct(ends.here), Source::Address(source))
         }
-        // what was there before is the guest's own word; the gateway adds the last
+        // a gateway takes this header from those whom it carries, and puts in its own word
         (None, Some(Carried(name))) => {
-            let last = headers.get_all("x-forwarded-for").iter().next_back();
-            let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-            let address = last.and_then(|text| text.trim().parse().ok());
-            let source = match address {
-                Some(address) => Source::Address(serving::source(address)),
+            let caller = headers.get("synlog-caller").and_then(|it| it.to_str().ok());
+            let source = match caller.filter(|caller| (1..=CALLER_MAX).contains(&caller.len())) {
+                Some(caller) => Source::Caller(format!("{caller} {name}")),
                 None => Source::Gateway(name.clone()),
             };
             (Way::Gateway(name.clone()), source)
@@ -132,7 +136,11 @@ fn count(shared: &Shared, source: &Source, does: Does) -> Result<(), Problem> {
         _ => (&shared.queries, QUERIES_OF_ONE),
     };
     let more = matches!(source, Source::Gateway(_));
-    let of_one = if more { of_one * BEHIND_GATEWAY } else { of_one };
+    let of_one = if more {
+        of_one * BEHIND_GATEWAY
+    } else {
+        of_one
+    };
     rate.take(source, of_one, shared.backend.now_ms())
         .map_err(too_often)
 }
@@ -257,7 +265,11 @@ async fn inside(
         Does::Found => {
             let of_one = backend.hourly();
             let more = matches!(source, Source::Gateway(_));
-            let of_one = if more { of_one * BEHIND_GATEWAY } else { of_one };
+            let of_one = if more {
+                of_one * BEHIND_GATEWAY
+            } else {
+                of_one
+            };
             // who has one already asks for nothing new
             if guest.profile.is_some() {
                 let wish = shared.wishes.take(&source, of_one, now_ms);
@@ -302,7 +314,9 @@ async fn inside(
                 Ok((took, backend.heights(&guest, &topic)?))
             })
             .await?;
-            Ok(told(&json!({ "took": took, "heights": told_heights(&heights) })))
+            Ok(told(
+                &json!({ "took": took, "heights": told_heights(&heights) }),
+            ))
         }
         _ => stream::answer(shared, guest, token, topic).await,
     }

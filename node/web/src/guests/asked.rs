@@ -60,9 +60,21 @@ const ROWS: &[Param] = &[
     param("prefix", Kind::Text, "only keys that begin so"),
     param("index", Kind::Text, "by this index of the table"),
     param("equal", Kind::Texts, "values of the index's first columns"),
-    param("from", Kind::Text, "the index's next column is at least this"),
-    param("to", Kind::Text, "the index's next column is less than this"),
-    param("desc", Kind::Flag, "from the end to the front, with an index"),
+    param(
+        "from",
+        Kind::Text,
+        "the index's next column is at least this",
+    ),
+    param(
+        "to",
+        Kind::Text,
+        "the index's next column is less than this",
+    ),
+    param(
+        "desc",
+        Kind::Flag,
+        "from the end to the front, with an index",
+    ),
     param("limit", Kind::Number, "at most so many [100; at most 1000]"),
     param("after", Kind::Text, "what `next` of the page before says"),
 ];
@@ -102,7 +114,11 @@ pub(super) static ROUTES: &[Route] = &[
             must("device", Kind::Text, "the guest's device"),
             must("challenge", Kind::Text, "what it was to sign"),
             must("signature", Kind::Text, "the device's signature"),
-            param("bundle", Kind::Text, "its profile and identity statements, base64"),
+            param(
+                "bundle",
+                Kind::Text,
+                "its profile and identity statements, base64",
+            ),
         ],
         ..route(Method::Post, "/session", Does::Session)
     },
@@ -140,7 +156,9 @@ pub(super) fn rows(inputs: &Inputs, key: Option<String>) -> Result<Rows, Problem
 
 /// Bytes as hex digits.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
+    data_encoding::HEXLOWER_PERMISSIVE
+        .decode(text.as_bytes())
+        .ok()
 }
 
 /// With what a guest shows who it is.
@@ -156,7 +174,10 @@ pub(super) fn proof(inputs: &Inputs) -> Result<Proof, Problem> {
         bytes.map_err(|_| Problem::usage("bundle is wrong: it wants base64"))
     });
     let bundle = bundle.transpose()?;
-    if bundle.as_ref().is_some_and(|bytes| bytes.len() > PROFILE_MAX) {
+    if bundle
+        .as_ref()
+        .is_some_and(|bytes| bytes.len() > PROFILE_MAX)
+    {
         let text = format!("bundle has more than {PROFILE_MAX} bytes");
         return Err(Problem::new(413, "too_large", text));
     }
@@ -182,12 +203,16 @@ pub(super) fn have(body: &[u8]) -> Result<Heights, Problem> {
         have => have.and_then(Json::as_array).ok_or_else(wrong)?,
     };
     if list.len() > HAVE_MAX {
-        return Err(Problem::usage(format!("have names more than {HAVE_MAX} feeds")));
+        return Err(Problem::usage(format!(
+            "have names more than {HAVE_MAX} feeds"
+        )));
     }
     let read = |item: &Json| {
         let author = item.get("feed")?.get("author")?.as_str()?;
         unhex(author).filter(|bytes| bytes.len() == 32)?;
         Some((author.to_lowercase(), item.get("height")?.as_u64()?))
     };
-    list.iter().map(|item| read(item).ok_or_else(wrong)).collect()
+    list.iter()
+        .map(|item| read(item).ok_or_else(wrong))
+        .collect()
 }

@@ -166,7 +166,9 @@ impl GuestServer {
         let handle = runtime.handle().clone();
         let listener = {
             let _inside = runtime.enter();
-            listener.map(tokio::net::TcpListener::from_std).transpose()?
+            listener
+                .map(tokio::net::TcpListener::from_std)
+                .transpose()?
         };
         let stopped = Arc::new(AtomicBool::new(false));
         let (told, seen) = (Arc::clone(&shared), Arc::clone(&stopped));

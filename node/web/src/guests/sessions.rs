@@ -52,7 +52,10 @@ impl State {
     }
 
     fn count(&self, fits: impl Fn(&Session) -> bool) -> usize {
-        self.sessions.values().filter(|session| fits(session)).count()
+        self.sessions
+            .values()
+            .filter(|session| fits(session))
+            .count()
     }
 }
 
@@ -77,7 +80,10 @@ impl Sessions {
         let answered = blake3::hash(challenge);
         self.with(|state| {
             state.challenges.retain(|(_, until_ms)| *until_ms > now_ms);
-            let at = state.challenges.iter().position(|(known, _)| *known == answered);
+            let at = state
+                .challenges
+                .iter()
+                .position(|(known, _)| *known == answered);
             at.and_then(|at| state.challenges.remove(at)).is_some()
         })
     }
@@ -86,7 +92,9 @@ impl Sessions {
     pub fn open(&self, token: &str, guest: Guest, now_ms: u64) -> u64 {
         let (token, expires_ms) = (hash(token), now_ms + SESSION_MS);
         self.with(|state| {
-            state.sessions.retain(|_, session| session.expires_ms > now_ms);
+            state
+                .sessions
+                .retain(|_, session| session.expires_ms > now_ms);
             let own = |session: &Session| session.guest.entity == guest.entity;
             let strange = |session: &Session| session.guest.profile.is_some();
             if state.count(own) >= OF_ENTITY_MAX {
@@ -179,6 +187,10 @@ mod tests {
         let strangers = sessions.with(|state| state.count(|it| it.guest.profile.is_some()));
         assert_eq!(strangers, STRANGERS_MAX);
         assert!(sessions.find("more 0", 8).is_some(), "who is known stays");
-        assert!(sessions.find(&format!("stranger {STRANGERS_MAX}"), 8).is_some());
+        assert!(
+            sessions
+                .find(&format!("stranger {STRANGERS_MAX}"), 8)
+                .is_some()
+        );
     }
 }
