@@ -18,6 +18,8 @@ pub mod entropy;
 pub mod events;
 pub mod failure;
 pub mod folding;
+pub mod founding;
+pub mod guests;
 pub mod home;
 pub mod identity;
 pub mod import;

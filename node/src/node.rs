@@ -1,7 +1,7 @@
 //! A node: keys, store, and the orders of the topics that are in use.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use synlog_log::admission::{Admission, Waiting, WaitingLimits};
@@ -61,6 +61,8 @@ pub struct Node {
     pub(crate) arrivals: Arrivals,
     /// To whom letters were written since a running node last asked.
     pub(crate) written_to: Vec<EntityId>,
+    /// Topics to which guests brought something since a running node last asked.
+    pub(crate) delivered: BTreeSet<TopicId>,
     /// Those who called and share nothing yet.
     pub(crate) met: Met,
     /// Who may have a topic, as looked up lately.
@@ -124,6 +126,7 @@ impl Node {
             folding: None,
             arrivals: Arrivals::default(),
             written_to: Vec::new(),
+            delivered: BTreeSet::new(),
             met: Met::default(),
             readers: HashMap::new(),
             skims: HashMap::new(),

@@ -82,7 +82,7 @@ impl Node {
         RunView::decode(&bytes).map_or(bytes.clone(), |run| erase_in(&run, &erased))
     }
 
-    fn runs_to_send(
+    pub(crate) fn runs_to_send(
         &self,
         feed: &FeedKey,
         from: u64,
@@ -117,7 +117,7 @@ impl Node {
     }
 
     /// What a peer may have of a topic, looked up once until the topic goes on.
-    fn access_of(&mut self, topic: &TopicId, peer: &Peer) -> Access {
+    pub(crate) fn access_of(&mut self, topic: &TopicId, peer: &Peer) -> Access {
         if !self.readers.contains_key(topic) {
             let readers = match self.genesis(topic) {
                 Some(genesis) if genesis.visibility == Visibility::Public => Readers::All,
@@ -180,7 +180,7 @@ impl Node {
     }
 
     /// Statements of those who write in a topic.
-    fn statements_for(&self, topic: &TopicId) -> Result<Vec<Vec<u8>>, Failure> {
+    pub(crate) fn statements_for(&self, topic: &TopicId) -> Result<Vec<Vec<u8>>, Failure> {
         // and one's own: who would invite this entity needs its key
         let mut entities = BTreeSet::from([self.entity]);
         for state in self.store.feeds_of(topic) {
@@ -201,7 +201,7 @@ impl Node {
     }
 
     /// Whether one more statement of an entity may be kept that came from another node.
-    fn has_room_for(&self, entity: &EntityId) -> bool {
+    pub(crate) fn has_room_for(&self, entity: &EntityId) -> bool {
         match self.identities.get(entity) {
             Some(log) => log.statements().count() < STATEMENTS_MAX,
             None => self.identities.len() < self.store.feed_count() + MET_MAX,

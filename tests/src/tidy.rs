@@ -21,7 +21,10 @@ const SHELL: &[(&str, &[&str])] = &[
     ("node/src/entropy.rs", &["getrandom"]),
     ("node/src/home.rs", &["std::fs"]),
     ("node/src/replay.rs", &["std::fs"]),
+    ("node/web/build.rs", &["std::fs"]),
+    ("node/web/src/guests/server.rs", &["std::net", "tokio::net"]),
     ("node/web/src/server.rs", &["std::net", "tokio::net"]),
+    ("node/web/src/serving.rs", &["tokio::net"]),
     ("apps/sdk/examples/hash.rs", &["std::fs"]),
     (
         "replication/net/src/",

@@ -17,6 +17,7 @@ mod entry;
 mod erase;
 mod explain;
 mod follow;
+mod guests;
 mod import;
 mod inbox;
 mod init;
@@ -40,6 +41,7 @@ mod tail;
 mod token;
 mod topic;
 mod up;
+mod up_guests;
 mod verify;
 pub(crate) mod view;
 mod web;
@@ -129,6 +131,7 @@ enum Command {
     Invite(invite::Args),
     Join(join::Args),
     Inbox(inbox::Args),
+    Guests(guests::Args),
     Follow(follow::FollowArgs),
     Unfollow(follow::UnfollowArgs),
     Block(follow::BlockArgs),
@@ -300,6 +303,7 @@ impl Command {
             | Self::Invite(_)
             | Self::Join(_)
             | Self::Inbox(_)
+            | Self::Guests(_)
             | Self::Follow(_)
             | Self::Unfollow(_)
             | Self::Block(_)
@@ -340,6 +344,7 @@ fn run(command: Command, setting: &Setting) -> Result<(), Failure> {
         Command::Invite(args) => invite::run(&args, setting),
         Command::Join(args) => join::run(&args, setting),
         Command::Inbox(args) => inbox::run(&args, setting),
+        Command::Guests(args) => guests::run(&args, setting),
         Command::Follow(args) => follow::follow(&args, setting),
         Command::Unfollow(args) => follow::unfollow(&args, setting),
         Command::Block(args) => follow::block(&args, setting),

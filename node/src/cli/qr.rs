@@ -29,7 +29,12 @@ pub(super) fn code(text: &str) -> Option<String> {
 /// The squares of the code of a ticket, a line for each row: `#` is dark.
 pub(crate) fn squares(ticket: &str) -> Result<Vec<String>, Failure> {
     // capital letters take half the room, and a ticket may be written in them
-    let code = QrCode::with_error_correction_level(ticket.to_uppercase(), EcLevel::L);
+    squares_of(&ticket.to_uppercase())
+}
+
+/// The squares of the code of any text.
+pub(crate) fn squares_of(text: &str) -> Result<Vec<String>, Failure> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L);
     let code = code.map_err(|error| Failure::System(format!("no QR code: {error}")))?;
     let squares: Vec<char> = code
         .to_colors()

@@ -11,8 +11,10 @@ use synlog_replication::peer::{LinkId, NodeId, Peer};
 
 use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
+use crate::cli::up_guests;
 use crate::clock::now_ms;
 use crate::daemon::client;
+use crate::daemon::guesting;
 use crate::daemon::running::{News, Options, Running};
 use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
@@ -33,6 +35,7 @@ EXAMPLES
   synlog up
   synlog up --relay https://relay.example.org
   synlog up --announce                           followers find this node by your profile
+  synlog up --guests --guests-open ask           customers without an install, if you agree
   synlog up --offline                            only serve commands and pages here
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
@@ -67,17 +70,20 @@ pub(super) struct Args {
     /// Connect to the node of another data directory on this machine; may be repeated
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
+    #[command(flatten)]
+    guests: up_guests::GuestArgs,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let home = setting.home()?;
-    let node = match setting.open() {
+    let mut node = match setting.open() {
         Err(Failure::Store(synlog_log::store::StoreError::Locked)) if client::runs(&home)? => {
             return Err(Failure::NodeRuns);
         }
         opened => opened?,
     };
+    args.guests.apply(&home, &mut node, &setting.screen)?;
     let neighbours = args.neighbour.iter();
     let options = Options {
         offline: args.offline,
@@ -154,6 +160,8 @@ impl Told<'_> {
         let addresses: Vec<String> = standing.addresses.iter().map(ToString::to_string).collect();
         let screen = self.screen;
         let web = service.web.get();
+        let guests = guesting::urls(service);
+        let accepts = service.guests.read(|book| book.settings.accepts.word());
         let link = web.map(synlog_web::Desk::link).transpose();
         let link = link.map_err(|problem| Failure::System(problem.message))?;
         if screen.is_json() {
@@ -167,6 +175,10 @@ impl Told<'_> {
                 "relay": standing.relay.map(|(url, ..)| url),
                 "troubles": standing.troubles,
                 "socket": socket::commands_path(&service.home),
+                "guests": guests.first().map(|url| json!({
+                    "url": url, "urls": guests, "accepts": accepts,
+                    "address": service.guests.address().map(|at| at.to_string()),
+                })),
                 "web": web.map(|web| json!({ "url": web.url(), "login": link })),
             }));
         }
@@ -182,6 +194,11 @@ impl Told<'_> {
             Some(link) => screen.line(format_args!("pages    {link}"))?,
             None if self.wants_pages => screen.warn("no pages: nothing can listen at 127.0.0.1"),
             None => {}
+        }
+        for url in guests.iter().take(1) {
+            screen.line(format_args!(
+                "guests   {url}  (everybody who reaches it sees your public spaces; new customers: {accepts})"
+            ))?;
         }
         for trouble in &standing.troubles {
             screen.warn(trouble);

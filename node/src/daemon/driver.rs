@@ -192,6 +192,9 @@ impl Driver {
             self.profiles_changed = true;
             self.give(Input::PolicyChanged, now, node, board)?;
         }
+        for topic in std::mem::take(&mut node.delivered) {
+            self.note_arrival(topic, now, node);
+        }
         for to in std::mem::take(&mut node.written_to) {
             self.give(Input::LetterWritten { to }, now, node, board)?;
         }

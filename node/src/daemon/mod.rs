@@ -11,6 +11,7 @@ pub mod driver;
 mod fetching;
 pub mod files;
 pub mod frame;
+pub mod guesting;
 mod placing;
 pub mod running;
 pub mod serving;

@@ -15,6 +15,7 @@ use signal_hook::iterator::{Handle as Signals, Signals as SignalList};
 use synlog_net::{Command, Config, Dht, Event, Identity, Net, Poke, Ticket};
 use synlog_replication::engine::{Input, Notice, Now};
 use synlog_web::Server;
+use synlog_web::guests::GuestServer;
 
 use crate::clock::now_ms;
 use crate::daemon::announcing::{self, Announcer};
@@ -22,9 +23,10 @@ use crate::daemon::board::Board;
 use crate::daemon::driver::Driver;
 use crate::daemon::serving::{self, Web};
 use crate::daemon::session::{self, Service};
-use crate::daemon::{files, socket};
+use crate::daemon::{files, guesting, socket};
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::guests::Guests;
 use crate::home::Home;
 use crate::identity::profile::{Address, address};
 use crate::lending::{Desk, Lent};
@@ -95,6 +97,7 @@ pub struct Running {
     neighbours: Vec<PathBuf>,
     announcer: Option<Announcer>,
     web: Option<Server>,
+    guests: Option<GuestServer>,
 }
 
 /// Whoever is told what happens.
@@ -106,6 +109,8 @@ impl Running {
         let mut node = lent.into_own()?;
         socket::prepare(home)?;
         let pages = serving::listen(home, options.web)?;
+        let guests = Arc::new(Guests::open(home)?);
+        let mut door = guesting::listen(&guests)?;
         let callers = socket::listen(&socket::commands_path(home))?;
         let neighbours = socket::listen(&socket::peers_path(home))?;
         let transport = files::transport_key(home)?;
@@ -116,7 +121,8 @@ impl Running {
         config.usual_port = files::usual_port(home);
         config.mdns = !options.no_mdns;
         config.dht = options.dht;
-        config.relay = options.relay;
+        config.relay = options.relay.or(door.relay.take());
+        config.guests = door.gate.take();
         config.socket = Some(neighbours);
         let net = Net::start(config)?;
         let bound = net.desk().standing().bound;
@@ -135,12 +141,14 @@ impl Running {
             poke: net.poke(),
             stopping: Arc::clone(&stopping),
             web: Arc::new(OnceLock::new()),
+            guests,
         };
         let web = pages.map(|listener| serving::start(listener, &service));
         let web = web.transpose()?;
         if let Some(web) = &web {
             let _ = service.web.set(web.desk());
         }
+        let guests = guesting::start(door, &service)?;
         let sessions = Arc::new(AtomicUsize::new(0));
         let poke = service.poke.clone();
         service.desk.wake_by(move || poke.poke());
@@ -158,6 +166,7 @@ impl Running {
             neighbours: options.neighbours,
             announcer: options.announce.then(Announcer::default),
             web,
+            guests,
         })
     }
 
@@ -328,6 +337,9 @@ impl Running {
         self.signals.close();
         socket::remove(&socket::commands_path(&self.service.home));
         socket::remove(&socket::peers_path(&self.service.home));
+        if let Some(guests) = self.guests.take() {
+            guests.stop();
+        }
         if let Some(web) = self.web.take() {
             web.stop();
         }

@@ -18,6 +18,7 @@ use crate::daemon::client::VERSION;
 use crate::daemon::frame::{Call, PIECE_MAX, Reply, Request, read_frame, write_frame};
 use crate::daemon::socket;
 use crate::failure::Failure;
+use crate::guests::Guests;
 use crate::home::Home;
 use crate::lending::{Desk, Lent};
 use crate::node::Node;
@@ -39,6 +40,8 @@ pub struct Service {
     pub stopping: Arc<AtomicBool>,
     /// Its web server, once it runs.
     pub web: Arc<OnceLock<synlog_web::Desk>>,
+    /// Its guests.
+    pub guests: Arc<Guests>,
 }
 
 /// The way back to the caller; a piece is a frame.

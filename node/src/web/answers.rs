@@ -45,6 +45,10 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
         Ask::Peers => one(&["peers"]),
         Ask::Follows => one(&["follow"]),
         Ask::Devices => one(&["device", "list"]),
+        Ask::Guests => one(&["guests", "list"]),
+        Ask::GuestLink(None) => one(&["guests", "link"]),
+        Ask::GuestLink(Some(space)) => one(&["guests", "link", "--", space]),
+        Ask::Guest { entity, answer } => one(&["guests", answer.word(), "--", entity]),
         Ask::Doctor => one(&["doctor"]),
         Ask::Blobs => one(&["blob", "list"]),
         Ask::Explain { topic, key } => {
@@ -73,7 +77,7 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
 }
 
 /// Runs something with the node, as soon as nobody else uses it.
-pub(super) fn with<T>(
+pub(crate) fn with<T>(
     service: &Service,
     run: impl FnOnce(&mut Node) -> Result<T, Failure>,
 ) -> Result<T, Problem> {

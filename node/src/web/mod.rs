@@ -1,12 +1,12 @@
 //! The node behind the local web server: what `synlog_web` asks of it.
 
-mod answers;
+pub(crate) mod answers;
 mod backend;
 mod blobs;
 mod entries;
 mod hosted;
-mod problems;
-mod rows;
+pub(crate) mod problems;
+pub(crate) mod rows;
 pub mod tokens;
 
 pub use backend::NodeBackend;

@@ -82,7 +82,7 @@ fn scope(node: &mut Node, rows: &Rows) -> Result<Scope, Failure> {
 }
 
 /// Answers a question for rows.
-pub(super) fn query(node: &mut Node, rows: &Rows) -> Result<Json, Failure> {
+pub(crate) fn query(node: &mut Node, rows: &Rows) -> Result<Json, Failure> {
     let Scope {
         app,
         major,

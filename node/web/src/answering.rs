@@ -1,6 +1,7 @@
 //! From a request to its answer: let in, read, done, told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::RawPathParams;
@@ -11,6 +12,7 @@ use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value as Json, json};
+use tokio::time::timeout;
 
 use crate::access::{self, Door, Facts, Scope};
 use crate::blobs::{self, set};
@@ -25,8 +27,10 @@ use crate::stream::{Place, Watcher, blocking};
 
 /// Bytes of a JSON body. An event has at most 64 KiB; written as JSON it is longer.
 const BODY_MAX: usize = 256 << 10;
+/// How long a body may take to come.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a stream is silent at most.
-const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Answers a request to a route of the API.
 pub(crate) async fn answer(
@@ -112,7 +116,8 @@ async fn attempt(
         Does::Stream => watch(&shared, &inputs, &parts.headers).await,
         Does::Blob => {
             let range = text(&parts.headers, header::RANGE).map(str::to_owned);
-            blobs::answer(Arc::clone(&shared.backend), inputs.path("hash"), range).await
+            let all = Arc::new(blobs::All(Arc::clone(&shared.backend)));
+            blobs::answer(all, inputs.path("hash"), range).await
         }
         Does::AddBlob => {
             let (backend, topic) = (Arc::clone(&shared.backend), inputs.text("topic"));
@@ -123,7 +128,7 @@ async fn attempt(
 }
 
 /// A header that is there once, as text.
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub(crate) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -174,10 +179,11 @@ fn enter(shared: &Shared, parts: &Parts, wants: Scope, is_page: bool) -> Result<
 }
 
 /// A body up to a limit; it grows with what comes, whatever was claimed.
-async fn read_body(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
-    match to_bytes(body, max).await {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(_) => Err(Problem::new(
+pub(crate) async fn read_body(body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+    match timeout(BODY_PATIENCE, to_bytes(body, max)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Err(_) => Err(Problem::new(408, "too_slow", "the body took too long")),
+        Ok(Err(_)) => Err(Problem::new(
             413,
             "too_large",
             format!("the body broke off, or has more than {max} bytes"),
@@ -286,7 +292,7 @@ impl Asker {
 }
 
 /// An answer as JSON.
-fn told(json: &Json) -> Response {
+pub(crate) fn told(json: &Json) -> Response {
     let mut response = Response::new(Body::from(json.to_string()));
     set(&mut response, header::CONTENT_TYPE, "application/json");
     set(&mut response, header::CACHE_CONTROL, "no-store");

@@ -71,6 +71,45 @@ pub enum Ask {
     Blobs,
     /// Tokens of programs.
     Tokens,
+    /// Customers without an install.
+    Guests,
+    /// A link for them, to this space or to the only one.
+    GuestLink(Option<String>),
+    /// Answers one of them, or shuts it out.
+    Guest {
+        /// Its entity, or the front of it.
+        entity: String,
+        /// What is done.
+        answer: GuestAnswer,
+    },
+}
+
+/// What an owner does about a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestAnswer {
+    /// Found a relation with one that asked.
+    Accept,
+    /// Decline one that asked.
+    Decline,
+    /// Shut one out.
+    Block,
+    /// Let it in again.
+    Unblock,
+}
+
+impl GuestAnswer {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Accept, Self::Decline, Self::Block, Self::Unblock];
+
+    /// Its word, which is that of the command.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Decline => "decline",
+            Self::Block => "block",
+            Self::Unblock => "unblock",
+        }
+    }
 }
 
 /// Who is invited to what.

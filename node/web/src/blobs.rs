@@ -1,5 +1,6 @@
 //! Blobs over HTTP: what may be shown in a page, and what is only ever saved.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -29,14 +30,36 @@ pub fn shown_as(front: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Where blobs are read.
+pub(crate) trait Source: Send + Sync + 'static {
+    /// What is known of a blob.
+    fn info(&self, hash: &str) -> Result<BlobInfo, Problem>;
+
+    /// Bytes of it.
+    fn bytes(&self, hash: &str, range: Range<u64>) -> Result<Vec<u8>, Problem>;
+}
+
+/// All blobs of a node.
+pub(crate) struct All(pub(crate) Arc<dyn Backend>);
+
+impl Source for All {
+    fn info(&self, hash: &str) -> Result<BlobInfo, Problem> {
+        self.0.blob(hash)
+    }
+
+    fn bytes(&self, hash: &str, range: Range<u64>) -> Result<Vec<u8>, Problem> {
+        self.0.blob_bytes(hash, range)
+    }
+}
+
 /// The answer to a question for a blob.
 pub(crate) async fn answer(
-    backend: Arc<dyn Backend>,
+    backend: Arc<dyn Source>,
     hash: String,
     range: Option<String>,
 ) -> Result<Response, Problem> {
     let asked = Arc::clone(&backend);
-    let BlobInfo { size, front, hash } = blocking(move || asked.blob(&hash)).await?;
+    let BlobInfo { size, front, hash } = blocking(move || asked.info(&hash)).await?;
     let (status, range) = match part(range.as_deref(), size) {
         Part::Whole => (StatusCode::OK, 0..size),
         Part::Some(range) => (StatusCode::PARTIAL_CONTENT, range),
@@ -68,7 +91,7 @@ pub(crate) async fn answer(
                 return None;
             }
             let upto = end.min(at.saturating_add(PIECE));
-            let read = blocking(move || backend.blob_bytes(&hash, at..upto)).await;
+            let read = blocking(move || backend.bytes(&hash, at..upto)).await;
             let next = if read.is_ok() { upto } else { end };
             Some((read.map_err(std::io::Error::other), next))
         }

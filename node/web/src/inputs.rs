@@ -27,12 +27,23 @@ impl Inputs {
         query: &str,
         body: &[u8],
     ) -> Result<Self, Problem> {
+        Self::of(route.query, route.body, path, query, body)
+    }
+
+    /// The same for what a query and a body may say.
+    pub(crate) fn of(
+        queried: &[Param],
+        told: &[Param],
+        path: Vec<(String, String)>,
+        query: &str,
+        body: &[u8],
+    ) -> Result<Self, Problem> {
         let mut inputs = Self {
             path,
             ..Self::default()
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let param = named(route.query, &name)?;
+            let param = named(queried, &name)?;
             let before = inputs.query.iter().filter(|(known, _)| *known == name);
             let most = if param.kind == Kind::Texts {
                 REPEATED_MAX
@@ -44,7 +55,7 @@ impl Inputs {
             }
             inputs.query.push((name.into_owned(), value.into_owned()));
         }
-        if let Some(lacking) = route.query.iter().find(|param| {
+        if let Some(lacking) = queried.iter().find(|param| {
             param.required && !inputs.query.iter().any(|(name, _)| name == param.name)
         }) {
             return Err(Problem::usage(format!(
@@ -52,8 +63,8 @@ impl Inputs {
                 lacking.name, lacking.about
             )));
         }
-        if !route.body.is_empty() {
-            inputs.body = object(route.body, body)?;
+        if !told.is_empty() {
+            inputs.body = object(told, body)?;
         }
         Ok(inputs)
     }

@@ -3,11 +3,13 @@
 //! This crate speaks HTTP and knows nothing of the node: whoever serves implements
 //! [`Backend`]. Who may do what is decided by [`access::authorise`], a pure function;
 //! all routes stand in one table ([`routes::ROUTES`]) from which the server, the scopes
-//! and the OpenAPI document are made.
+//! and the OpenAPI document are made. [`guests`] is another server, for people without an
+//! install: another address, other routes, other rules.
 
 pub mod access;
 pub mod backend;
 pub mod blobs;
+pub mod guests;
 pub mod keys;
 pub mod openapi;
 pub mod pages;
@@ -19,6 +21,7 @@ pub mod stream;
 
 mod answering;
 mod inputs;
+mod serving;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,7 @@ pub static PAGES: &[Page] = &[
     page!("/feeds.js", SCRIPT, "feeds.js"),
     page!("/format.js", SCRIPT, "format.js"),
     page!("/forms.js", SCRIPT, "forms.js"),
+    page!("/guests.js", SCRIPT, "guests.js"),
     page!("/node.js", SCRIPT, "node.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
     page!("/synlog.js", SCRIPT, "synlog.js"),

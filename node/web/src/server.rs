@@ -22,10 +22,13 @@ use crate::keys::{self, Keys};
 use crate::pages::PAGES;
 use crate::problem::Problem;
 use crate::routes::{Method, ROOT, ROUTES};
+use crate::serving::{self, Bounds};
 use crate::stream::Hub;
 
 /// Streams at once.
 const WATCHERS_MAX: usize = 2_000;
+/// Connections beside them.
+const BESIDES_MAX: usize = 128;
 /// Questions that are answered at once; the store belongs to one at a time anyway.
 const BLOCKING_MAX: usize = 16;
 /// How long those who are in may take when the server ends.
@@ -193,17 +196,19 @@ impl Server {
             .name("web-server".to_owned())
             .spawn(move || {
                 runtime.block_on(async move {
-                    let mut told = stop.clone();
-                    let until = async move {
-                        let _ = told.wait_for(|stop| *stop).await;
+                    let told = stop.clone();
+                    let bounds = Bounds {
+                        connections: WATCHERS_MAX + BESIDES_MAX,
+                        // all of them come from this machine
+                        of_address: usize::MAX,
                     };
-                    let serve = axum::serve(listener, router).with_graceful_shutdown(until);
+                    let serve = serving::accept(listener, router, bounds, told);
                     let late = async move {
                         let _ = stop.wait_for(|stop| *stop).await;
                         tokio::time::sleep(PARTING).await;
                     };
                     tokio::select! {
-                        _ = serve => {}
+                        () = serve => {}
                         () = late => {}
                     }
                 });

@@ -1,15 +1,15 @@
 //! The table of routes.
 
 use crate::access::Scope;
-use crate::backend::{Ask, Entries, Invite, NewEvent, NewTopic, Rows};
+use crate::backend::{Ask, Entries, GuestAnswer, Invite, NewEvent, NewTopic, Rows};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::routes::{Does, Kind, Method, Param, Route, get, must, own, param, post};
 
 /// Rows or entries in an answer, where nobody says how many.
-const USUAL: usize = 100;
+pub(crate) const USUAL: usize = 100;
 /// Rows or entries in an answer at most.
-const MOST: usize = 1_000;
+pub(crate) const MOST: usize = 1_000;
 
 /// What is asked of rows.
 const ROWS: &[Param] = &[
@@ -312,6 +312,40 @@ pub static ROUTES: &[Route] = &[
             Ok(Ask::Letter {
                 id: inputs.path("letter"),
                 accept: inputs.body_flag("accept"),
+            })
+        },
+    ),
+    get(
+        "/guests",
+        "guests",
+        "Customers without an install: who asks, who has a relation, where they find this node",
+        &[],
+        |_| Ok(Ask::Guests),
+    ),
+    post(
+        "/guests/link",
+        "guest_link",
+        "A link by which customers find a space in their browser, with its QR code",
+        &[param("space", Kind::Text, "the space [the only one]")],
+        |inputs| Ok(Ask::GuestLink(inputs.body_text("space"))),
+    ),
+    post(
+        "/guests/{entity}",
+        "answer_guest",
+        "Accept or decline one that asked for a relation; shut one out, let it in again",
+        &[must(
+            "answer",
+            Kind::Text,
+            "accept, decline, block or unblock",
+        )],
+        |inputs| {
+            let word = inputs.body_text("answer").unwrap_or_default();
+            let mut all = GuestAnswer::ALL.into_iter();
+            let answer = all.find(|answer| answer.word() == word);
+            Ok(Ask::Guest {
+                entity: inputs.path("entity"),
+                answer: answer
+                    .ok_or_else(|| Problem::usage("answer is accept, decline, block or unblock"))?,
             })
         },
     ),

@@ -5,15 +5,17 @@ import { choose, language, names, t } from '/words.js';
 import { api, heading, problem, say } from '/app.js';
 import { field, form } from '/forms.js';
 import { instant, short } from '/format.js';
+import { guests } from '/guests.js';
 
 /** Nodes that this one knows; how another finds this one, and this one another. */
 export async function peers({ topics }) {
-  const told = await api.get('/peers');
+  const [told, visitors] = [await api.get('/peers'), await guests()];
   const ticket = h('input', { required: true, autocomplete: 'off', spellcheck: 'false' });
   return [heading(t('peers')),
     h('details', null, h('summary', null, t('invite')), invitation(topics)),
     h('details', null, h('summary', null, t('join')), h('p', { class: 'hint' }, t('join.how')),
       form([field(t('ticket'), ticket)], t('join'), async () => { await api.post('/joins', { ticket: ticket.value }); say(t('join.done')); })),
+    visitors,
     told.peers.length
     ? h('ul', { class: 'cards' }, told.peers.map((peer) => h('li', { class: 'card' },
       h('h3', null, peer.device_name ?? short(peer.node)),
@@ -37,7 +39,7 @@ function invitation(topics) {
 }
 
 /** A QR code: dark squares on light ground, whatever the page's colours are. */
-function code(rows, label) {
+export function code(rows, label) {
   const svg = (name, properties) => {
     const element = document.createElementNS('http://www.w3.org/2000/svg', name);
     for (const [key, value] of Object.entries(properties)) element.setAttribute(key, value);

@@ -6,6 +6,7 @@ import { api, heading, refresh, say, to } from '/app.js';
 import { field, form } from '/forms.js';
 import { card, merged } from '/orders.js';
 import { instant, short } from '/format.js';
+import { asking } from '/guests.js';
 
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 
@@ -27,6 +28,7 @@ export async function today(context) {
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
   const letters = (await api.get('/inbox')).letters;
+  const { asked } = await api.get('/guests');
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))
     : h('p', { class: 'soft' }, none);
@@ -36,8 +38,8 @@ export async function today(context) {
       h('strong', { class: 'warn' }, t('key.title')), h('p', null, t('key.text'))),
     !topics.some((topic) => topic.app === 'space' && topic.sequencer === me.device) && relations.length === 0 && first(),
     h('h2', null, t('today.answer')),
-    letters.length > 0 && h('ul', { class: 'cards' }, letters.map(letter)),
-    (answer.length > 0 || letters.length === 0) && list(answer, t('today.quiet')),
+    letters.length + asked.length > 0 && h('ul', { class: 'cards' }, letters.map(letter), asking(asked)),
+    (answer.length > 0 || letters.length + asked.length === 0) && list(answer, t('today.quiet')),
     h('h2', null, t('today.bookings')), list(coming, t('none')),
     h('h2', null, t('today.others')), list(others, t('none')),
   ];

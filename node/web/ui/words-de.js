@@ -58,4 +58,11 @@ export default {
   'letter.closed': 'Der Brief ist für einen Schlüssel versiegelt, der nicht hier ist.',
   'letter.accept': 'Folgen',
   'letter.drop': 'Wegwerfen',
+  guests: 'Kunden ohne Installation',
+  'guests.how': 'Sie öffnen deinen Link in irgendeinem Browser, sehen deine öffentlichen Läden und bestellen. Jeder hat eigene Schlüssel und mit dir ein privates Thema.',
+  'guests.off': 'Gerade wird niemand bedient. Starte deinen Knoten so:',
+  'guests.new.open': 'Wer fragt, wird sofort Kunde.', 'guests.new.ask': 'Wer fragt, wird Kunde, wenn du zustimmst.', 'guests.new.no': 'Niemand Neues wird Kunde.',
+  'guests.space': 'Laden', 'guests.link': 'Link zeigen', 'guests.code': 'Link als QR-Code',
+  'guests.asks': '{name} möchte Kunde werden', 'guests.accept': 'Zustimmen', 'guests.decline': 'Ablehnen',
+  'guests.block': 'Ausschließen', 'guests.unblock': 'Wieder einlassen', 'guests.blocked': 'ausgeschlossen',
 };

@@ -54,4 +54,11 @@ export default {
   'letter.closed': 'It is sealed to a key that is not here.',
   'letter.accept': 'Follow',
   'letter.drop': 'Throw away',
+  guests: 'Customers without an install',
+  'guests.how': 'They open your link in any browser, see your public spaces and order. Each has keys of its own, and a private topic with you.',
+  'guests.off': 'Nobody is served now. Start your node so:',
+  'guests.new.open': 'Whoever asks becomes a customer at once.', 'guests.new.ask': 'Whoever asks becomes a customer when you accept.', 'guests.new.no': 'Nobody new becomes a customer.',
+  'guests.space': 'Space', 'guests.link': 'Show the link', 'guests.code': 'Link as a QR code',
+  'guests.asks': '{name} wants to become a customer', 'guests.accept': 'Accept', 'guests.decline': 'Decline',
+  'guests.block': 'Shut out', 'guests.unblock': 'Let in again', 'guests.blocked': 'shut out',
 };

@@ -5,6 +5,8 @@ use std::os::unix::net::UnixListener;
 
 use synlog_log::keys::SecretKey;
 
+use crate::guests::Gate;
+
 /// Who a node is: what it proves at the beginning of each link.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -52,6 +54,8 @@ pub struct Config {
     pub relay: Option<String>,
     /// Socket file on which nodes of this machine are let in.
     pub socket: Option<UnixListener>,
+    /// Gateways that may bring guests, if any may.
+    pub guests: Option<Gate>,
 }
 
 impl Config {
@@ -69,6 +73,7 @@ impl Config {
             dht: Dht::Off,
             relay: None,
             socket: None,
+            guests: None,
         }
     }
 }

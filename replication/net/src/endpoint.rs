@@ -23,6 +23,7 @@ use crate::ALPN;
 use crate::config::{Config, Dht};
 use crate::event::Event;
 use crate::gossip::PAYLOAD_ROOM;
+use crate::guests::{GUEST_ALPN, GuestDoor, STREAMS_MAX};
 use crate::link::{self, Wire};
 use crate::service::NetError;
 use crate::shared::Shared;
@@ -116,10 +117,13 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
     let gossip = Gossip::builder()
         .max_message_size(PAYLOAD_ROOM)
         .spawn(endpoint.clone());
-    let router = Router::builder(endpoint.clone())
+    let mut router = Router::builder(endpoint.clone())
         .accept(ALPN, Door(Arc::clone(shared)))
-        .accept(iroh_gossip::ALPN, gossip.clone())
-        .spawn();
+        .accept(iroh_gossip::ALPN, gossip.clone());
+    if let Some(gate) = &config.guests {
+        router = router.accept(GUEST_ALPN, GuestDoor::new(gate.clone()));
+    }
+    let router = router.spawn();
     Ok(Outside {
         endpoint,
         router,
@@ -181,6 +185,7 @@ fn windows() -> QuicTransportConfig {
         .stream_receive_window(VarInt::from_u32(WINDOW))
         .receive_window(VarInt::from_u32(2 * WINDOW))
         .send_window(u64::from(WINDOW))
+        .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_MAX))
         .build()
 }
 

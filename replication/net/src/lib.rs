@@ -12,6 +12,7 @@ mod endpoint;
 pub mod event;
 pub mod frame;
 pub mod gossip;
+pub mod guests;
 pub mod handshake;
 mod link;
 mod links;
@@ -22,6 +23,7 @@ pub mod ticket;
 
 pub use config::{Config, Dht, Identity};
 pub use event::{Command, Event, GossipTopic, Incoming, Via, Why};
+pub use guests::{GUEST_ALPN, Gate, GuestStream};
 pub use service::{Net, NetDesk, NetError, PeerInfo, Poke, Standing};
 pub use ticket::Ticket;
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use synlog_log::limits::{MEMBERS_MAX, POLICY_LIST_MAX};
-use synlog_log::topic::{Genesis, Mode, Visibility};
+use synlog_log::topic::Mode;
 
-use crate::apps::{self, App};
+use crate::apps;
 use crate::cli::input::{pattern, role};
 use crate::cli::screen::plain;
 use crate::cli::setting::Setting;
 use crate::clock::now_ms;
 use crate::failure::Failure;
+use crate::founding::Plan;
 
 /// Begin a topic
 ///
@@ -95,13 +96,6 @@ fn role_patterns(text: &str) -> Result<(String, Vec<String>), String> {
     Ok((role(named)?, patterns))
 }
 
-/// What roles may write: as typed, the rest as the app says.
-fn roles(app: Option<&App>, typed: &[(String, Vec<String>)]) -> BTreeMap<String, Vec<String>> {
-    let mut roles = app.map_or_else(BTreeMap::new, |app| app.manifest.roles.clone());
-    roles.extend(typed.iter().cloned());
-    roles
-}
-
 /// Runs the command.
 pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     if args.members.len() > MEMBERS_MAX {
@@ -130,27 +124,15 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     for (entity, role) in &args.members {
         members.insert(node.find_entity(entity)?, role.clone());
     }
-    let genesis = Genesis {
+    let plan = Plan {
+        name: args.name.clone(),
         app: args.app.clone(),
         major: args.major,
-        mode: if args.causal {
-            Mode::Causal
-        } else {
-            Mode::Ordered
-        },
-        visibility: if private {
-            Visibility::Private
-        } else {
-            Visibility::Public
-        },
-        nonce: node.nonce()?,
-        name: Some(args.name.clone()),
+        causal: args.causal,
+        private,
         members,
-        open: args
-            .open
-            .clone()
-            .or_else(|| app.and_then(|app| app.manifest.open.clone())),
-        roles: roles(app, &args.roles),
+        open: args.open.clone(),
+        roles: args.roles.iter().cloned().collect(),
     };
     if node.find_topic(&args.name).is_ok() {
         setting.screen.warn(format_args!(
@@ -158,10 +140,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
             plain(&args.name)
         ));
     }
-    let topic = node.create_topic(&genesis, now_ms())?;
-    if let Some(app) = app {
-        node.activate(&topic, app.pinned.wasm, &app.manifest)?;
-    }
+    let topic = node.found(&plan, now_ms())?;
     let device = node.device();
     node.close()?;
     let screen = &setting.screen;

@@ -1,0 +1,174 @@
+//! What a running node knows of its guests: the book, and those who asked for a relation.
+
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde_json::Value as Json;
+use synlog_log::ids::{EntityId, TopicId};
+
+use crate::failure::Failure;
+use crate::guests::book::{self, Book};
+use crate::guests::spaces::Space;
+use crate::home::Home;
+
+/// Those who may wait for the owner's answer at once.
+const ASKED_MAX: usize = 256;
+/// Those whom the owner declined that are remembered until the node ends.
+const DECLINED_MAX: usize = 4_096;
+
+/// Somebody who asked for a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What it calls itself.
+    pub name: Option<String>,
+    /// The space from which it comes.
+    pub space: TopicId,
+    /// Since when, UTC ms.
+    pub since_ms: u64,
+    /// What it says of itself.
+    pub profile: Arc<[u8]>,
+}
+
+#[derive(Default)]
+struct State {
+    book: Book,
+    asked: BTreeMap<EntityId, Asked>,
+    declined: BTreeSet<EntityId>,
+    /// Topics in which relations that the book does not have were looked for.
+    looked: BTreeSet<TopicId>,
+    spaces: Option<(usize, Vec<Space>)>,
+    here: Option<(u64, Json)>,
+}
+
+/// What a running node knows of its guests.
+pub struct Guests {
+    home: Home,
+    state: Mutex<State>,
+    address: OnceLock<SocketAddr>,
+}
+
+impl Guests {
+    /// With what the owner said so far.
+    pub fn open(home: &Home) -> Result<Self, Failure> {
+        let state = State {
+            book: book::load(home)?,
+            ..State::default()
+        };
+        Ok(Self {
+            home: home.clone(),
+            state: Mutex::new(state),
+            address: OnceLock::new(),
+        })
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
+        run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where the server listens, once it does.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
+    /// The server listens here.
+    pub fn listens(&self, address: SocketAddr) {
+        let _ = self.address.set(address);
+    }
+
+    /// Something of the book.
+    pub fn read<T>(&self, read: impl FnOnce(&Book) -> T) -> T {
+        self.with(|state| read(&state.book))
+    }
+
+    /// Changes the book and writes it down; what can't be written is not changed.
+    pub fn change(&self, change: impl FnOnce(&mut Book)) -> Result<(), Failure> {
+        self.with(|state| {
+            let mut book = state.book.clone();
+            change(&mut book);
+            if book != state.book {
+                book::save(&self.home, &book)?;
+                state.book = book;
+                state.spaces = None;
+                state.here = None;
+            }
+            Ok(())
+        })
+    }
+
+    /// Those who wait for an answer.
+    pub fn asked(&self) -> BTreeMap<EntityId, Asked> {
+        self.with(|state| state.asked.clone())
+    }
+
+    /// Whether the owner declined an entity in this run.
+    pub(super) fn is_declined(&self, entity: &EntityId) -> bool {
+        self.with(|state| state.declined.contains(entity))
+    }
+
+    /// Notes that somebody asked; `false` where too many wait.
+    pub(super) fn ask(&self, entity: EntityId, asked: Asked) -> bool {
+        self.with(|state| {
+            let room = state.asked.len() < ASKED_MAX || state.asked.contains_key(&entity);
+            if room {
+                state.asked.entry(entity).or_insert(asked);
+            }
+            room
+        })
+    }
+
+    /// Takes somebody off the list of those who wait.
+    pub fn take_asked(&self, entity: &EntityId) -> Option<Asked> {
+        self.with(|state| state.asked.remove(entity))
+    }
+
+    /// Declines somebody; `false` where nobody of the name waits.
+    pub fn decline(&self, entity: &EntityId) -> bool {
+        self.with(|state| {
+            let waited = state.asked.remove(entity).is_some();
+            if waited && state.declined.len() < DECLINED_MAX {
+                state.declined.insert(*entity);
+            }
+            waited
+        })
+    }
+
+    /// Those of some topics in which nobody has looked for relations yet; from now on
+    /// somebody has.
+    pub(super) fn not_looked_at(&self, topics: Vec<TopicId>) -> Vec<TopicId> {
+        self.with(|state| {
+            let fresh = topics
+                .into_iter()
+                .filter(|topic| !state.looked.contains(topic));
+            let fresh: Vec<TopicId> = fresh.collect();
+            state.looked.extend(&fresh);
+            fresh
+        })
+    }
+
+    /// The spaces that are offered, if they were looked up since a topic came.
+    pub(super) fn spaces(&self, topics: usize) -> Option<Vec<Space>> {
+        self.with(|state| {
+            let known = state.spaces.as_ref().filter(|(of, _)| *of == topics);
+            known.map(|(_, spaces)| spaces.clone())
+        })
+    }
+
+    /// Remembers the spaces that are offered.
+    pub(super) fn remember_spaces(&self, topics: usize, spaces: Vec<Space>) {
+        self.with(|state| state.spaces = Some((topics, spaces)));
+    }
+
+    /// What was last told of this node, if that is not long ago.
+    pub(super) fn told(&self, after_ms: u64) -> Option<Json> {
+        self.with(|state| {
+            let told = state.here.as_ref().filter(|(at, _)| *at >= after_ms);
+            told.map(|(_, json)| json.clone())
+        })
+    }
+
+    /// Remembers what is told of this node.
+    pub(super) fn remember_told(&self, now_ms: u64, json: Json) {
+        self.with(|state| state.here = Some((now_ms, json)));
+    }
+}

@@ -1,0 +1,147 @@
+//! The stream of a relation: says how far its feeds go, each time that they went on.
+//!
+//! One thread waits for the store to grow and tells all streams which topics went on; a
+//! stream looks at its own topic only then.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+
+use crate::answering::HEARTBEAT;
+use crate::blobs::set;
+use crate::guests::answering::told_heights;
+use crate::guests::backend::{Guest, GuestBackend, Heights};
+use crate::guests::server::Shared;
+use crate::problem::Problem;
+use crate::stream::blocking;
+
+/// How long the waiting thread goes without looking whether it is to end.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Topics that went on.
+pub(super) type Grown = Arc<BTreeSet<String>>;
+
+/// Waits for the store to grow and tells which topics did, until told to stop. Blocks.
+pub(super) fn keep(
+    backend: &dyn GuestBackend,
+    news: &broadcast::Sender<Grown>,
+    stopped: &dyn Fn() -> bool,
+) {
+    let mut seen = backend.end();
+    while !stopped() {
+        backend.wait(seen, LOOK);
+        let end = backend.end();
+        if end == seen {
+            continue;
+        }
+        if news.receiver_count() == 0 {
+            seen = end;
+            continue;
+        }
+        match backend.grown(seen) {
+            Ok((topics, upto)) => {
+                seen = upto.max(end);
+                // nobody may listen just now
+                let _ = news.send(Arc::new(topics.into_iter().collect()));
+            }
+            // whoever listens meets the same, and tells it
+            Err(_) => seen = end,
+        }
+    }
+}
+
+struct Watcher {
+    shared: Arc<Shared>,
+    guest: Guest,
+    token: String,
+    topic: String,
+    news: broadcast::Receiver<Grown>,
+    stop: watch::Receiver<bool>,
+    told: Option<Heights>,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Watcher {
+    async fn look(&self) -> Result<Heights, Problem> {
+        let backend = Arc::clone(&self.shared.backend);
+        let (guest, topic) = (self.guest.clone(), self.topic.clone());
+        blocking(move || backend.heights(&guest, &topic)).await
+    }
+
+    /// The next event; `None`: the node ends, or the session has.
+    async fn step(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        loop {
+            if *self.stop.borrow() || !self.is_open() {
+                return None;
+            }
+            if let Ok(heights) = self.look().await
+                && self.told.as_ref() != Some(&heights)
+            {
+                let data = json!({ "heights": told_heights(&heights) }).to_string();
+                self.told = Some(heights);
+                return Some((Ok(Event::default().event("grown").data(data)), self));
+            }
+            self.rest().await?;
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        let now_ms = self.shared.backend.now_ms();
+        self.shared.sessions.find(&self.token, now_ms).is_some()
+    }
+
+    /// Waits until the topic went on, or may have.
+    async fn rest(&mut self) -> Option<()> {
+        loop {
+            let news = tokio::select! {
+                news = self.news.recv() => news,
+                _ = self.stop.wait_for(|stop| *stop) => return None,
+            };
+            match news {
+                Ok(topics) if topics.contains(&self.topic) => return Some(()),
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return Some(()),
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// Opens a stream.
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    guest: Guest,
+    token: String,
+    topic: String,
+) -> Result<Response, Problem> {
+    let seat = Arc::clone(&shared.seats).try_acquire_owned();
+    let seat =
+        seat.map_err(|_| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
+    let watcher = Watcher {
+        news: shared.news.subscribe(),
+        stop: shared.stop.subscribe(),
+        shared: Arc::clone(shared),
+        guest,
+        token,
+        topic: topic.to_lowercase(),
+        told: None,
+        _seat: seat,
+    };
+    // what is not the guest's is refused before anything is sent
+    watcher.look().await?;
+    let events = stream::unfold(watcher, Watcher::step);
+    let mut response = Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT))
+        .into_response();
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    Ok(response)
+}

@@ -1,0 +1,295 @@
+//! From connections to requests: how many there may be at once, and how long each may take.
+//!
+//! A shell file: it talks to sockets.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep};
+use tower::ServiceExt;
+
+/// How long a request's head may take, and how long a connection may rest between two.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the other end may take nothing of what is sent to it.
+const STALL_PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes of a request's head.
+const HEAD_MAX: usize = 64 << 10;
+/// How long nobody is let in where the system refuses a connection: it lacks files, mostly.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// In all.
+    pub(crate) connections: usize,
+    /// From one address.
+    pub(crate) of_address: usize,
+}
+
+/// Where a connection was accepted, and where it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ends {
+    pub(crate) here: SocketAddr,
+    pub(crate) there: SocketAddr,
+}
+
+/// By what somebody is counted: an address; of IPv6, where one household has as many as it
+/// likes, the network.
+pub(crate) fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 => v4,
+    }
+}
+
+/// Who is in.
+#[derive(Default)]
+struct Hall {
+    count: usize,
+    by_source: HashMap<IpAddr, usize>,
+}
+
+/// The place of one connection; it is free when this is dropped.
+pub(crate) struct Seat {
+    hall: Arc<Mutex<Hall>>,
+    source: IpAddr,
+}
+
+/// A place for a connection from an address, if there is one.
+fn enter(hall: &Arc<Mutex<Hall>>, address: IpAddr, bounds: Bounds) -> Option<Seat> {
+    let source = source(address);
+    let mut inside = hall.lock().unwrap_or_else(PoisonError::into_inner);
+    let of_source = inside.by_source.get(&source).copied().unwrap_or(0);
+    if inside.count >= bounds.connections || of_source >= bounds.of_address {
+        return None;
+    }
+    inside.count += 1;
+    inside.by_source.insert(source, of_source + 1);
+    Some(Seat {
+        hall: Arc::clone(hall),
+        source,
+    })
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut inside = self.hall.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.count = inside.count.saturating_sub(1);
+        let left = inside.by_source.get(&self.source).copied().unwrap_or(0);
+        match left.saturating_sub(1) {
+            0 => drop(inside.by_source.remove(&self.source)),
+            left => drop(inside.by_source.insert(self.source, left)),
+        }
+    }
+}
+
+/// Lets connections in until told to stop, then waits for those who are in. Requests have
+/// the [`Ends`] of their connection among their extensions.
+pub(crate) async fn accept(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    bounds: Bounds,
+    mut stop: watch::Receiver<bool>,
+) {
+    let hall = Arc::new(Mutex::new(Hall::default()));
+    let mut tasks = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        while tasks.try_join_next().is_some() {}
+        let Ok((stream, there)) = accepted else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        let Some(seat) = enter(&hall, there.ip(), bounds) else {
+            continue;
+        };
+        let Ok(here) = stream.local_addr() else {
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (router, stop) = (router.clone(), stop.clone());
+        tasks.spawn(async move {
+            connection(stream, router, Ends { here, there }, stop).await;
+            drop(seat);
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Serves one connection to its end. Requests have `mark` among their extensions.
+pub(crate) async fn connection<W, M>(
+    wire: W,
+    router: Router,
+    mark: M,
+    mut stop: watch::Receiver<bool>,
+) where
+    W: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    M: Clone + Send + Sync + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(mark.clone());
+        let router = router.clone();
+        async move { Ok::<Response, Infallible>(answered(router, request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_buf_size(HEAD_MAX);
+    let connection = builder.serve_connection(TokioIo::new(Patient::new(wire)), service);
+    let mut connection = std::pin::pin!(connection);
+    let stopping = tokio::select! {
+        _ = connection.as_mut() => false,
+        () = stopped(&mut stop) => true,
+    };
+    if stopping {
+        connection.as_mut().graceful_shutdown();
+        // whoever stops the server sets the end of its patience
+        let _ = connection.await;
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn answered(router: Router, request: Request<Body>) -> Response {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// A wire that breaks where the other end takes nothing for too long.
+struct Patient<W> {
+    wire: W,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl<W> Patient<W> {
+    fn new(wire: W) -> Self {
+        Self {
+            wire,
+            stalled: None,
+        }
+    }
+
+    fn bounded<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(STALL_PATIENCE)));
+        match stalled.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<W: AsyncRead + Unpin> AsyncRead for Patient<W> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_read(context, buffer)
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Patient<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.wire).poll_write(context, bytes);
+        self.bounded(context, polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.wire).poll_flush(context);
+        self.bounded(context, polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.wire).poll_shutdown(context);
+        self.bounded(context, polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.wire).poll_write_vectored(context, pieces);
+        self.bounded(context, polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn seats_are_counted_by_source_and_in_all() {
+        let hall = Arc::new(Mutex::new(Hall::default()));
+        let bounds = Bounds {
+            connections: 3,
+            of_address: 2,
+        };
+        let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse::<IpAddr>().unwrap());
+        let first = enter(&hall, one, bounds).unwrap();
+        let _second = enter(&hall, one, bounds).unwrap();
+        assert!(enter(&hall, one, bounds).is_none());
+        let _third = enter(&hall, two, bounds).unwrap();
+        assert!(enter(&hall, two, bounds).is_none());
+        drop(first);
+        assert!(enter(&hall, two, bounds).is_some());
+        assert_eq!(hall.lock().unwrap().count, 2);
+        assert_eq!(hall.lock().unwrap().by_source.len(), 2);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_source() {
+        let of = |text: &str| source(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+}

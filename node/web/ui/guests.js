@@ -1,0 +1,54 @@
+// Customers without an install: the link for them, who they are, who asks.
+
+import { h, put } from '/elements.js';
+import { t } from '/words.js';
+import { api, problem, refresh, say, to } from '/app.js';
+import { code } from '/node.js';
+import { field } from '/forms.js';
+import { instant, short } from '/format.js';
+
+const answer = (entity, word, main) => h('button', {
+  type: 'button',
+  class: main ? 'main' : null,
+  onclick: async () => {
+    await api.post(`/guests/${entity}`, { answer: word }).catch((error) => say(error.message));
+    refresh();
+  },
+}, t(`guests.${word}`));
+
+/** Those who ask for a relation. */
+export const asking = (list) => list.map((of) => h('li', { class: 'card' },
+  h('h3', null, t('guests.asks', { name: of.name ?? short(of.entity) })),
+  h('p', { class: 'soft' }, h('code', null, short(of.entity)), ` ${instant(of.since_ms)}`),
+  h('p', { class: 'row' }, answer(of.entity, 'accept', true), answer(of.entity, 'decline'))));
+
+function guest(of) {
+  return h('li', { class: 'card' }, h('h3', null, of.name),
+    h('p', { class: 'soft' }, h('code', null, short(of.entity)), of.since_ms > 0 && ` ${instant(of.since_ms)}`, of.blocked && ` ${t('guests.blocked')}`),
+    h('p', { class: 'row' }, of.topic && h('a', { href: to('chat', of.topic) }, t('chat')),
+      of.topic && h('a', { href: to('audit', of.topic) }, t('audit')), answer(of.entity, of.blocked ? 'unblock' : 'block')));
+}
+
+/** The card: link, code, list. */
+export async function guests() {
+  const told = await api.get('/guests');
+  const shown = h('div');
+  const pick = h('select', null, told.spaces.map((space) => h('option', { value: space.topic }, space.name)));
+  const others = told.blocked.filter((entity) => !told.relations.some((of) => of.entity === entity));
+  return h('details', { open: told.asked.length > 0 || null }, h('summary', null, t('guests')),
+    h('p', { class: 'hint' }, t('guests.how')),
+    told.urls.length === 0 && h('p', null, t('guests.off'), ' ', h('code', null, 'synlog up --guests')),
+    told.urls.length > 0 && h('p', null, t(`guests.new.${told.accepts}`)),
+    told.urls.length > 0 && told.spaces.length > 0 && [field(t('guests.space'), pick), h('p', null, h('button', {
+      type: 'button',
+      onclick: async () => {
+        const made = await api.post('/guests/link', { space: pick.value }).catch(problem);
+        put(shown, made instanceof Node ? made : [code(made.squares, t('guests.code')),
+          h('p', null, h('a', { href: made.url, class: 'long', rel: 'noreferrer' }, made.url))]);
+      },
+    }, t('guests.link')))],
+    shown,
+    h('ul', { class: 'cards' }, asking(told.asked), told.relations.map(guest),
+      others.map((entity) => h('li', { class: 'card' }, h('h3', null, short(entity)),
+        h('p', { class: 'row' }, t('guests.blocked'), ' ', answer(entity, 'unblock'))))));
+}
