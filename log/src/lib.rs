@@ -22,6 +22,7 @@ pub mod ids;
 pub mod keys;
 pub mod limits;
 pub mod order;
+pub mod owned;
 pub mod payload;
 pub mod proof;
 pub mod refusal;

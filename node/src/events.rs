@@ -5,61 +5,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use synlog_log::attestation::checked_facts;
 use synlog_log::disk::RealDisk;
-use synlog_log::fold::FoldEvent;
+use synlog_log::fold::{event_of, fields};
 use synlog_log::ids::{EntityId, EntryId, TopicId};
 use synlog_log::order::TopicOrder;
-use synlog_log::payload::Payload;
-use synlog_log::run::{EntryView, PayloadForm, RunView};
+use synlog_log::run::{EntryView, RunView};
 use synlog_log::store::Store;
 use synlog_log::wire::Writer;
 use synlog_views::{EventSource, Events, FoldLine, SourceError};
 
 use crate::ledger::read;
 use crate::privacy::opening::opened_part;
-
-/// What stands in a payload for a reducer: the fields, from inside where it is sealed
-/// (`opened`), and the hash of the erasable part as it was signed.
-fn fields<'a>(
-    entry: &EntryView<'a>,
-    opened: Option<&'a [u8]>,
-) -> Option<(Payload<'a>, Option<[u8; 32]>)> {
-    let payload = entry.payload.split().ok()?;
-    let erasable_hash = match &entry.payload {
-        PayloadForm::Whole(_) => payload.erasable.map(|part| part.hash()),
-        PayloadForm::Erased { erasable_hash, .. } => Some(*erasable_hash),
-    };
-    let payload = match opened {
-        Some(part) => Payload::split_erased(part).ok()?,
-        None => payload,
-    };
-    Some((payload, erasable_hash))
-}
-
-/// The event of an entry; `None` where its payload does not decode, which order has
-/// rejected already. `opened` is the part inside of a sealed payload.
-pub fn event_of(
-    run: &RunView<'_>,
-    entry: &EntryView<'_>,
-    opened: Option<&[u8]>,
-    entity: EntityId,
-    sequenced: bool,
-    role: &str,
-) -> Option<FoldEvent> {
-    let (payload, erasable_hash) = fields(entry, opened)?;
-    Some(FoldEvent {
-        id: entry.id,
-        author: run.feed.author,
-        entity,
-        seq: entry.seq,
-        hlc: entry.hlc,
-        sequenced,
-        role: role.to_owned(),
-        kind: payload.kind.to_owned(),
-        body: payload.body.to_vec(),
-        erasable_hash,
-        facts: checked_facts(&payload).ok()?,
-    })
-}
 
 /// Bytes of runs that are kept decoded: a rebuild goes through feeds side by side.
 const KEPT_BYTES: usize = 96 * 1024 * 1024;

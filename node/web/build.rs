@@ -17,7 +17,13 @@ const TYPES: &[(&str, &str)] = &[
 ];
 
 /// Modules of the owner's pages that the guests' use, too.
-const SHARED: &[&str] = &["elements.js", "format.js", "words.js", "icon.svg"];
+const SHARED: &[&str] = &[
+    "elements.js",
+    "format.js",
+    "words.js",
+    "style.css",
+    "icon.svg",
+];
 
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo names the folder");

@@ -26,6 +26,9 @@ const SHELL: &[(&str, &[&str])] = &[
         "node/web/src/server.rs",
         &["std::net", "tokio::net", "Instant::now"],
     ),
+    ("node/web/build.rs", &["std::fs"]),
+    ("node/web/src/guests/server.rs", &["std::net", "tokio::net"]),
+    ("node/web/src/serving.rs", &["tokio::net"]),
     ("apps/sdk/examples/hash.rs", &["std::fs"]),
     (
         "replication/net/src/",

@@ -7,11 +7,11 @@ use crate::cli::Desk;
 use crate::net_daemon::Up;
 
 /// A phone, and a desk.
-const PHONE: (u32, u32) = (360, 740);
+pub(crate) const PHONE: (u32, u32) = (360, 740);
 const SCREEN: (u32, u32) = (1200, 800);
 
 /// Texts that would run if they were ever taken for markup.
-const NASTY: &[&str] = &[
+pub(crate) const NASTY: &[&str] = &[
     "<script>window.__ran = 1</script>",
     "<img src=x onerror=\"window.__ran = 1\">",
     "\"><svg onload=window.__ran=1>",
@@ -24,7 +24,7 @@ const NASTY: &[&str] = &[
     "\u{202e}txet desrever\u{202c}",
 ];
 
-fn browser(size: (u32, u32)) -> Option<Browser> {
+pub(crate) fn browser(size: (u32, u32)) -> Option<Browser> {
     match chromium::find() {
         Some(program) => Some(Browser::start(&program, size)),
         None => {
@@ -35,7 +35,7 @@ fn browser(size: (u32, u32)) -> Option<Browser> {
 }
 
 /// What every screen must have, whatever it shows.
-fn check_screen(page: &mut Browser) {
+pub(crate) fn check_screen(page: &mut Browser) {
     let wrong = page.value(
         "(() => {
             const wrong = [];

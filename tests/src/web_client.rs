@@ -15,6 +15,8 @@ pub(crate) struct Web {
     pub(crate) host: String,
     pub(crate) cookie: String,
     pub(crate) token: String,
+    /// Where its API begins, if it is not the owner's.
+    pub(crate) root: Option<&'static str>,
 }
 
 /// What came back.
@@ -72,14 +74,15 @@ impl Web {
         Self {
             host: self.host.clone(),
             token: token.to_owned(),
-            cookie: String::new(),
+            ..Self::default()
         }
     }
 
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut head = format!("{method} /api/v1{path} HTTP/1.1\r\n");
+        let root = self.root.unwrap_or("/api/v1");
+        let mut head = format!("{method} {root}{path} HTTP/1.1\r\n");
         let mut add = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\r\n"));
         if !headers.iter().any(|(name, _)| *name == "Host") {
             add("Host", &self.host);

@@ -2,7 +2,7 @@
 
 mod format;
 mod judge;
-mod signatures;
+pub mod signatures;
 mod statements;
 mod verify;
 

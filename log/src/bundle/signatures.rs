@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::run::RunView;
 
 /// What the signatures of some runs say.
-pub(super) struct Authenticity {
+pub struct Authenticity {
     /// How many entries at the front of each run are authentic.
     pub authentic: Vec<usize>,
     /// Runs whose signature does not check or whose key is not admitted.
@@ -19,7 +19,7 @@ pub(super) struct Authenticity {
 
 /// Checks all signatures, and follows backlinks from the runs whose signature is
 /// right to those that have none that is.
-pub(super) fn authenticate(runs: &[RunView<'_>]) -> Authenticity {
+pub fn authenticate(runs: &[RunView<'_>]) -> Authenticity {
     let mut batch = Batch::default();
     let mut keys = AdmittedKeys::default();
     let (mut signed, mut garbled) = (Vec::new(), BTreeMap::new());

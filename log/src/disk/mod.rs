@@ -6,12 +6,14 @@
 //! lies and rots from a seed.
 
 mod memory;
+#[cfg(unix)]
 mod real;
 mod seeded;
 mod sim;
 mod world;
 
 pub use memory::MemoryDisk;
+#[cfg(unix)]
 pub use real::RealDisk;
 pub use seeded::Seeded;
 pub use sim::SimDisk;

@@ -2,14 +2,17 @@
 //! what it gives back. No engine is here, and no rows: `runtime` runs reducers,
 //! `views` drives them; both know only these types.
 
+pub mod calls;
 mod event;
 mod manifest;
 mod misfit;
+mod reading;
 mod reducer;
 
 pub use event::{Fact, FoldEvent};
 pub use manifest::{Column, EventKind, Field, FieldType, Index, Manifest, ManifestError, Table};
 pub use misfit::{Misfit, Wrong};
+pub use reading::{event_of, fields};
 pub use reducer::{FoldInput, Folded, Halt, Projected, Reducer, Routed, Row, code_is_right};
 
 /// Version of the interface between a node and a reducer.

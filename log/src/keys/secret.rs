@@ -68,6 +68,11 @@ impl SecretKey {
         self.0.sign(hash).to_bytes()
     }
 
+    /// Signs bytes that begin with what they are for, and are longer than a hash.
+    pub fn sign_bytes(&self, message: &[u8]) -> Signature {
+        self.0.sign(message).to_bytes()
+    }
+
     /// The text of a key file that holds this key.
     pub fn to_file(&self) -> String {
         format!(

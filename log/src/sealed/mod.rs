@@ -12,6 +12,7 @@ mod epochs;
 pub mod inbox;
 mod keyring;
 pub mod letter;
+pub mod opening;
 mod payload;
 
 pub use epochs::{Wrap, previous_key, seal_previous, wraps_for};

@@ -6,11 +6,12 @@ mod json;
 mod model;
 mod story;
 mod text;
-mod wording;
 
 pub use html::to_html;
 pub use json::to_json;
 pub use model::{Audit, Completeness, Event, Outcome, Party, ReducerUsed, ShownRow};
 pub use story::{Material, tell};
+pub use synlog_values::wording::columns;
 pub use text::to_text;
-pub use wording::columns;
+
+use synlog_values::wording;

@@ -151,7 +151,7 @@ fn content(
         .unwrap_or_default();
     let title = match known {
         Some(known) => known.title.clone(),
-        None => kernel_title(&kind).to_owned(),
+        None => wording::kernel_title(&kind).to_owned(),
     };
     Event {
         number: 0,
@@ -183,28 +183,6 @@ fn closed(order: &TopicOrder) -> Option<String> {
         locked.entry.short(),
         locked.epoch
     ))
-}
-
-/// What the kernel's own events do.
-fn kernel_title(kind: &str) -> &'static str {
-    match kind {
-        "topic.genesis" => "The topic begins",
-        "topic.ack" => "The sequencer places what it has received",
-        "topic.member" => "Somebody becomes a member",
-        "topic.remove" => "Somebody is removed",
-        "topic.role" => "What a role may write",
-        "topic.handover" => "The sequencer hands over",
-        "topic.takeover" => "A lost sequencer is taken over",
-        "topic.identity" => "A statement of an entity's root",
-        "topic.reducer" => "The rules that apply from here on for all of the topic",
-        "topic.tombstone" => "What can be erased of an entry is to be erased",
-        "topic.key" => "A key epoch for members",
-        "topic.setup" => "What the topic is for",
-        "topic.keeper" => "Who keeps the topic for its members",
-        "topic.access" => "Who may fetch, told to keepers",
-        "topic.sealed" => "Sealed: not readable here",
-        _ => "",
-    }
 }
 
 fn outcome(status: Status, rejection: Option<&Rejection>) -> Outcome {

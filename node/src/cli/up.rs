@@ -88,7 +88,7 @@ pub(super) struct Args {
     #[command(flatten)]
     log: LogArgs,
     #[command(flatten)]
-    guests: up_guests::Args,
+    guests: up_guests::GuestArgs,
 }
 
 impl Args {

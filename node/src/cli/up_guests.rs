@@ -18,7 +18,7 @@ const EVERYWHERE: &str = "0.0.0.0";
 
 /// Customers without an install. What is said here holds until something else is said
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct GuestArgs {
     /// Serve customers without an install at this address, as in 192.168.1.5:4480; without
     /// one at all addresses of this machine. Everybody who reaches it sees your public
     /// spaces and can order. There is no TLS here: see docs/WEB.md
@@ -92,7 +92,7 @@ fn limit(text: &str) -> Result<(Limit, usize), String> {
     Ok((which, count.parse().map_err(|_| wrong())?))
 }
 
-impl Args {
+impl GuestArgs {
     /// Puts what was said into the book of guests, before the node runs.
     pub(super) fn apply(
         &self,

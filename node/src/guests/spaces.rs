@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::{Value as Json, json};
 use synlog_log::ids::{BlobHash, EntityId, EntryId, TopicId, hex};
 use synlog_log::run::RunView;
+use synlog_values::manifest::manifest_json;
 use synlog_web::Problem;
 use synlog_web::backend::{BlobInfo, Rows};
 use synlog_web::blobs::shown_as;
@@ -14,7 +15,6 @@ use crate::failure::Failure;
 use crate::guests::state::Guests;
 use crate::ledger::read;
 use crate::node::Node;
-use crate::web::manifest::manifest_json;
 use crate::web::{problems, rows};
 
 /// The app of spaces.

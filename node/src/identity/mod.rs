@@ -8,4 +8,5 @@ pub mod profile;
 pub mod recovery;
 pub mod retirement;
 pub mod root;
-pub mod words;
+
+pub use synlog_values::words;

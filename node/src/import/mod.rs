@@ -2,12 +2,10 @@
 //! one reader per format, all of them pure. Each gives [`listing::Listing`]s, or
 //! says why it refuses one; who writes them is the command line's business.
 
-pub mod decimal;
 pub mod held;
 pub mod hours;
 pub mod json_ld;
 pub mod listing;
-pub mod money;
 pub mod osm;
 pub mod pbf;
 pub mod report;
@@ -19,3 +17,5 @@ pub mod slug;
 pub mod table;
 pub mod tags;
 pub mod wire;
+
+pub use synlog_values::{amount as money, decimal};

@@ -5,8 +5,7 @@
 pub mod disclosing;
 mod epochs;
 mod keys;
-pub mod opening;
 mod sealing;
 
-pub use opening::opened;
 pub(crate) use sealing::add_sealed;
+pub use synlog_log::sealed::opening::{self, opened};

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 use synlog_log::fold::EventKind;
 use synlog_log::order::{Status, Verdict};
+use synlog_values::manifest;
 use synlog_views::Preview;
 use synlog_web::Problem;
 use synlog_web::backend::{Ask, Invite, NewEvent, NewTopic};
@@ -13,7 +14,7 @@ use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::json::to_json;
 use crate::node::Node;
-use crate::web::{entries, hosted, manifest, problems, root, rows, steps, tokens, waiting};
+use crate::web::{entries, hosted, problems, root, rows, steps, tokens, waiting};
 
 /// Answers a question, or does as it is told.
 pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {

@@ -6,7 +6,6 @@ mod blobs;
 mod entries;
 mod hosted;
 mod imports;
-pub(crate) mod manifest;
 pub(crate) mod problems;
 mod root;
 pub(crate) mod rows;

@@ -40,6 +40,9 @@ const PUSHED_BYTES_OF_ONE: usize = 8 << 20;
 /// A gateway that does not say who comes through it counts as so many addresses.
 const BEHIND_GATEWAY: usize = 32;
 
+/// Bytes of a gateway's word for a caller.
+const CALLER_MAX: usize = 64;
+
 /// Answers a request to a route.
 pub(super) async fn answer(
     shared: Arc<Shared>,
@@ -89,13 +92,11 @@ fn enter(shared: &Shared, parts: &Parts, is_page: bool) -> Result<Source, Proble
             let source = serving::source(ends.there.ip());
             (Way::Direct(ends.here), Source::Address(source))
         }
-        // what was there before is the guest's own word; the gateway adds the last
+        // a gateway takes this header from those whom it carries, and puts in its own word
         (None, Some(Carried(name))) => {
-            let last = headers.get_all("x-forwarded-for").iter().next_back();
-            let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-            let address = last.and_then(|text| text.trim().parse().ok());
-            let source = match address {
-                Some(address) => Source::Address(serving::source(address)),
+            let caller = headers.get("synlog-caller").and_then(|it| it.to_str().ok());
+            let source = match caller.filter(|caller| (1..=CALLER_MAX).contains(&caller.len())) {
+                Some(caller) => Source::Caller(format!("{caller} {name}")),
                 None => Source::Gateway(name.clone()),
             };
             (Way::Gateway(name.clone()), source)

@@ -12,7 +12,9 @@ const SOURCES_MAX: usize = 4_096;
 pub enum Source {
     /// An address, or a network of IPv6.
     Address(IpAddr),
-    /// All who come through a gateway, where it does not tell them apart.
+    /// Somebody whom a gateway tells apart by a word of its own.
+    Caller(String),
+    /// All who come through a gateway that does not tell them apart.
     Gateway(String),
     /// An entity that has a session.
     Entity(String),

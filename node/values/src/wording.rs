@@ -12,7 +12,7 @@ const SHOWN: usize = 600;
 
 /// The fields of an event with their values, in the order of the manifest; what the
 /// manifest does not know stands behind.
-pub(super) fn fields(kind: Option<&EventKind>, body: &Value) -> Vec<(String, String)> {
+pub fn fields(kind: Option<&EventKind>, body: &Value) -> Vec<(String, String)> {
     let known: &[Field] = kind.map_or(&[], |kind| &kind.fields);
     let Value::Map(pairs) = body else {
         return Vec::new();
@@ -64,7 +64,7 @@ pub fn columns(table: Option<&Table>, columns: &Value) -> Vec<(String, String)> 
 }
 
 /// One value in words.
-pub(super) fn words(kind: Option<FieldType>, value: &Value) -> String {
+pub fn words(kind: Option<FieldType>, value: &Value) -> String {
     let text = match (kind, value) {
         (Some(FieldType::Instant), Value::Int(ms)) => instant(*ms),
         (Some(FieldType::Duration), Value::Int(seconds)) => duration(*seconds),
@@ -136,7 +136,7 @@ fn short(bytes: &[u8]) -> String {
 }
 
 /// What a piece of evidence proves.
-pub(super) fn evidence(fact: &Fact) -> String {
+pub fn evidence(fact: &Fact) -> String {
     let id = |id: &EntryId| id.short();
     let of = |entity: &EntityId| entity.short();
     match fact {
@@ -174,7 +174,7 @@ pub(super) fn evidence(fact: &Fact) -> String {
 }
 
 /// Codes of the kernel and the host in words; an app's own speak for themselves.
-pub(super) fn code(code: &str) -> String {
+pub fn code(code: &str) -> String {
     let words = match code {
         "not_member" => "its writer was no member",
         "not_permitted" => "its writer's role may not write this",
@@ -193,6 +193,28 @@ pub(super) fn code(code: &str) -> String {
         other => return other.replace('_', " "),
     };
     words.to_owned()
+}
+
+/// What the kernel's own events do.
+pub fn kernel_title(kind: &str) -> &'static str {
+    match kind {
+        "topic.genesis" => "The topic begins",
+        "topic.ack" => "The sequencer places what it has received",
+        "topic.member" => "Somebody becomes a member",
+        "topic.remove" => "Somebody is removed",
+        "topic.role" => "What a role may write",
+        "topic.handover" => "The sequencer hands over",
+        "topic.takeover" => "A lost sequencer is taken over",
+        "topic.identity" => "A statement of an entity's root",
+        "topic.reducer" => "The rules that apply from here on for all of the topic",
+        "topic.tombstone" => "What can be erased of an entry is to be erased",
+        "topic.key" => "A key epoch for members",
+        "topic.setup" => "What the topic is for",
+        "topic.keeper" => "Who keeps the topic for its members",
+        "topic.access" => "Who may fetch, told to keepers",
+        "topic.sealed" => "Sealed: not readable here",
+        _ => "",
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use iso_currency::Currency;
 
-use crate::import::money::minor;
+use crate::amount::minor;
 
 /// `12.50 EUR` or `EUR 12.50` as a currency and minor units.
 pub fn parse_money(text: &str) -> Result<(String, i64), String> {

@@ -5,7 +5,7 @@ use synlog_log::fold::{EventKind, Field, Manifest};
 use synlog_log::topic::Mode;
 
 /// A manifest as JSON.
-pub(crate) fn manifest_json(manifest: &Manifest) -> Json {
+pub fn manifest_json(manifest: &Manifest) -> Json {
     json!({
         "app": manifest.app,
         "major": manifest.major,

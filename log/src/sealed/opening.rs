@@ -1,13 +1,12 @@
 //! Sealed payloads as their readers see them.
 
-use synlog_log::header::Header;
-use synlog_log::ids::EntryId;
-use synlog_log::order::TopicOrder;
-use synlog_log::run::{EntryView, PayloadForm, RunView};
-use synlog_log::sealed::SealedEntry;
-use synlog_log::wire::Writer;
-
-use crate::entries::OwnedPayload;
+use crate::header::Header;
+use crate::ids::EntryId;
+use crate::order::TopicOrder;
+use crate::owned::OwnedPayload;
+use crate::run::{EntryView, PayloadForm, RunView};
+use crate::sealed::SealedEntry;
+use crate::wire::Writer;
 
 /// The header of an entry of a run.
 pub fn header_of(run: &RunView<'_>, entry: &EntryView<'_>) -> Header {

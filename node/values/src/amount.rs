@@ -2,7 +2,7 @@
 
 use iso_currency::Currency;
 
-use crate::import::decimal::Decimal;
+use crate::decimal::Decimal;
 
 /// Why a text is no amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,220 @@
+// The pages of a customer: which screen is shown, and news that make it look again.
+
+import { h, put } from '/elements.js';
+import { t } from '/words.js';
+import { Core } from '/core.js';
+import { Storage } from '/storage.js';
+import { Door } from '/door.js';
+import { Link } from '/link.js';
+import { problem } from '/form.js';
+import { provider, item } from '/provider.js';
+import { orders, order, booking } from '/orders.js';
+import { book } from '/booking.js';
+import { chat } from '/chat.js';
+import { audit } from '/audit.js';
+import { key } from '/key.js';
+
+const screens = { provider, item, orders, order, booking, book, chat, audit, key };
+const shownInNav = ['provider', 'orders', 'chat', 'audit', 'key'];
+const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
+/** Milliseconds in which several news are one. */
+const CALM = 120;
+
+const main = document.getElementById('main');
+
+/** A link to a screen; parts may be anything. */
+export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
+
+/** Says something for a moment, to screen readers, too. */
+export function say(text) {
+  const status = put(document.getElementById('status'), h('p', null, text));
+  setTimeout(() => status.replaceChildren(), 5000);
+}
+
+/** The screen's heading; it takes the focus when the screen is new. */
+export const heading = (...text) => h('h1', { tabindex: '-1' }, text);
+
+export const app = {
+  door: new Door(),
+  link: null,
+  storage: null,
+  here: null,
+  space: null,
+  /** What the provider said of public things, from what was kept where it is not reached. */
+  async cached(name, ask) {
+    const place = `cache/${app.space}/${name}`;
+    try {
+      const fresh = await ask();
+      app.storage.put(place, fresh).catch(() => {});
+      return fresh;
+    } catch (error) {
+      const kept = error.status === 0 ? await app.storage.get(place) : null;
+      if (kept) return kept;
+      throw error;
+    }
+  },
+  refresh(now = false) {
+    if (now) return show(true);
+    return soon();
+  },
+  /** Asks once more before something is done; true: do it. */
+  confirm(title, children, label) {
+    return new Promise((resolve) => {
+      const answer = (yes) => () => { dialog.close(); dialog.remove(); resolve(yes); };
+      const dialog = h('dialog', { 'aria-labelledby': 'confirm-title', oncancel: (event) => { event.preventDefault(); answer(false)(); } },
+        h('h2', { id: 'confirm-title', tabindex: '-1' }, title), children,
+        h('p', { class: 'row' }, h('button', { type: 'button', class: 'main', onclick: answer(true) }, label), h('button', { type: 'button', onclick: answer(false) }, t('back'))));
+      document.body.append(dialog);
+      dialog.showModal();
+      dialog.querySelector('h2').focus();
+    });
+  },
+};
+
+const state = { round: 0, waiting: null };
+
+function place() {
+  const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
+    try { return decodeURIComponent(part); } catch { return part; }
+  });
+  return Object.hasOwn(screens, parts[0]) ? parts : ['provider'];
+}
+
+function chrome(here) {
+  const { link } = app;
+  const waits = (link.rows()?.tables.orders ?? []).filter((row) => row.columns.next === 'client').length;
+  const one = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(`nav.${name}`),
+    name === 'orders' && waits > 0 && [' ', h('span', { class: 'badge unread', 'aria-label': t('orders.waiting', { n: waits }) }, waits)]));
+  const nav = document.getElementById('nav');
+  nav.setAttribute('aria-label', t('nav'));
+  // the keyboard stays where it was
+  const focused = nav.contains(document.activeElement) && document.activeElement.getAttribute('href');
+  put(nav, h('ul', null, shownInNav.map(one)));
+  if (focused) nav.querySelector(`a[href="${focused}"]`)?.focus();
+  put(document.getElementById('top'), h('strong', { class: 'who' }, app.here?.name ?? 'synlog'),
+    h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
+  banner();
+}
+
+function banner() {
+  const { link } = app;
+  const said = [];
+  if (!link.online) said.push(h('p', null, t(navigator.onLine === false ? 'banner.offline' : 'banner.away')));
+  if (link.unsent > 0) said.push(h('p', null, t('banner.unsent', { n: link.unsent })));
+  if (link.problem) said.push(h('p', { class: 'bad' }, link.problem.rule ? `${t('problem')}: ${link.problem.rule}` : link.problem.message));
+  if (link.refused) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${link.refused.message}`));
+  if (app.stranger) said.push(h('p', { class: 'bad' }, t('banner.stranger')));
+  const shown = document.getElementById('banner');
+  const text = said.map((line) => line.textContent).join('\n');
+  if (shown.textContent !== said.map((line) => line.textContent).join('') || !text) put(shown, said);
+}
+
+/** Whether somebody writes: what is typed stays. */
+function writing() {
+  const busy = main.querySelector('form[data-busy], details[open] form') || document.querySelector('dialog[open]');
+  const typed = [...main.querySelectorAll('input:not([type="search"]), textarea')].some((control) => (control.type === 'checkbox' || control.type === 'radio' ? control.checked !== control.defaultChecked : control.value !== control.defaultValue));
+  return busy || typed;
+}
+
+/** What was opened, so that it is open again. */
+function keep() {
+  const summaries = () => [...main.querySelectorAll('details > summary')];
+  const open = new Set(summaries().filter((summary) => summary.parentElement.open).map((summary) => summary.textContent));
+  const active = document.activeElement;
+  const focused = main.contains(active) && `${active.tagName} ${active.getAttribute('href') ?? ''} ${active.textContent}`;
+  const at = scrollY;
+  return () => {
+    for (const summary of summaries()) if (open.has(summary.textContent)) summary.parentElement.open = true;
+    if (focused) {
+      const same = [...main.querySelectorAll('h1, a, button, summary')].find((element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.textContent}` === focused);
+      (same ?? main.querySelector('h1'))?.focus({ preventScroll: true });
+    }
+    scrollTo(0, at);
+  };
+}
+
+async function show(again = false) {
+  const [name, ...parts] = place();
+  const round = ++state.round;
+  if (!again) put(main, h('p', { class: 'soft' }, t('loading')));
+  try {
+    const made = await screens[name]({ parts, again });
+    if (round !== state.round) return;
+    const back = again && keep();
+    put(main, made);
+    if (back) back();
+  } catch (error) {
+    if (round !== state.round) return;
+    if (error.status !== 0) console.error(error);
+    put(main, heading(t(`nav.${parents[name] ?? name}`)), error.status === 0 ? h('p', { class: 'soft' }, t('away.text')) : problem(error));
+  } finally {
+    if (round === state.round) chrome(parents[name] ?? name);
+  }
+  if (again || round !== state.round) return;
+  const title = main.querySelector('h1');
+  document.title = `${title?.textContent ?? ''} – ${app.here?.name ?? 'synlog'}`;
+  title?.focus();
+}
+
+/** Looks again soon, unless somebody is writing. */
+function soon() {
+  clearTimeout(state.waiting);
+  state.waiting = setTimeout(() => {
+    const [name] = place();
+    chrome(parents[name] ?? name);
+    // what comes from the catalog does not change by an entry of the relation
+    if (['provider', 'item', 'book', 'key'].includes(name)) return;
+    if (!writing()) show(true);
+  }, CALM);
+}
+
+/** Which space the link names, or this provider's first. */
+async function choose() {
+  const named = /^#(?:.*&)?space=([0-9a-f]{64})/.exec(location.hash)?.[1];
+  const entity = /[#&]entity=([0-9a-f]{64})/.exec(location.hash)?.[1];
+  if (named) {
+    // the link stays in no history entry: the address is that of a screen from here on
+    history.replaceState(null, '', to('provider'));
+    await app.storage.put('link', { space: named, entity });
+  }
+  const link = (await app.storage.get('link')) ?? {};
+  try {
+    app.here = await app.door.here();
+    await app.storage.put('here', app.here);
+  } catch (error) {
+    if (error.status !== 0) throw error;
+    app.here = (await app.storage.get('here')) ?? null;
+  }
+  const offered = app.here?.spaces ?? [];
+  app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
+  app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
+}
+
+async function begin() {
+  put(document.getElementById('skip'), t('skip'));
+  try {
+    const [module, storage] = await Promise.all([
+      fetch('/guest.wasm').then((response) => { if (!response.ok) throw new Error(`guest.wasm: ${response.status}`); return response.arrayBuffer(); }).then((bytes) => WebAssembly.compile(bytes)),
+      Storage.open(),
+    ]);
+    app.storage = storage;
+    const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('synlog-guest') : null;
+    const told = () => { soon(); };
+    app.link = new Link({ core: await Core.of(module), storage, door: app.door, told });
+    await choose();
+    await app.link.open();
+    app.link.onwritten = () => tabs?.postMessage('written');
+    tabs?.addEventListener('message', () => { app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
+    addEventListener('hashchange', () => (/[#&]space=/.test(location.hash) ? choose().then(() => show()) : show()));
+    addEventListener('online', () => app.link.wake());
+    addEventListener('offline', soon);
+    document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') app.link.wake(); });
+    app.link.run().catch((error) => { console.error(error); put(main, problem(error)); });
+    await show();
+  } catch (error) {
+    console.error(error);
+    put(main, heading('synlog'), problem(error));
+  }
+}
+
+begin();

@@ -1,0 +1,67 @@
+// Forms: a label for each field, one sending at a time, and what went wrong in words.
+
+import { h, put, fresh } from '/elements.js';
+import { t, word } from '/words.js';
+
+/** A label with a field. */
+export function field(text, control, hint) {
+  const id = fresh('field');
+  control.id = id;
+  const note = hint && h('div', { class: 'hint', id: `${id}-hint` }, hint);
+  if (note) control.setAttribute('aria-describedby', `${id}-hint`);
+  return h('div', null, h('label', { for: id }, text), control, note);
+}
+
+/** A box to tick, with its label. */
+export function tick(text, control) {
+  control.type = 'checkbox';
+  return h('label', { class: 'row' }, control, text);
+}
+
+/** What went wrong, with what can be done. */
+export function problem(error) {
+  const rule = error.rule && t(`rule.${error.rule}`) !== `rule.${error.rule}` ? t(`rule.${error.rule}`) : error.rule && word(error.rule);
+  const known = t(`wrong.${error.code}`);
+  const text = rule || (known === `wrong.${error.code}` ? error.message : known);
+  return h('div', { class: 'problem', role: 'alert' },
+    h('strong', null, t('problem')), h('p', null, text), error.hint && h('p', { class: 'hint' }, error.hint));
+}
+
+/** A form that does something, tells what went wrong, and is not sent twice. */
+export function form(children, label, act) {
+  const told = h('div');
+  const button = h('button', { class: 'main', type: 'submit' }, label);
+  const made = h('form', {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      if (made.dataset.busy) return;
+      made.dataset.busy = 'yes';
+      button.disabled = true;
+      told.replaceChildren();
+      try {
+        const shown = await act(made);
+        delete made.dataset.busy;
+        if (shown !== false) { made.reset(); made.closest('details')?.removeAttribute('open'); }
+      } catch (error) {
+        put(told, problem(error));
+        told.scrollIntoView?.({ block: 'nearest' });
+      } finally {
+        delete made.dataset.busy;
+        button.disabled = false;
+      }
+    },
+  }, children, told, h('p', null, button));
+  return made;
+}
+
+/** "12.50" as minor units of a currency; undefined where nothing is said. */
+export function minor(text, currency) {
+  if (!text.trim()) return undefined;
+  const places = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits;
+  const [whole, fraction = ''] = text.trim().replace(',', '.').split('.');
+  if (!/^\d+$/.test(whole) || !/^\d*$/.test(fraction) || fraction.length > places) throw new Error(t('wrong.amount', { text }));
+  return Number(whole + fraction.padEnd(places, '0'));
+}
+
+/** Bytes as the core takes them. */
+export const bytes = (digits) => ({ $hex: digits });

@@ -1,0 +1,69 @@
+// The customer's key: the words, the way to a node, and forgetting.
+
+import { h, pairs, put } from '/elements.js';
+import { choose, language, names, t } from '/words.js';
+import { app, heading, say, to } from '/app.js';
+import { field, form, tick } from '/form.js';
+
+function download(name, content) {
+  const link = h('a', { href: URL.createObjectURL(new Blob([content], { type: 'application/octet-stream' })), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+export async function key() {
+  const pick = h('select', { onchange: () => choose(pick.value) },
+    Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));
+  const speech = field(t('settings.language'), pick);
+  if (!app.link.me) return [heading(t('key')), h('p', null, t('key.none')), speech];
+  const { me } = app.link;
+  const shown = h('div');
+  const reveal = h('button', {
+    type: 'button',
+    onclick: () => {
+      const words = app.link.words();
+      put(shown, h('ol', { class: 'words', translate: 'no' }, words.map((word) => h('li', null, word))), h('p', { class: 'warn' }, t('key.words.warn')), written());
+      reveal.hidden = true;
+    },
+  }, t('key.words.show'));
+  return [
+    heading(t('key')),
+    h('p', null, t('key.text')),
+    pairs([[t('who.entity'), h('code', { class: 'long' }, me.entity)], [t('who.device'), h('code', { class: 'long' }, me.device)]]),
+    h('h2', null, t('key.words')),
+    me.root ? [h('p', null, t('key.words.text')), h('p', null, reveal), shown] : h('p', { class: 'good' }, t('key.words.gone')),
+    h('h2', null, t('key.move')), h('p', null, t('key.move.text')),
+    h('ol', null,
+      h('li', null, h('button', { type: 'button', onclick: () => download('synlog-guest.synlog', app.link.export()) }, t('key.export'))),
+      h('li', null, t('key.move.copy')),
+      h('li', null, t('key.move.recover'), h('pre', null, 'synlog recover --from synlog-guest.synlog --name laptop\nsynlog bundle read synlog-guest.synlog'))),
+    h('h2', null, t('key.forget')), forgetting(),
+    h('h2', null, t('settings')), speech,
+    h('details', null, h('summary', null, t('trust')), h('p', null, t('trust.text'))),
+  ];
+}
+
+/** The root key is taken off once somebody shows that the words are written down. */
+function written() {
+  const words = h('textarea', { required: true, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
+  return h('details', null, h('summary', null, t('key.drop')), h('p', null, t('key.drop.text')),
+    form([field(t('key.drop.words'), words)], t('key.drop'), async () => {
+      if (!app.link.isRoot(words.value)) throw new Error(t('wrong.words'));
+      await app.link.dropRoot();
+      say(t('key.dropped'));
+      app.refresh(true);
+    }));
+}
+
+function forgetting() {
+  const sure = h('input', { required: true });
+  return h('details', null, h('summary', null, t('key.forget')), h('p', { class: 'warn' }, t('key.forget.text')),
+    app.link.unsent > 0 && h('p', { class: 'bad' }, t('banner.unsent', { n: app.link.unsent })),
+    form([tick(t('key.forget.sure'), sure)], t('key.forget'), async () => {
+      await app.link.forget();
+      location.hash = to('provider');
+      location.reload();
+    }));
+}

@@ -1,0 +1,432 @@
+// One customer and one provider: keys, the relation, what goes out and what comes in. It
+// works without the provider for as long as need be: what is written is stored and signed,
+// and goes out when the provider is reached again.
+
+import { DoorError } from './door.js';
+import { CoreError } from './core.js';
+import { PINS } from './pins.js';
+
+/** Milliseconds before the provider is called again: at first, and at most. */
+const PAUSE = [500, 30000];
+/** Milliseconds before an owner who was asked is asked again. */
+const ASKED = 15000;
+
+/** How long to wait after so many failures: twice as long each time, and never all at once. */
+export function pause(failures, random = Math.random()) {
+  const longest = Math.min(PAUSE[0] * 2 ** Math.min(failures, 20), PAUSE[1]);
+  return longest / 2 + (longest / 2) * random;
+}
+
+export class Link {
+  #core;
+  #storage;
+  #door;
+  #told;
+  #failures = 0;
+  #again = false;
+  #wake = () => { this.#again = true; };
+  #streaming = null;
+  #ended = false;
+  #theirs = new Map();
+  #turn = Promise.resolve();
+
+  /** `told` is called when something that is shown may have changed. */
+  constructor({ core, storage, door, told }) {
+    this.#core = core;
+    this.#storage = storage;
+    this.#door = door;
+    this.#told = told;
+    this.me = null;
+    this.topic = null;
+    this.space = null;
+    this.online = false;
+    this.asked = false;
+    this.problem = null;
+    /** Why a draft could not be signed. */
+    this.refused = null;
+    /** Called when something was written: other tabs want to know. */
+    this.onwritten = null;
+    this.unsent = 0;
+    this.drafts = [];
+  }
+
+  /** Takes up what was stored. */
+  async open() {
+    for (const pin of PINS) this.#core.ask('pin', pin);
+    await this.reload();
+  }
+
+  /** Reads what was stored once more: another tab may have written. */
+  async reload() {
+    const keys = await this.#storage.get('keys');
+    if (!keys) {
+      if (this.me) this.#core.ask('forget');
+      this.me = null;
+      return;
+    }
+    if (!this.me) this.#core.ask('load_keys', { keys });
+    const { records, bytes } = await this.#storage.records();
+    const { bytes: bundle } = this.#core.ask('bundle', { records }, bytes);
+    this.#core.ask('load', {}, bundle);
+    this.me = this.#core.ask('me').ok;
+    const relation = await this.#storage.get('relation');
+    this.topic = relation?.topic ?? null;
+    this.space = relation?.space ?? null;
+    this.drafts = (await this.#storage.get('drafts')) ?? [];
+    const sent = await this.#storage.get('sent');
+    if (sent?.topic === this.topic && this.topic) this.#hear([{ author: this.me.device, height: sent.height }]);
+    await this.#rules();
+    this.#count();
+  }
+
+  /** Makes keys, where there are none. */
+  async begin(name) {
+    await this.#storage.alone(async () => {
+      await this.reload();
+      if (this.me) return;
+      const { ok, bytes } = this.#core.ask('make', { name });
+      try {
+        await this.#storage.begin(ok.keys, ok.record, bytes);
+      } catch (error) {
+        this.#core.ask('forget');
+        throw error;
+      }
+      this.me = this.#core.ask('me').ok;
+    });
+    // kept even when the browser wants room; it may say no
+    globalThis.navigator?.storage?.persist?.().catch(() => {});
+    this.wake();
+  }
+
+  /** The rules of the relation, from the provider or from what was stored. */
+  async #rules() {
+    if (!this.topic) return;
+    let hash;
+    try {
+      hash = this.#core.ask('reducer', { topic: this.topic }).ok;
+    } catch {
+      return;
+    }
+    if (this.#core.hasReducer(hash)) return;
+    let module = await this.#storage.get(`reducer/${hash}`);
+    if (!module) {
+      module = await this.#door.reducer(hash).catch(() => null);
+      if (!module) return;
+      const { ok: found } = this.#core.ask('hash', {}, module);
+      if (found !== hash) throw new Error('the provider gave other rules than those that the relation names');
+      await this.#storage.put(`reducer/${hash}`, module);
+    }
+    await this.#core.addReducer(hash, module);
+  }
+
+  /** Whether the relation is here and can be written to. */
+  get ready() {
+    if (!this.topic) return false;
+    try {
+      return this.#core.ask('rows', { topic: this.topic }).ok !== null;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The rows of the relation, by table; null where there is none yet. */
+  rows() {
+    return this.#read('rows');
+  }
+
+  /** The history of the relation, every signature of it checked. */
+  audit() {
+    return this.#read('audit');
+  }
+
+  manifest() {
+    return this.#read('manifest');
+  }
+
+  #read(op) {
+    if (!this.topic) return null;
+    try {
+      return this.#core.ask(op, { topic: this.topic }).ok;
+    } catch (error) {
+      if (error instanceof CoreError && ['no_topic', 'no_rules'].includes(error.code)) return null;
+      throw error;
+    }
+  }
+
+  /** What the rules would say. */
+  attempt(kind, body, erasable) {
+    return this.#core.ask('try', { topic: this.topic, kind, body, erasable }).ok;
+  }
+
+  /** The code for the door. */
+  code(entry, label = 'handover') {
+    return this.#core.ask('secret', { topic: this.topic, entry, label }).ok;
+  }
+
+  words() {
+    return this.#core.ask('words').ok.words;
+  }
+
+  isRoot(words) {
+    return this.#core.ask('is_root', { words }).ok;
+  }
+
+  /** Takes the root key off this browser. */
+  async dropRoot() {
+    await this.#storage.alone(async () => {
+      const { ok } = this.#core.ask('drop_root');
+      await this.#storage.put('keys', ok.keys);
+    });
+    this.me = this.#core.ask('me').ok;
+  }
+
+  /** All that is here, as a bundle. */
+  export() {
+    return this.#core.ask('export').bytes;
+  }
+
+  /** Forgets keys and entries. */
+  async forget() {
+    this.stop();
+    await this.#storage.alone(() => this.#storage.clear());
+    this.#core.ask('forget');
+    this.#door.token = null;
+    Object.assign(this, { me: null, topic: null, space: null, drafts: [], unsent: 0, asked: false });
+    this.#theirs.clear();
+  }
+
+  /**
+   * Writes an event: signed and stored, then sent. Where there is no relation yet it is kept
+   * as a draft, and signed when there is one. Gives the entry, or null for a draft.
+   */
+  async write(kind, body, { erasable, space } = {}) {
+    if (!this.ready) {
+      const draft = { kind, body, erasable, space };
+      this.drafts = await this.#storage.change('drafts', (drafts) => [...(drafts ?? []), draft]);
+      this.wake();
+      return null;
+    }
+    const signed = await this.#sign(kind, body, erasable);
+    this.wake();
+    return signed;
+  }
+
+  /** Signs and stores, while no other tab does; `drafts` are those that are left then. */
+  async #signAlone({ kind, body, erasable }, drafts) {
+    for (let tries = 0; ; tries += 1) {
+      const { ok, bytes } = this.#core.ask('write', { topic: this.topic, kind, body, erasable });
+      let stored = false;
+      try {
+        stored = await this.#storage.addOwn(ok.record, bytes, drafts);
+      } finally {
+        this.#core.ask(stored ? 'kept' : 'dropped');
+      }
+      if (stored) return ok;
+      if (tries === 3) throw new Error('another tab writes all the time');
+      // another tab was there before: what it wrote is read first
+      await this.reload();
+    }
+  }
+
+  async #sign(kind, body, erasable) {
+    const signed = await this.#storage.alone(() => this.#signAlone({ kind, body, erasable }));
+    this.#count();
+    this.#told();
+    this.onwritten?.();
+    return signed;
+  }
+
+  /** Signs what was wanted before there was a relation. */
+  async #signDrafts() {
+    if (!this.drafts.length || !this.ready) return;
+    // a draft goes in the step in which its entry comes: it is signed once, whoever crashes
+    await this.#storage.alone(async () => {
+      for (let drafts = (await this.#storage.get('drafts')) ?? []; drafts.length; drafts = drafts.slice(1)) {
+        const left = drafts.slice(1);
+        try {
+          await this.#signAlone(drafts[0], left);
+        } catch (error) {
+          // the rules refuse it: it is shown, and does not stand in the way of others
+          if (!(error instanceof CoreError) || !['rejected', 'usage'].includes(error.code)) throw error;
+          this.refused = error;
+          await this.#storage.put('drafts', left);
+        }
+        this.drafts = left;
+      }
+    });
+    this.#count();
+    this.onwritten?.();
+    this.#told();
+  }
+
+  #count() {
+    this.unsent = this.drafts.length;
+    if (!this.topic || !this.me) return;
+    try {
+      const height = this.#theirs.get(this.me.device) ?? 0;
+      this.unsent += this.#core.ask('unsent', { topic: this.topic, height }).ok.count;
+    } catch { /* the relation is not here yet */ }
+  }
+
+  /** Goes on at once. */
+  wake() {
+    this.#failures = 0;
+    this.#wake();
+  }
+
+  stop() {
+    this.#ended = true;
+    this.#streaming?.abort();
+    this.#wake();
+  }
+
+  /** Keeps up with the provider until it is stopped. */
+  async run() {
+    this.#ended = false;
+    while (!this.#ended) {
+      let wait = null;
+      try {
+        wait = await this.#meet();
+        this.#failures = 0;
+        this.problem = null;
+      } catch (error) {
+        if (this.#ended) return;
+        this.#streaming?.abort();
+        this.#streaming = null;
+        if (error instanceof DoorError && error.status === 401) this.#door.token = null;
+        const away = error instanceof DoorError && (error.status === 0 || error.status === 401 || error.status === 429);
+        if (!away) this.problem = error;
+        if (error instanceof DoorError && error.status === 0) this.#reached(false);
+        wait = error.after ? error.after * 1000 : pause(this.#failures);
+        this.#failures += 1;
+        this.#told();
+      }
+      await this.#sleep(wait);
+    }
+  }
+
+  #sleep(ms) {
+    // somebody wanted something while we were busy
+    if (this.#again) {
+      this.#again = false;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const awake = () => { this.#wake = () => { this.#again = true; }; resolve(); };
+      const timer = ms === null ? null : setTimeout(awake, ms);
+      this.#wake = () => { clearTimeout(timer); awake(); };
+    });
+  }
+
+  #reached(online) {
+    if (this.online === online) return;
+    this.online = online;
+    this.#told();
+  }
+
+  /** One round: session, relation, what is theirs, what is ours. Gives how long to wait. */
+  async #meet() {
+    if (!this.me) {
+      await this.#door.here();
+      this.#reached(true);
+      return null;
+    }
+    if (!this.#door.token) {
+      const { relations } = await this.#door.session((asked) => {
+        const { ok, bytes } = this.#core.ask('session', asked);
+        return { ...ok, bundle: bytes };
+      });
+      this.#reached(true);
+      const known = relations.find((relation) => relation.app === 'relation');
+      if (known && known.topic !== this.topic) await this.#adopt(known.topic);
+    }
+    if (!this.topic) {
+      const space = this.drafts.find((draft) => draft.space)?.space;
+      // nothing was wanted yet: a look at the catalog founds nothing
+      if (!space) return null;
+      const topic = await this.#door.found(space);
+      this.asked = topic === null;
+      this.#told();
+      if (!topic) return ASKED;
+      await this.#adopt(topic, space);
+    }
+    await this.#pull();
+    await this.#rules();
+    await this.#signDrafts();
+    await this.#push();
+    this.#reached(true);
+    this.#follow();
+    return null;
+  }
+
+  async #adopt(topic, space = this.space) {
+    await this.#storage.put('relation', { topic, space });
+    Object.assign(this, { topic, space, asked: false });
+    this.#told();
+  }
+
+  async #pull() {
+    for (let more = true; more;) {
+      const heights = this.#core.ask('heights', { topic: this.topic }).ok;
+      const answer = await this.#door.pull(this.topic, heights);
+      const { ok, bytes } = this.#core.ask('take', { topic: this.topic }, answer.bundle);
+      await this.#storage.addGot(ok.records, bytes);
+      // a node that gives what is no news, or what is refused, would be asked for ever
+      more = answer.more && ok.entries > 0;
+      if (ok.entries) this.#told();
+    }
+  }
+
+  async #push() {
+    for (let more = true; more;) {
+      const height = this.#theirs.get(this.me.device) ?? 0;
+      const { ok, bytes } = this.#core.ask('unsent', { topic: this.topic, height });
+      if (!ok.count) break;
+      const answer = await this.#door.push(this.topic, bytes);
+      this.#hear(answer.heights ?? []);
+      const now = this.#theirs.get(this.me.device) ?? 0;
+      if (now <= height) throw new DoorError({ code: 'not_taken', title: 'the provider did not take an entry' }, 0);
+      more = ok.more;
+      await this.#storage.put('sent', { topic: this.topic, height: now });
+      this.#count();
+      this.#told();
+    }
+    this.#count();
+  }
+
+  #hear(heights) {
+    for (const { author, height } of heights) this.#theirs.set(author, Math.max(height, this.#theirs.get(author) ?? 0));
+  }
+
+  #behind() {
+    const ours = new Map(this.#core.ask('heights', { topic: this.topic }).ok.map(({ author, height }) => [author, height]));
+    return [...this.#theirs].some(([author, height]) => height > (ours.get(author) ?? 0));
+  }
+
+  /** Listens for as long as it goes well; a broken stream is a reason to meet again. */
+  #follow() {
+    if (this.#streaming) return;
+    const streaming = new AbortController();
+    this.#streaming = streaming;
+    const over = (error) => {
+      if (this.#streaming !== streaming) return;
+      this.#streaming = null;
+      if (this.#ended) return;
+      if (error?.status === 401) this.#door.token = null;
+      this.#reached(false);
+      setTimeout(() => this.#wake(), pause(this.#failures));
+      this.#failures += 1;
+    };
+    this.#door.stream(this.topic, (heights) => {
+      this.#hear(heights);
+      this.#reached(true);
+      this.#failures = 0;
+      // one after the other: what is stored must not overtake what is asked for
+      this.#turn = this.#turn.then(async () => {
+        if (this.#behind()) { await this.#pull(); await this.#rules(); }
+        this.#count();
+        this.#told();
+      }).catch(() => this.#wake());
+    }, streaming.signal).then(over, over);
+  }
+}

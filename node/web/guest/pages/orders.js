@@ -1,0 +1,214 @@
+// My orders: the list, and one with its history, the offers side by side, and what can be
+// done next: that follows from the commands of the app and a rehearsal of each.
+
+import { h, pairs, put } from '/elements.js';
+import { t, word } from '/words.js';
+import { amount, digits, instant, short } from '/format.js';
+import { app, heading, say, to } from '/app.js';
+import { bytes, field, form, minor, problem } from '/form.js';
+
+const table = (rows, name, key) => (rows?.tables[name] ?? []).filter((row) => key === undefined || row.key === key);
+
+function badge(row) {
+  return [h('span', { class: 'badge' }, word(row.columns.state)), row.tentative && h('span', { class: 'badge warn' }, t('tentative'))];
+}
+
+/** What was ordered, in one line. */
+function lines(rows, key) {
+  return table(rows, 'lines', key).map(({ columns }) => `${columns.quantity} × ${columns.title ?? columns.item}`).join(', ');
+}
+
+/** All orders, bookings and drafts. */
+export async function orders() {
+  const rows = app.link.rows();
+  const sorted = table(rows, 'orders').sort((a, b) => (b.columns.updated ?? 0) - (a.columns.updated ?? 0));
+  const bookings = table(rows, 'bookings').sort((a, b) => (b.columns.start ?? 0) - (a.columns.start ?? 0));
+  return [
+    heading(t('orders')),
+    app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
+    app.link.drafts.length > 0 && [h('h2', null, t('drafts')),
+      h('ul', { class: 'cards' }, app.link.drafts.map((draft) => h('li', { class: 'card' }, h('p', null, t(`do.${draft.kind}`)),
+        h('p', { class: 'soft' }, (draft.body.lines ?? []).map((line) => `${line.quantity} × ${line.title}`).join(', ') || draft.body.resource || draft.body.text || ''),
+        h('p', { class: 'warn' }, t('draft.waits')))))],
+    sorted.length ? h('ul', { class: 'cards' }, sorted.map((row) => h('li', { class: 'card' },
+      h('h3', null, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
+      h('p', { class: 'row' }, badge(row), row.columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(row.columns.next) }))),
+      h('p', null, row.columns.total ? amount(row.columns.total, row.columns.currency) : '', ' ', h('span', { class: 'soft' }, instant(row.columns.updated))))))
+      : app.link.drafts.length === 0 && h('p', { class: 'soft' }, t('orders.none')),
+    bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row) => h('li', { class: 'card' },
+      h('h3', null, h('a', { href: to('booking', digits(row.columns.booking)) }, `${row.columns.resource} · ${instant(row.columns.start)}`)),
+      h('p', { class: 'row' }, badge(row)))))],
+  ];
+}
+
+/** One order. */
+export async function order({ parts: [id] }) {
+  const key = `order/${id}`;
+  const rows = app.link.rows();
+  const [row] = table(rows, 'orders', key);
+  if (!row) return [heading(t('order.of', { id: id.slice(0, 10) })), h('p', { class: 'soft' }, t('not.here'))];
+  const { columns } = row;
+  const events = about(app.link.audit(), id);
+  const offers = events.filter((event) => ['order.quote', 'order.revise', 'order.counter'].includes(event.kind) && event.mark !== 'rejected');
+  const payments = table(rows, 'payments', key);
+  const fulfilments = table(rows, 'fulfilments', key);
+  const currency = columns.currency;
+  return [
+    heading(lines(rows, key) || t('order.of', { id: id.slice(0, 10) })),
+    h('p', { class: 'row' }, badge(row), columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }))),
+    pairs([
+      [t('order.total'), columns.total ? amount(columns.total, currency) : null],
+      [t('order.paid'), columns.paid ? amount(columns.paid, currency) : null],
+      [t('order.balance'), columns.balance && columns.total ? amount(columns.balance, currency) : null],
+      [t('order.fee'), columns.fee_now ? amount(columns.fee_now, currency) : null],
+      [t('order.place'), columns.place], [t('order.note'), columns.note], [t('order.reason'), columns.reason],
+    ]),
+    offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns)],
+    payments.length > 0 && [h('h2', null, t('order.pay')), h('ul', null, payments.map(({ columns: leg }) => h('li', null,
+      `${leg.leg}: ${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],
+    fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`)))],
+    code(id, columns),
+    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency }),
+    h('h2', null, t('order.history')), history(events),
+  ];
+}
+
+/** One booking. */
+export async function booking({ parts: [id] }) {
+  const key = `booking/${id}`;
+  const rows = app.link.rows();
+  const [row] = table(rows, 'bookings', key);
+  if (!row) return [heading(t('bookings')), h('p', { class: 'soft' }, t('not.here'))];
+  const { columns } = row;
+  return [
+    heading(`${columns.resource} · ${instant(columns.start)}`),
+    h('p', { class: 'row' }, badge(row)),
+    pairs([[t('book.from'), instant(columns.start)], [t('book.to'), instant(columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
+    h('h2', null, t('order.actions')), actions('booking', id, { rows, key }),
+    h('h2', null, t('order.history')), history(about(app.link.audit(), id)),
+  ];
+}
+
+/** The entries that are about an order or booking, and its own. */
+function about(audit, id) {
+  const names = (value) => value?.$hex === id || (Array.isArray(value) && value.some(names));
+  return (audit?.events ?? []).filter((event) => event.id === id || Object.values(event.body ?? {}).some(names));
+}
+
+/** Offers side by side: what each says, and what the next one changes. */
+function compared(offers, columns) {
+  const rows = offers.map((offer, index) => {
+    const before = offers[index - 1]?.body.total;
+    const total = offer.body.total;
+    const changed = before && total && before.currency === total.currency ? total.minor - before.minor : 0;
+    const parts = (offer.body.breakup ?? []).map((part) => h('li', null, `${part.title}: ${amount(part.amount)}`));
+    return h('tr', null,
+      h('td', null, t(offer.by === 'you' ? 'offer.yours' : 'offer.theirs'), h('div', { class: 'soft' }, instant(offer.time))),
+      h('td', null, total ? h('span', { class: 'price' }, amount(total)) : '–', changed !== 0 && h('div', { class: 'soft' }, `${changed > 0 ? '+' : '−'} ${amount({ ...total, minor: Math.abs(changed) })}`)),
+      h('td', null, parts.length > 0 && h('ul', { class: 'plain' }, parts), offer.body.note,
+        (offer.body.terms ?? []).map((term) => h('div', { class: 'soft' }, t('term', { stage: word(term.stage), fee: term.fee_bp ? `${term.fee_bp / 100} %` : term.fee_minor ? amount(term.fee_minor, columns.currency) : t('term.free') }))),
+        offer.body.valid_until && h('div', { class: 'soft' }, t('offer.until', { when: instant(offer.body.valid_until) })),
+        digits(columns.quote) === offer.id && h('div', { class: 'badge good' }, t('offer.stands'))));
+  });
+  return h('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-label': t('offers') }, h('table', null,
+    h('thead', null, h('tr', null, [t('offer.who'), t('order.total'), t('offer.what')].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', null, rows)));
+}
+
+/** The code that is shown at the door, for orders that have one. */
+function code(id, columns) {
+  if (!['agreed', 'confirmed', 'in_progress'].includes(columns.state)) return null;
+  let digitsOf;
+  try { digitsOf = app.link.code(id); } catch { return null; }
+  return h('details', { class: 'card' }, h('summary', null, t('code')), h('p', null, t('code.text')),
+    h('p', { class: 'code' }, digitsOf.replace(/(.{4})/g, '$1 ').trim()));
+}
+
+const MARKS = { sequenced: ['●', 'good'], tentative: ['○', 'warn'], rejected: ['✗', 'bad'], void: ['–', 'soft'], held: ['?', 'warn'] };
+
+/** The mark of an entry, with what it means for those who don't see it. */
+export function mark({ mark: name }) {
+  const [sign, tone] = MARKS[name] ?? MARKS.held;
+  return h('span', { class: `mark ${tone}`, role: 'img', 'aria-label': t(`mark.${name}`), title: t(`mark.${name}`) }, sign);
+}
+
+/** What happened, one entry after the other. */
+function history(events) {
+  return h('ol', { class: 'timeline' }, events.map((event) => h('li', { class: event.mark }, mark(event),
+    h('div', null, h('div', { class: 'row' }, h('strong', { class: 'what' }, named(event)), h('span', { class: 'soft' }, t(`by.${event.by}`)), h('time', { class: 'soft', datetime: event.time }, instant(event.time)),
+      event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: word(event.code) })))))));
+}
+
+/** What an entry did, in the reader's words where there are some. */
+export const named = (event) => {
+  const key = `did.${event.kind}`;
+  const text = t(key);
+  return text === key ? event.title || event.kind || '🔒' : text;
+};
+
+/** What the customer may do now. */
+function actions(subject, id, { rows, key, currency }) {
+  const known = { [subject]: bytes(id) };
+  const manifest = app.link.manifest();
+  const list = h('div');
+  const possible = (kind, body) => app.link.attempt(kind, body);
+  const commands = (manifest?.events ?? []).filter((event) => event.command && event.fields[0]?.name === subject && event.fields[0].type === 'entry');
+  const made = [];
+  for (const command of commands) {
+    for (const one of filled(command, known, { rows, key, currency })) {
+      let verdict;
+      try { verdict = possible(command.kind, one.body); } catch (error) { return problem(error); }
+      if (verdict.verdict === 'accepted') made.push(action(command, one, currency));
+    }
+  }
+  return put(list, made.length ? made : h('p', { class: 'soft' }, t('order.nothing')));
+}
+
+/** With what a command is tried: the amounts and legs of an order fill in what can be known. */
+function filled(command, known, { rows, key, currency }) {
+  const body = { ...known };
+  if (command.kind === 'pay.claim') {
+    return table(rows, 'payments', key).filter(({ columns }) => columns.state === 'due').map(({ columns }) => ({
+      body: { ...body, leg: columns.leg, amount: { currency, minor: columns.amount - (columns.claimed ?? 0) } },
+      label: t('do.pay.claim.of', { amount: amount(columns.amount - (columns.claimed ?? 0), currency), leg: columns.leg }),
+    })).filter((one) => one.body.amount.minor > 0);
+  }
+  if (command.kind === 'return.request') {
+    const bought = table(rows, 'lines', key).map(({ columns }) => ({ line: columns.line, quantity: columns.quantity }));
+    return table(rows, 'fulfilments', key).map(({ columns }) => ({ body: { ...body, leg: columns.leg, lines: bought, outcome: 'refund' } }));
+  }
+  return [{ body }];
+}
+
+/** A form for a command that may be done now. */
+function action(command, { body, label }, currency) {
+  const key = `do.${command.kind}`;
+  const title = label ?? (t(key) === key ? command.title : t(key));
+  const open = command.fields.filter(({ name, made }) => !(name in body) && !made && !name.includes('[]'));
+  const controls = open.map((of) => ({ of, element: control(of) }));
+  const outcome = command.kind === 'return.request' && h('select', null, ['refund', 'replace', 'refund_only'].map((value) => h('option', { value }, word(value))));
+  return h('details', { class: 'card' }, h('summary', null, title), form([
+    outcome && field(t('return.outcome'), outcome),
+    controls.map(({ of, element }) => field(word(of.name), element, of.type === 'money' ? currency : null)),
+  ], title, async () => {
+    const event = { ...body };
+    if (outcome) event.outcome = outcome.value;
+    for (const { of, element } of controls) {
+      const text = element.value.trim();
+      if (!text) continue;
+      if (of.type === 'money') event[of.name] = { currency, minor: minor(text, currency) };
+      else if (of.type === 'int') event[of.name] = Number(text);
+      else if (of.type === 'instant') event[of.name] = new Date(text).getTime();
+      else event[of.name] = text;
+    }
+    await app.link.write(command.kind, event);
+    say(t('done', { what: title }));
+    app.refresh(true);
+  }));
+}
+
+function control({ type, required }) {
+  if (type === 'int') return h('input', { type: 'number', step: '1', required });
+  if (type === 'money') return h('input', { inputmode: 'decimal', autocomplete: 'off', required });
+  if (type === 'instant') return h('input', { type: 'datetime-local', required });
+  return h('textarea', { maxlength: '1000', required });
+}

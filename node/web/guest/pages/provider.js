@@ -1,0 +1,174 @@
+// The provider: who it is, when it is there, what it offers. Items come a page at a time.
+
+import { h } from '/elements.js';
+import { t, word } from '/words.js';
+import { amount, digits } from '/format.js';
+import { app, heading, say, to } from '/app.js';
+import { bytes, field, form } from '/form.js';
+
+const PAGE = 30;
+
+export function price({ price_kind: kind, min, max, currency, per_unit: unit }) {
+  if (kind === 'quote') return t('price.quote');
+  const low = amount(min, currency);
+  const high = max && amount(max, currency) !== low ? ` – ${amount(max, currency)}` : '';
+  return `${low}${high}${unit ? ` / ${unit}` : ''}`;
+}
+
+const hour = (seconds) => `${String(Math.floor(seconds / 3600) % 24).padStart(2, '0')}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}`;
+const day = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: 'short', timeZone: 'UTC' }).format(new Date((4 + number) * 86400000));
+
+function terms(list) {
+  return (list ?? []).map(({ stage, fee_bp: bp, fee_minor: fee }) => h('li', null,
+    t('term', { stage: word(stage), fee: [bp ? `${bp / 100} %` : null, fee ? String(fee) : null].filter(Boolean).join(' + ') || t('term.free') })));
+}
+
+/** The page of a provider: about it, then its catalog. */
+export async function provider({ parts: [wanted = ''] }) {
+  const space = app.space;
+  if (!space) return [heading(app.here?.name ?? 'synlog'), h('p', null, t('no.space'))];
+  const [about, places, resources] = await Promise.all([
+    app.cached('space', () => app.door.rows(space, 'space')),
+    app.cached('places', () => app.door.rows(space, 'places', { limit: 20 })),
+    app.cached('resources', () => app.door.rows(space, 'resources', { limit: 20 })),
+  ]);
+  const profile = about.rows[0]?.columns ?? {};
+  const find = h('input', { type: 'search', autocomplete: 'off', enterkeyhint: 'search' });
+  find.value = find.defaultValue = wanted;
+  const { list, more } = await items(space, wanted);
+  return [
+    h('div', { class: 'hero' }, heading(profile.name ?? app.here?.name ?? ''),
+      profile.about && h('p', null, profile.about),
+      profile.category && h('p', { class: 'soft' }, profile.category),
+      h('details', null, h('summary', null, t('about.more')),
+        places.rows.map(({ columns }) => h('p', null, [columns.name, columns.address, columns.opening_hours, columns.phone, columns.website].filter(Boolean).join(' · '))),
+        resources.rows.map(({ columns }) => h('p', null, `${columns.title}: `,
+          (columns.rules ?? []).map((rule) => `${rule.days.map(day).join(' ')} ${hour(rule.from_s)}–${hour(rule.to_s)}`).join(', '))),
+        profile.payment_types?.length ? h('p', null, t('about.pay'), ' ', profile.payment_types.join(', ')) : null,
+        profile.cancellation_terms?.length ? [h('p', null, t('about.terms')), h('ul', null, terms(profile.cancellation_terms))] : null)),
+    resources.rows.length > 0 && h('p', null, h('a', { class: 'button', href: to('book') }, t('book'))),
+    h('h2', null, t('catalog')),
+    h('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); const text = find.value; find.value = find.defaultValue; location.hash = text ? to('provider', text) : to('provider'); } },
+      field(t('search'), find)),
+    list.children.length ? list : h('p', { class: 'soft' }, t(wanted ? 'search.none' : 'none')), more,
+  ];
+}
+
+/** Items whose title or short name begins with a text, by the provider's indexes. */
+async function items(space, wanted) {
+  const list = h('ul', { class: 'cards' });
+  const more = h('button', { type: 'button' }, t('more'));
+  const seen = new Set();
+  const text = wanted.trim();
+  const ways = text
+    ? [...new Set([text, text.toLowerCase(), text[0].toUpperCase() + text.slice(1)])].map((from) => ({ index: 'by_title', from, to: `${from}\u{10ffff}` }))
+      .concat([{ prefix: `item/${text.toLowerCase()}` }])
+    : [{ index: 'by_state', equal: ['active'] }];
+  let after;
+  const load = async () => {
+    while (ways.length) {
+      const page = await app.cached(`items ${text} ${JSON.stringify(ways[0])} ${after ?? ''}`, () => app.door.rows(space, 'items', { ...ways[0], limit: PAGE, after }));
+      const fresh = page.rows.filter((row) => row.columns.state === 'active' && !seen.has(row.key));
+      fresh.forEach((row) => seen.add(row.key));
+      list.append(...fresh.map(card));
+      after = page.next ?? undefined;
+      if (!after) ways.shift();
+      if (fresh.length) break;
+    }
+    more.hidden = ways.length === 0;
+  };
+  await load();
+  more.addEventListener('click', () => load().catch((error) => say(error.message)));
+  return { list, more };
+}
+
+function picture(columns, lazy) {
+  const image = (columns.images ?? [])[0];
+  return image && h('img', { src: app.door.image(digits(image.blob)), alt: columns.title ?? '', loading: lazy ? 'lazy' : null, width: '320', height: '240' });
+}
+
+function card({ columns }) {
+  return h('li', { class: 'card' }, picture(columns, true),
+    h('h3', null, h('a', { href: to('item', columns.item) }, columns.title ?? columns.item)),
+    h('p', { class: 'row' }, h('span', { class: 'price' }, price(columns)),
+      columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))));
+}
+
+/** One item, and the form by which it is ordered. */
+export async function item({ parts: [slug] }) {
+  const { rows: [row] } = await app.cached(`item ${slug}`, () => app.door.row(app.space, 'items', `item/${slug}`));
+  const { columns } = row;
+  const quantity = h('input', { type: 'number', min: '1', max: '1000000', step: '1', value: '1', inputmode: 'numeric', required: true });
+  const place = h('input', { autocomplete: 'street-address', maxlength: '400' });
+  const from = h('input', { type: 'datetime-local' });
+  const until = h('input', { type: 'datetime-local' });
+  const note = h('textarea', { maxlength: '1000' });
+  const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
+  const chosen = (columns.options ?? []).map((option) => options(option, columns.currency));
+  const makes = () => {
+    const line = {
+      space: bytes(app.space), item: columns.item, revision: columns.revision, title: columns.title, quantity: Number(quantity.value),
+    };
+    const picked = chosen.flatMap((one) => one.picked());
+    if (picked.length) line.options = picked;
+    const body = { lines: [line] };
+    if (from.value) {
+      const start = new Date(from.value).getTime();
+      const end = until.value ? new Date(until.value).getTime() : start + 3600000;
+      if (!(end > start)) throw new Error(t('wrong.window'));
+      body.window = { start, end };
+    }
+    if (note.value.trim()) body.note = note.value.trim();
+    return body;
+  };
+  const asking = form([
+    chosen.map((one) => one.element),
+    field(t('order.quantity'), quantity),
+    h('details', null, h('summary', null, t('order.more')),
+      field(t('order.place'), place, t('order.place.hint')), field(t('order.from'), from), field(t('order.until'), until), field(t('order.note'), note)),
+    !app.link.me && field(t('your.name'), name, t('your.name.hint')),
+  ], t('order.review'), async () => {
+    const body = makes();
+    const erasable = place.value.trim() ? { address: place.value.trim() } : undefined;
+    const confirmed = await app.confirm(t('order.confirm.title'), [
+      h('p', null, `${quantity.value} × ${columns.title}`),
+      h('p', null, columns.price_kind === 'quote' ? t('price.quote') : `${t('order.price')} ${price(columns)}`),
+      body.window && h('p', null, `${from.value.replace('T', ' ')} – ${until.value.replace('T', ' ')}`),
+      erasable && h('p', null, erasable.address), body.note && h('p', null, body.note),
+      h('p', { class: 'soft' }, t('order.confirm.text')),
+    ], t('order.send'));
+    if (!confirmed) return false;
+    if (!app.link.me) await app.link.begin(name.value);
+    await app.link.write('order.request', body, { erasable, space: app.space });
+    say(t('order.sent'));
+    location.hash = to('orders');
+    return true;
+  });
+  return [
+    heading(columns.title ?? slug), picture(columns),
+    h('p', { class: 'row' }, h('span', { class: 'price' }, price(columns)),
+      columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))),
+    columns.description && h('p', null, columns.description),
+    columns.cancellation_terms?.length ? h('details', null, h('summary', null, t('about.terms')), h('ul', null, terms(columns.cancellation_terms))) : null,
+    columns.state === 'active' ? [h('h2', null, t('order.ask')), asking] : h('p', { class: 'warn' }, word(columns.state)),
+  ];
+}
+
+/** The choices of one option of an item. */
+function options({ name, min = 0, max = 1, choices = [] }, currency) {
+  const several = max > 1;
+  const group = `option-${Math.random()}`;
+  const boxes = choices.map((choice) => {
+    const box = h('input', { type: several ? 'checkbox' : 'radio', name: group, value: choice.name });
+    const label = choice.add_minor ? `${choice.name} (+ ${amount(choice.add_minor, currency)})` : choice.name;
+    return { box, element: h('label', { class: 'choice' }, box, label), choice };
+  });
+  return {
+    element: h('fieldset', null, h('legend', null, name, min > 0 && ` (${t('option.min', { n: min })})`), boxes.map(({ element }) => element)),
+    picked() {
+      const picked = boxes.filter(({ box }) => box.checked).map(({ choice }) => `${name}: ${choice.name}`);
+      if (picked.length < min || picked.length > max) throw new Error(t('wrong.option', { name, min, max }));
+      return picked;
+    },
+  };
+}
