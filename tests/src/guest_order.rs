@@ -52,7 +52,7 @@ pub(crate) fn shop(more: &[&str]) -> Shop {
     );
     let text = |json: &Json| json.as_str().unwrap().to_owned();
     Shop {
-        url: text(&up.ready["guests"]["url"]),
+        url: format!("http://{}/", text(&up.ready["guests"]["address"])),
         space: text(&topic["topic"]),
         revision: text(&put["id"]),
         image: text(&kept["blob"]),
@@ -184,7 +184,7 @@ fn a_guest_orders_agrees_and_completes() {
         json!([{ "topic": of_topic, "app": "relation" }])
     );
     shop.desk.ok(&["order", "confirm", &of_topic, &id]);
-    for state in ["ready", "collected"] {
+    for state in ["packed", "delivered"] {
         shop.desk.ok(&[
             "fulfil", "state", &of_topic, &id, "--leg", "counter", "--state", state,
         ]);

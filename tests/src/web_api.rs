@@ -269,10 +269,10 @@ fn only_who_may_is_let_in() {
 
     // a new link for another browser; who leaves is out
     let other = Web::login(&desk.ok(&["web"]).word());
-    assert_eq!(other.ok("/session")["scope"], "write");
+    assert_eq!(other.ok("/session")["scope"], "owner");
     assert_eq!(other.post("/logout", "").status, 200);
     assert_eq!(other.get("/session").status, 401);
-    assert_eq!(web.ok("/session")["scope"], "write");
+    assert_eq!(web.ok("/session")["scope"], "owner");
 
     // the port is the same the next time, sessions are not
     up.stop();

@@ -163,9 +163,11 @@ async function show(again = false) {
 
 /** Whether somebody writes: what is typed stays. */
 function writing() {
-  const busy = main.querySelector('form[data-busy], details[open] form');
-  const typed = [...main.querySelectorAll('input, textarea')].some((field) => field.value !== field.defaultValue);
-  return busy || typed;
+  const busy = main.querySelector('form[data-busy], [data-keep]');
+  // who is in a field is about to write
+  const inField = main.contains(document.activeElement) && document.activeElement.matches('form input, form textarea, form select');
+  const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue));
+  return busy || typed || inField;
 }
 
 /** Looks again, unless somebody is writing. */

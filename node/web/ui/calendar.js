@@ -171,6 +171,9 @@ async function withTake(row, resource, start, end, replaces, then) {
   remembered(key, null);
 }
 
+/** What was refused, by booking and its state: news must not take it off the screen. */
+const refused = new Map();
+
 /** What a refusal means here, in words. */
 function told(error) {
   const known = { slot_taken: 'calendar.taken', outside_hours: 'calendar.outside', short_notice: 'calendar.short', expired: 'calendar.expired' };
@@ -181,18 +184,24 @@ function told(error) {
 
 function answers(row, resource, zone) {
   const { columns } = row;
-  const wrong = h('div');
   const booking = () => digits(columns.booking);
+  const mark = `${booking()} ${columns.state} ${columns.start}`;
+  const wrong = h('div', null, refused.has(mark) && told(refused.get(mark)));
+  const redraw = () => document.getElementById(wrong.id);
+  wrong.id = `refused-${booking()}`;
   const button = (label, act, main) => {
     const made = h('button', { type: 'button', class: main ? 'main' : null, onclick: async () => {
       made.disabled = true;
       wrong.replaceChildren();
+      refused.delete(mark);
       try {
         await act();
         say(t('done', { what: label }));
         refresh();
       } catch (error) {
-        wrong.replaceChildren(told(error));
+        // the screen may have been drawn anew meanwhile
+        refused.set(mark, error);
+        (redraw() ?? wrong).replaceChildren(told(error));
       } finally {
         made.disabled = false;
       }

@@ -96,6 +96,8 @@ function wordsStep({ root, is }, go) {
   const pass = h('input', { type: 'password', required: true, autocomplete: 'off' });
   const ask = async (passphrase) => {
     const { words } = await api.post('/root/words', passphrase ? { passphrase } : {});
+    // news must not take away what somebody is copying
+    box.dataset.keep = 'yes';
     put(box, h('p', { class: 'warn' }, t('words.care')),
       h('ol', { class: 'words', translate: 'no' }, words.map((one) => h('li', null, one))),
       h('p', null, h('button', { type: 'button', class: 'main', onclick: () => check(words.length) }, t('words.written'))));

@@ -1,6 +1,6 @@
 // Values of apps as people read them: money, instants, ids.
 
-import { language } from '/words.js';
+import { locale } from '/words.js';
 
 /** Hexadecimal digits of bytes, or of what is one already. */
 export const digits = (value) => {
@@ -15,7 +15,7 @@ export function money(minor, currency) {
   // what people wrote may be anything
   if (typeof minor !== 'number' || typeof currency !== 'string') return typeof minor === 'number' ? String(minor) : '';
   try {
-    const format = new Intl.NumberFormat(language, { style: 'currency', currency });
+    const format = new Intl.NumberFormat(locale, { style: 'currency', currency });
     const places = format.resolvedOptions().maximumFractionDigits;
     return format.format(minor / 10 ** places);
   } catch {
@@ -54,7 +54,7 @@ export const units = (value) => (value && typeof value === 'object' ? value.mino
 export const amount = (value, currency) =>
   value && typeof value === 'object' ? money(value.minor, value.currency) : money(value, currency);
 
-const instants = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const instants = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
 /** UTC milliseconds or RFC 3339, in the reader's zone. */
 export function instant(value) {
   const date = new Date(value);

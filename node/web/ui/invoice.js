@@ -4,6 +4,7 @@ import { h, pairs } from '/elements.js';
 import { t, word } from '/words.js';
 import { api, heading, to } from '/app.js';
 import { digits, instant, money, short, units } from '/format.js';
+import { offerOf } from '/quote.js';
 
 /** The order of a relation; `#/invoice/TOPIC/KEY`. */
 export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'invoice'] }) {
@@ -13,8 +14,8 @@ export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'i
     api.get(`${at}/explain/${encodeURIComponent(key)}`),
   ]);
   const { columns } = row;
-  const agreed = digits(columns.quote);
-  const offer = entries.find((entry) => entry.id === agreed)?.body;
+  const said = offerOf(columns, entries);
+  const [agreed, offer] = [said?.id ?? '', said?.body];
   const own = topics.find((it) => it.app === 'space' && it.topic === digits(lines[0]?.columns.space));
   const space = own && (await api.rows(own.topic, 'space').catch(() => ({ rows: [] }))).rows[0]?.columns;
   const [place] = own ? (await api.rows(own.topic, 'places', { limit: 1 }).catch(() => ({ rows: [] }))).rows : [];

@@ -1,7 +1,7 @@
 // Money: what is due, said to be paid, paid, given back and held, over all orders.
 
 import { h } from '/elements.js';
-import { language, t, word } from '/words.js';
+import { locale, t, word } from '/words.js';
 import { api, heading, problem, refresh, say, to } from '/app.js';
 import { digits, instant, money as shownMoney, short, units } from '/format.js';
 import { bars } from '/charts.js';
@@ -76,7 +76,7 @@ export async function money({ topics, mine, parts: [side = 'in'] }) {
 function ofCurrency(currency, total, months) {
   const names = [...months.keys()].sort().slice(-12);
   const show = (value) => shownMoney(value, currency);
-  const title = (month) => new Intl.DateTimeFormat(language, { month: 'short', year: '2-digit', timeZone: 'UTC' }).format(Date.parse(`${month}-01T00:00:00Z`));
+  const title = (month) => new Intl.DateTimeFormat(locale, { month: 'short', year: '2-digit', timeZone: 'UTC' }).format(Date.parse(`${month}-01T00:00:00Z`));
   return h('section', { 'aria-label': currency }, h('h2', null, currency),
     h('dl', { class: 'sums' }, COLUMNS.map((name) => h('div', { class: 'card' }, h('dt', null, t(`money.${name}`)), h('dd', { class: TONES[name] }, show(total[name]))))),
     bars(names.map((month) => ({ name: title(month), parts: COLUMNS.map((name) => [TONES[name], months.get(month)[name]]) })), t('money.chart', { currency }), show),

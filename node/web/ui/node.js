@@ -73,7 +73,7 @@ export async function devices() {
 /** Who I am, how the store is, what this browser prefers. */
 export async function settings({ me }) {
   const [doctor, tokens, root, notes] = await Promise.all([api.get('/doctor'), api.get('/tokens'), api.get('/root'), import('/notify.js')]);
-  const ring = h('input', { type: 'checkbox', checked: notes.wanted(), disabled: !notes.can(), onchange: async () => { ring.checked = await notes.want(ring.checked); } });
+  const ring = h('input', { type: 'checkbox', checked: notes.wanted(), disabled: !notes.can(), onchange: async () => { ring.checked = ring.defaultChecked = await notes.want(ring.checked); } });
   const pick = h('select', { onchange: () => choose(pick.value) },
     Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));
   return [

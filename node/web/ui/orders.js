@@ -7,7 +7,7 @@ import { amount, digits, instant, short, shown } from '/format.js';
 import { commandForm } from '/forms.js';
 import { pages } from '/lists.js';
 import { timeline } from '/timeline.js';
-import { confirmOrder, offerable, quoteForm } from '/quote.js';
+import { confirmOrder, offerable, offerOf, quoteForm } from '/quote.js';
 
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
 /** Orders of one state that are asked for at a time. */
@@ -98,7 +98,7 @@ export async function order(context) {
 async function provider(topic, key, row, entries) {
   const { state } = row.columns;
   const { rows: lines } = await api.rows(topic, 'lines', { prefix: key });
-  const offer = entries.findLast((entry) => entry.id === digits(row.columns.quote))?.body;
+  const offer = offerOf(row.columns, entries)?.body;
   const fold = (label, made, open) => h('details', { class: 'card', open }, h('summary', null, label), made);
   if (offerable(state)) return fold(t('quote'), await quoteForm(topic, row, lines, offer), state === 'requested');
   if (state === 'agreed' && offer) return [fold(t('quote.confirm'), confirmOrder(topic, row, lines, offer), true), fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'))];

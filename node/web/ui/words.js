@@ -8,6 +8,8 @@ const stored = () => { try { return localStorage.getItem('language'); } catch { 
 
 const wanted = [stored(), ...navigator.languages].map((tag) => tag?.slice(0, 2));
 export const language = wanted.find((tag) => tag in languages) ?? 'en';
+/** How numbers and times are written: as the reader's own region does, where it speaks the language. */
+export const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
 document.documentElement.lang = language;
 
 /** A message; `{name}` in it stands for a value. What has none is shown by its key. */

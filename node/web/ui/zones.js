@@ -1,6 +1,6 @@
 // Instants and the clocks on walls: the reader's, and that of where something takes place.
 
-import { language } from '/words.js';
+import { locale } from '/words.js';
 
 export const DAY = 86400000;
 export const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -49,7 +49,7 @@ export const fromField = (text, zone) => {
 /** What such a field shows for an instant. */
 export const toField = (ms, zone) => new Date(wall(ms, zone)).toISOString().slice(0, 16);
 
-const shown = (zone, options) => new Intl.DateTimeFormat(language, { timeZone: zone, ...options });
+const shown = (zone, options) => new Intl.DateTimeFormat(locale, { timeZone: zone, ...options });
 /** Hours and minutes in a zone. */
 export const clock = (ms, zone) => shown(zone, { hour: '2-digit', minute: '2-digit' }).format(ms);
 /** The name of a day, given as days since 1970. */

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::{HOST, logged_in, place, read, request, runtime, sent};
+use crate::routes::ROOT;
 
 /// Method, path, headers; status and code of the answer.
 type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16, &'a str);
