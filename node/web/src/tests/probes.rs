@@ -52,6 +52,15 @@ impl Backend for Open {
     fn add_blob(&self, topic: Option<&str>, bytes: &[u8]) -> Result<serde_json::Value, Problem> {
         self.0.add_blob(topic, bytes)
     }
+    fn add_import(
+        &self,
+        topic: &str,
+        name: &str,
+        format: Option<&str>,
+        bytes: &[u8],
+    ) -> Result<serde_json::Value, Problem> {
+        self.0.add_import(topic, name, format, bytes)
+    }
     fn token(&self, secret: &str) -> Option<Scope> {
         self.0.token(secret)
     }
