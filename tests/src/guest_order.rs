@@ -4,8 +4,15 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use synlog_log::admission::Admit;
+use synlog_log::bundle::{BundleReader, RecordKind};
 use synlog_log::cbor::Value;
 use synlog_log::ids::{EntryId, TopicId, hex, unhex};
+use synlog_log::replica::Replica;
+use synlog_log::run::RunView;
+use synlog_node::guests::pull;
+use synlog_node::home::Home;
+use synlog_node::node::Node;
 
 use crate::cli::Desk;
 use crate::guest::{Guest, door};
@@ -224,6 +231,52 @@ fn a_guest_orders_agrees_and_completes() {
     let digest = hex(&guest.order(&topic).digest());
     assert_eq!(audit["digest"], digest, "{audit}");
     up.stop();
+}
+
+/// Authors and heights of what a replica was offered.
+type Have = std::collections::BTreeMap<String, u64>;
+
+#[test]
+fn a_long_relation_comes_in_parts_that_stand_by_themselves() {
+    let shop = shop(&[]);
+    let mut guest = Guest::new(23, "Mari", &shop.url);
+    guest.log_in();
+    let topic = guest.found(&shop.space);
+    for number in 0..12 {
+        guest.pull(&topic);
+        let text = Value::Text(format!("{number} {}", "x".repeat(300)));
+        guest.send(&topic, "message.post", Value::map([("text", text)]));
+        let text = format!("answer {number}");
+        shop.desk.ok(&["say", &topic.to_string(), "--text", &text]);
+    }
+    guest.await_placing(&topic);
+    shop.up.stop();
+    let mut node = Node::open(Home::at(&shop.desk.home)).unwrap();
+    let (mut have, mut replica) = (Have::new(), Replica::default());
+    let (mut parts, mut entries) = (0, 0);
+    loop {
+        let known: Vec<(String, u64)> = have.clone().into_iter().collect();
+        let part = pull(&mut node, &topic, &known, 2_000).unwrap();
+        let mut reader = BundleReader::new(&part.bundle[..]).unwrap();
+        while let Some(record) = reader.next_record().unwrap() {
+            if record.kind == RecordKind::Run {
+                let run = RunView::decode(&record.data).unwrap();
+                let admitted = replica.offer(&run);
+                assert!(matches!(admitted, Admit::Fresh(_)), "{admitted:?}");
+                have.insert(run.feed.author.to_string(), run.last().seq + 1);
+                entries += run.entries.len();
+            }
+        }
+        parts += 1;
+        if !part.more {
+            break;
+        }
+    }
+    assert!(parts > 3, "{parts}");
+    let order = replica.orders.get_mut(&topic).unwrap();
+    order.settle();
+    let lines = guest.order(&topic).lines().count();
+    assert_eq!((order.lines().count(), entries), (lines, lines));
 }
 
 #[test]

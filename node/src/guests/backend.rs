@@ -177,7 +177,8 @@ impl GuestBackend for GuestsBackend {
     fn pull(&self, guest: &Guest, topic: &str, have: &Heights) -> Result<Pulled, Problem> {
         self.with(|node| {
             let topic = self.own(node, guest, topic)?.1;
-            exchange::pull(node, &topic, have).map_err(|failure| problem(&failure))
+            exchange::pull(node, &topic, have, exchange::PULL_MAX)
+                .map_err(|failure| problem(&failure))
         })
     }
 

@@ -23,7 +23,7 @@ use crate::intake::Intake;
 use crate::node::Node;
 
 /// Bytes of a bundle that is pulled.
-const PULL_MAX: usize = 4 << 20;
+pub(super) const PULL_MAX: usize = 4 << 20;
 /// Receipts of a bundle: the last ones are those that say most.
 const RECEIPTS_MAX: usize = 64;
 /// Records of what is pushed at once.
@@ -66,8 +66,14 @@ pub(super) fn heights(node: &mut Node, topic: &TopicId) -> Result<Heights, Failu
     Ok(heights)
 }
 
-/// What of a topic goes beyond some heights, ancestors first.
-pub(super) fn pull(node: &mut Node, topic: &TopicId, have: &Heights) -> Result<Pulled, Failure> {
+/// What of a topic goes beyond some heights, ancestors first, in a bundle with about so many
+/// bytes of runs: what was cut off builds on what is in it, never the other way round.
+pub fn pull(
+    node: &mut Node,
+    topic: &TopicId,
+    have: &Heights,
+    max_bytes: usize,
+) -> Result<Pulled, Failure> {
     // what was erased shows in the order
     node.order(topic)?;
     let have: BTreeMap<&str, u64> = have.iter().map(|(of, at)| (&of[..], *at)).collect();
@@ -81,7 +87,7 @@ pub(super) fn pull(node: &mut Node, topic: &TopicId, have: &Heights) -> Result<P
         if from >= height {
             continue;
         }
-        let found = node.runs_to_send(&state.key, from, PULL_MAX)?;
+        let found = node.runs_to_send(&state.key, from, max_bytes)?;
         if let Some((position, last)) = found.last() {
             let run = RunView::decode(last).map_err(Failure::refused("a stored run"))?;
             if run.last().seq + 1 < height {
@@ -98,8 +104,10 @@ pub(super) fn pull(node: &mut Node, topic: &TopicId, have: &Heights) -> Result<P
     }
     let (mut bytes, mut more) = (0, false);
     for (position, run) in &runs {
+        // one at least, however large
+        let full = bytes > 0 && bytes + run.len() > max_bytes;
         bytes += run.len();
-        if *position > upto || bytes > PULL_MAX {
+        if *position > upto || full {
             more = true;
             break;
         }

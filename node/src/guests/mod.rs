@@ -15,5 +15,6 @@ mod spaces;
 mod state;
 
 pub use backend::GuestsBackend;
+pub use exchange::pull;
 pub use founding::accept;
 pub use state::{Asked, Guests};
