@@ -3,7 +3,7 @@
 use std::io::{Error, Result};
 use std::net::Ipv4Addr;
 
-use iroh::endpoint::{NetReportConfig, PortmapperConfig, presets};
+use iroh::endpoint::{PortmapperConfig, presets};
 use iroh::{Endpoint, EndpointAddr, RelayMode, RelayUrl, SecretKey};
 use iroh_relay::server::{RelayConfig, Server, ServerConfig};
 use tokio::task::JoinSet;
@@ -32,7 +32,6 @@ async fn endpoint(relay: &RelayUrl) -> Result<Endpoint> {
         .secret_key(SecretKey::from_bytes(&random()))
         .alpns(vec![ALPN.to_vec()])
         .relay_mode(RelayMode::custom([relay.clone()]))
-        .net_report_config(NetReportConfig::minimal())
         .portmapper_config(PortmapperConfig::Disabled)
         .clear_ip_transports()
         .bind()

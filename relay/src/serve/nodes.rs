@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use iroh::endpoint::{
-    Connection, ConnectionError, NetReportConfig, PortmapperConfig, QuicTransportConfig,
-    RecvStream, SendStream, VarInt, presets,
+    Connection, ConnectionError, PortmapperConfig, QuicTransportConfig, RecvStream, SendStream,
+    VarInt, presets,
 };
 use iroh::{Endpoint, EndpointAddr, EndpointId, RelayMode, RelayUrl, SecretKey};
 use tokio::sync::Semaphore;
@@ -44,7 +44,6 @@ pub(crate) async fn endpoint(key: SecretKey, own: &RelayUrl) -> Result<Endpoint,
         .secret_key(key)
         .relay_mode(RelayMode::custom([own.clone()]))
         .transport_config(transport)
-        .net_report_config(NetReportConfig::minimal())
         .portmapper_config(PortmapperConfig::Disabled)
         .bind()
         .await;

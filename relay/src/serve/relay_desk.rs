@@ -73,22 +73,24 @@ impl Desk {
         guest: &Guest,
         wire: Option<std::net::TcpStream>,
     ) -> Response<Body> {
+        let status = StatusCode::BAD_REQUEST;
+        let Some(wire) = wire else {
+            let title = "a relay's client begins with this request";
+            return problem(status, "no_relay_client", title, "");
+        };
         let seat = self.door.seat(Box::new(Arc::clone(&guest.place)));
         request.headers_mut().insert(SEAT, HeaderValue::from(seat));
         let service = self.service.clone();
         let service = RelayServiceWithNotify::new(service, Arc::new(Notify::new()));
         let Ok(response) = service.call(request).await else {
             self.door.leave(seat);
-            let status = StatusCode::BAD_REQUEST;
             return problem(status, "no_relay_client", "no relay client", "");
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let door = self.door.clone();
             tokio::spawn(async move {
                 sleep(PROOF).await;
-                if door.leave(seat)
-                    && let Some(wire) = wire
-                {
+                if door.leave(seat) {
                     let _ = wire.shutdown(std::net::Shutdown::Both);
                 }
             });

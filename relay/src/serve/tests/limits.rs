@@ -115,5 +115,16 @@ async fn who_proves_nothing_is_cut_off() {
     };
     let ended = timeout(PROOF + Duration::from_secs(5), rest).await;
     assert!(ended.is_ok(), "it is still open");
+    // nor does it help to have asked for something else before
+    let mut stream = TcpStream::connect(stage.relay.address())
+        .await
+        .expect("it listens");
+    let both = format!("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n{head}");
+    stream.write_all(both.as_bytes()).await.expect("written");
+    let mut answers = Vec::new();
+    while !String::from_utf8_lossy(&answers).contains("no_relay_client") {
+        let read = timeout(PATIENCE, stream.read_buf(&mut answers)).await;
+        assert!(read.expect("in time").expect("read") > 0);
+    }
     stage.relay.stop().await;
 }
