@@ -48,3 +48,5 @@ mod web_api;
 mod web_browser;
 mod web_client;
 mod web_first_contact;
+mod web_flows;
+mod web_owner;
