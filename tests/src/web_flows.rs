@@ -374,7 +374,7 @@ fn news_are_told_and_a_node_that_is_away_is_seen() {
     go(&mut page, "#/today", "Today");
     let line = format!(
         "space={0},item=bread,revision={0},quantity=1,title=Bread",
-        "00".repeat(32)
+        "ab".repeat(32)
     );
     client.ok(&["order", "request", "aino", "--line", &line]);
     carry(&client, &desk, &["aino"]);
