@@ -58,4 +58,6 @@ mod web_api;
 mod web_browser;
 mod web_client;
 mod web_first_contact;
+mod web_flows;
 mod web_guest;
+mod web_owner;

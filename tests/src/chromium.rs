@@ -192,6 +192,56 @@ impl Browser {
         self.value(&format!("{script}.click()"));
     }
 
+    /// What axe finds wrong with the page, where it is there (`npm ci --prefix tests/axe`).
+    pub(crate) fn axe(&mut self) -> Vec<String> {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("axe/node_modules/axe-core/axe.min.js");
+        let Ok(source) = std::fs::read_to_string(path) else {
+            println!("skipped: axe is not here (npm ci --prefix tests/axe)");
+            return Vec::new();
+        };
+        if self.value("typeof axe") != json!("object") {
+            self.value(&format!("{source}; true"));
+        }
+        let found = self.value(
+            "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map((it) => \
+             `${it.id}: ${it.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`))",
+        );
+        let found = found.as_array().cloned().unwrap_or_default();
+        found
+            .iter()
+            .filter_map(|it| it.as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Runs a script in each page before its own.
+    pub(crate) fn before_each(&mut self, script: &str) {
+        let params = json!({ "source": script });
+        self.call("Page.addScriptToEvaluateOnNewDocument", params);
+    }
+
+    /// Presses a key as a person does.
+    pub(crate) fn key(&mut self, key: &str) {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            " " => 32,
+            _ => 0,
+        };
+        let text = match key {
+            "Enter" => "\r",
+            other if other.len() == 1 => other,
+            _ => "",
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let mut params = json!({ "type": kind, "key": key, "windowsVirtualKeyCode": code });
+            if kind == "keyDown" && !text.is_empty() {
+                params["text"] = json!(text);
+            }
+            self.call("Input.dispatchKeyEvent", params);
+        }
+    }
+
     /// Keeps a picture of the page, where `SYNLOG_SHOTS` names a directory.
     pub(crate) fn shoot(&mut self, name: &str) {
         let Some(directory) = std::env::var_os("SYNLOG_SHOTS") else {

@@ -87,9 +87,10 @@ function place() {
 
 /** Remembers where the reader is: what has the focus, and what was opened. Gives what brings it back. */
 function keep() {
-  const named = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.textContent}`;
+  const label = (element) => element.labels?.[0]?.textContent ?? element.getAttribute('aria-label') ?? '';
+  const named = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${label(element)} ${element.matches('select') ? '' : element.textContent}`;
   const same = (all, element) => all.filter((other) => named(other) === named(element));
-  const links = () => [...document.querySelectorAll('main h1, main a, main button, main summary, nav a')];
+  const links = () => [...document.querySelectorAll('main h1, main a, main button, main summary, main input, main textarea, main select, nav a')];
   const active = document.activeElement;
   const focused = links().includes(active) && { name: named(active), number: same(links(), active).indexOf(active) };
   const within = active !== main && main.contains(active);
@@ -164,10 +165,8 @@ async function show(again = false) {
 /** Whether somebody writes: what is typed stays. */
 function writing() {
   const busy = main.querySelector('form[data-busy], [data-keep]');
-  // who is in a field is about to write
-  const inField = main.contains(document.activeElement) && document.activeElement.matches('form input, form textarea, form select');
   const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue));
-  return busy || typed || inField;
+  return busy || typed;
 }
 
 /** Looks again, unless somebody is writing. */

@@ -1,6 +1,6 @@
 // The calendar: what is asked for, held and agreed, by day and week, in the clock of the place.
 
-import { h, pairs } from '/elements.js';
+import { h, pairs, scroll } from '/elements.js';
 import { t, word } from '/words.js';
 import { api, heading, problem, refresh, say, to } from '/app.js';
 import { field, form, kept } from '/forms.js';
@@ -113,7 +113,7 @@ function grid(rows, first, days, zone) {
     column.append(field);
     box.append(column);
   }
-  return h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('calendar.grid') }, box);
+  return scroll(t('calendar.grid'), box);
 }
 
 const tone = (state) => (state === 'confirmed' ? 'good' : state === 'pending' || state === 'held' ? 'warn' : 'soft');

@@ -35,6 +35,9 @@ let last = 0;
 /** An id that no other element has. */
 export const fresh = (front) => `${front}-${++last}`;
 
+/** What may be wider than the window: it scrolls by itself, by keys as well. */
+export const scroll = (label, ...children) => h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': label }, children);
+
 /** Names and values as a list of both. */
 export function pairs(entries) {
   const known = entries.filter(([, value]) => value !== null && value !== undefined && value !== '');

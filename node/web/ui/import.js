@@ -1,7 +1,7 @@
 // A catalog from a file: dropped or chosen, looked at, written, with what was refused and
 // why. The node does it; this page may be closed meanwhile.
 
-import { h, pairs, put } from '/elements.js';
+import { h, pairs, put, scroll } from '/elements.js';
 import { t, word } from '/words.js';
 import { api, heading, problem, refresh, to } from '/app.js';
 import { field, form } from '/forms.js';
@@ -140,7 +140,7 @@ function told(summary) {
   const reasons = (list) => list.flatMap((it) => (it.examples
     ? it.examples.map((example) => [example.at, example.reason, it.code]).concat(it.count > it.examples.length ? [['…', t('import.others', { n: it.count - it.examples.length }), it.code]] : [])
     : [[t('import.line', { n: it.line }), it.reason, it.code]]));
-  const table = (title, list) => list?.length > 0 && [h('h3', null, title), h('div', { class: 'scroll' }, h('table', null,
+  const table = (title, list) => list?.length > 0 && [h('h3', null, title), scroll(title, h('table', null,
     h('thead', null, h('tr', null, [t('import.where'), t('import.why'), ''].map((name) => h('th', { scope: 'col' }, name || t('import.code'))))),
     h('tbody', null, reasons(list).map(([at, why, code]) => h('tr', null, h('td', null, at), h('td', null, why), h('td', null, h('code', null, code))))))),
     ];
@@ -150,7 +150,7 @@ function told(summary) {
 const tally = (it) => it && t('import.tally', { new: it.new, changed: it.changed, same: it.same });
 
 function preview(events) {
-  return h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('import.preview') }, h('table', null,
+  return scroll(t('import.preview'), h('table', null,
     h('thead', null, h('tr', null, [t('import.what'), t('item.slug'), t('item.title'), t('item.price')].map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', null, events.map(({ kind, body }) => h('tr', null, h('td', null, word(kind)), h('td', null, body?.item ?? body?.place ?? ''), h('td', null, body?.title ?? body?.name ?? shown(body).slice(0, 120)),
       h('td', null, body?.price ? shown({ minor: body.price.min ?? 0, currency: body.price.currency ?? '' }) : ''))))));

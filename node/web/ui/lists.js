@@ -36,8 +36,9 @@ export async function pages(ask, show, { kind = 'plain', none = t('none') } = {}
       asking = false;
       more.hidden = !next;
     }
-    // it may still be in the window
-    if (next && more.getBoundingClientRect().top < innerHeight * 2) setTimeout(load, 0);
+    // who is observed anew is told where it is, also where that has not changed
+    end.unobserve(more);
+    if (next) end.observe(more);
   };
   const near = new IntersectionObserver((seen) => {
     for (const { target, isIntersecting, boundingClientRect } of seen) {

@@ -1,6 +1,6 @@
 // Money: what is due, said to be paid, paid, given back and held, over all orders.
 
-import { h } from '/elements.js';
+import { h, scroll } from '/elements.js';
 import { locale, t, word } from '/words.js';
 import { api, heading, problem, refresh, say, to } from '/app.js';
 import { digits, instant, money as shownMoney, short, units } from '/format.js';
@@ -81,7 +81,7 @@ function ofCurrency(currency, total, months) {
     h('dl', { class: 'sums' }, COLUMNS.map((name) => h('div', { class: 'card' }, h('dt', null, t(`money.${name}`)), h('dd', { class: TONES[name] }, show(total[name]))))),
     bars(names.map((month) => ({ name: title(month), parts: COLUMNS.map((name) => [TONES[name], months.get(month)[name]]) })), t('money.chart', { currency }), show),
     h('p', { class: 'row legend' }, COLUMNS.map((name) => h('span', { class: TONES[name] }, `■ ${t(`money.${name}`)}`))),
-    h('details', null, h('summary', null, t('money.table')), h('div', { class: 'scroll' }, h('table', null,
+    h('details', null, h('summary', null, t('money.table')), scroll(t('money.table'), h('table', null,
       h('thead', null, h('tr', null, h('th', { scope: 'col' }, t('money.month')), COLUMNS.map((name) => h('th', { scope: 'col' }, t(`money.${name}`))))),
       h('tbody', null, names.map((month) => h('tr', null, h('th', { scope: 'row' }, title(month)), COLUMNS.map((name) => h('td', null, show(months.get(month)[name])))))))),
     h('p', { class: 'hint' }, t('money.when'))));
@@ -115,7 +115,7 @@ function claim(leg, topics) {
 function open(legs, topics) {
   const rows = legs.filter(({ parts }) => parts.due > 0 || parts.held > 0).sort((a, b) => (a.row.columns.due ?? Infinity) - (b.row.columns.due ?? Infinity)).slice(0, 200);
   if (!rows.length) return h('p', { class: 'soft' }, t('none'));
-  return h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t('money.open') }, h('table', null,
+  return scroll(t('money.open'), h('table', null,
     h('thead', null, h('tr', null, ['orders', 'clients', 'money.leg', 'money.due', 'money.held', 'money.until'].map((name) => h('th', { scope: 'col' }, t(name))))),
     h('tbody', null, rows.map((leg) => h('tr', null, h('td', null, orderLink(leg)), h('td', null, who(leg, topics)), h('td', null, leg.row.columns.leg, ' ', h('span', { class: 'soft' }, word(leg.row.columns.state))),
       h('td', null, shownMoney(leg.parts.due, leg.currency)), h('td', null, leg.parts.held ? shownMoney(leg.parts.held, leg.currency) : ''),

@@ -1,6 +1,6 @@
 // Orders: the list by state, and one with its timeline and what can be done.
 
-import { h, pairs, put } from '/elements.js';
+import { h, pairs, put, scroll } from '/elements.js';
 import { t, word } from '/words.js';
 import { api, heading, to } from '/app.js';
 import { amount, digits, instant, short, shown } from '/format.js';
@@ -109,7 +109,7 @@ async function provider(topic, key, row, entries) {
 /** Rows as a table. */
 export function tableOf(table, rows, currency) {
   const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && rows.some((row) => row.columns[name] !== null && row.columns[name] !== undefined));
-  return h('div', { class: 'scroll' }, h('table', null,
+  return scroll(table.title, h('table', null,
     h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, word(name))))),
     h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => {
       const text = shown(row.columns[name], type, currency);

@@ -448,3 +448,62 @@ fn a_link_logs_in_once_and_guessing_ends() {
         );
     });
 }
+
+/// Bytes of script that a screen may need, with all that it loads.
+const SCRIPT_MAX: usize = 150 << 10;
+
+#[test]
+fn no_screen_needs_much_script() {
+    let text = |path: &str| {
+        let mut pages = crate::pages::PAGES.iter();
+        let page = pages.find(|page| page.path == path);
+        page.unwrap_or_else(|| panic!("{path} is imported and not served"))
+            .text
+    };
+    let named = |text: &'static str, before: &'static str| {
+        text.split(before)
+            .skip(1)
+            .filter_map(|rest| rest.split('\'').next())
+    };
+    let mut screens: Vec<&str> = named(text("/app.js"), "import('").collect();
+    screens.sort_unstable();
+    screens.dedup();
+    assert!(screens.len() > 15, "{screens:?}");
+    for screen in screens {
+        let (mut known, mut waiting) = (Vec::new(), vec!["/app.js", screen]);
+        while let Some(path) = waiting.pop() {
+            if !known.contains(&path) {
+                known.push(path);
+                waiting.extend(named(text(path), "from '"));
+            }
+        }
+        let bytes: usize = known.iter().map(|path| text(path).len()).sum();
+        println!("{screen}: {bytes} bytes of script in {} files", known.len());
+        assert!(bytes <= SCRIPT_MAX, "{screen}: {bytes} bytes in {known:?}");
+    }
+}
+
+#[test]
+fn both_languages_say_everything() {
+    let keys = |path: &str| {
+        let page = crate::pages::PAGES.iter().find(|page| page.path == path);
+        let text = page.map(|page| page.text).unwrap_or_default();
+        let mut keys = std::collections::BTreeSet::new();
+        for line in text.lines().filter(|line| line.starts_with("  ")) {
+            for part in line.trim().split("', ").chain([""]) {
+                let key = part.split(": '").next().unwrap_or_default();
+                let key = key.trim_matches(['\'', ',', ' ']);
+                let is_key = key
+                    .chars()
+                    .all(|letter| letter.is_ascii_alphanumeric() || "._".contains(letter));
+                if is_key && !key.is_empty() && !key.starts_with("word.") {
+                    keys.insert(key.to_owned());
+                }
+            }
+        }
+        keys
+    };
+    let (english, german) = (keys("/words-en.js"), keys("/words-de.js"));
+    assert!(english.len() > 200, "{}", english.len());
+    assert_eq!(english, german);
+}

@@ -1,0 +1,511 @@
+//! What owners do on the pages, in a real browser: bookings and their races, offers, money,
+//! long lists, hearing of news, going by keyboard alone.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::chromium::Browser;
+use crate::cli::Desk;
+use crate::net_daemon::Up;
+use crate::web_browser::{NASTY, PHONE, SCREEN, browser, check_screen, provider};
+
+const DAY_MS: u64 = 86_400_000;
+const HOUR_MS: u64 = 3_600_000;
+
+/// What travels from one desk to another.
+fn carry(from: &Desk, to: &Desk, topics: &[&str]) {
+    let file = from.root.join("carried.synlog").display().to_string();
+    let mut words = vec!["bundle", "write", &file];
+    words.extend(topics);
+    from.ok(&words);
+    to.ok(&["bundle", "read", &file]);
+}
+
+/// A bakery that gives classes, and two clients with a relation each.
+fn bakery() -> (Desk, [Desk; 2]) {
+    let desk = Desk::new("counter");
+    desk.ok(&["topic", "new", "shop", "--app", "space"]);
+    let words = [
+        "space",
+        "create",
+        "shop",
+        "Kallion leipä",
+        "--currency",
+        "EUR",
+    ];
+    desk.ok(&[&words[..], &["--zone", "Europe/Helsinki"]].concat());
+    let words = [
+        "item",
+        "put",
+        "shop",
+        "bread",
+        "--title",
+        "Rye bread",
+        "--stock",
+        "20",
+    ];
+    let price = [
+        "--price-kind",
+        "fixed",
+        "--price-currency",
+        "EUR",
+        "--price-min",
+        "450",
+    ];
+    desk.ok(&[&words[..], &["--schema", "goods/1"], &price].concat());
+    let words = ["resource", "put", "shop", "oven", "--title", "Baking class"];
+    desk.ok(&[
+        &words[..],
+        &["--zone", "Europe/Helsinki", "--capacity", "1"],
+    ]
+    .concat());
+    let rule = r#"{"days":[0,1,2,3,4,5,6],"from_s":21600,"to_s":79200}"#;
+    desk.ok(&["availability", "put", "shop", "oven", "--rules", rule]);
+    let clients = ["aino", "bert"].map(|name| {
+        let client = Desk::new(name);
+        carry_identity(&client, &desk);
+        let entity = client.ok(&["whoami", "--json"]).json()["entity"].clone();
+        let member = format!("{}=client", entity.as_str().unwrap());
+        desk.ok(&[
+            "topic", "new", name, "--app", "relation", "--member", &member,
+        ]);
+        carry(&desk, &client, &[name, "shop"]);
+        client
+    });
+    (desk, clients)
+}
+
+fn carry_identity(from: &Desk, to: &Desk) {
+    let file = from.root.join("identity.synlog").display().to_string();
+    from.ok(&["bundle", "write", &file, "--identity"]);
+    to.ok(&["bundle", "read", &file]);
+}
+
+fn login(page: &mut Browser, desk: &Desk) -> Up {
+    let up = Up::start(desk, &["--offline"]);
+    page.open("about:blank");
+    page.open(up.ready["web"]["login"].as_str().unwrap());
+    page.until("document.querySelector('h1')?.textContent === 'Today'");
+    up
+}
+
+/// Goes to a screen and waits until its heading is there.
+fn go(page: &mut Browser, hash: &str, heading: &str) {
+    page.value(&format!("location.hash = '{hash}'"));
+    page.until(&format!(
+        "document.querySelector('h1')?.textContent.startsWith({}) && document.activeElement.tagName === 'H1'",
+        json!(heading)
+    ));
+}
+
+/// Presses a button of the card in which some text stands.
+fn press_in(page: &mut Browser, text: &str, button: &str) {
+    let script = format!(
+        "[...document.querySelectorAll('li.card')].find((it) => it.textContent.includes({}))?.querySelectorAll('button, summary')",
+        json!(text)
+    );
+    let found = format!(
+        "[...({script} ?? [])].filter((it) => it.checkVisibility() && it.textContent === {}).pop()",
+        json!(button)
+    );
+    page.until(&found);
+    page.value(&format!("{found}.click()"));
+}
+
+#[test]
+fn a_race_for_a_slot_on_the_calendar() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, clients) = bakery();
+    let now_ms = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as u64;
+    let day = now_ms / DAY_MS + 3;
+    let at = |hour: u64| (day * DAY_MS + hour * HOUR_MS).to_string();
+    let shop = desk.ok(&["topic", "show", "shop", "--json"]).json()["topic"].clone();
+    for (client, name) in clients.iter().zip(["aino", "bert"]) {
+        let body = format!(
+            r#"{{"space":{{"$hex":{shop}}},"resource":"oven","start":{},"end":{},"seats":1}}"#,
+            at(9),
+            at(10)
+        );
+        client.ok(&["book", "request", name, "--body", &body]);
+        carry(client, &desk, &[name]);
+    }
+    let zone = json!({ "timezoneId": "America/New_York" });
+    page.call("Emulation.setTimezoneOverride", zone);
+    let up = login(&mut page, &desk);
+    go(&mut page, &format!("#/calendar/week/{day}"), "Calendar");
+    page.until("document.querySelectorAll('.block').length === 2");
+    // both clocks where they differ
+    page.until("document.querySelector('main').textContent.includes('America/New_York')");
+    check_screen(&mut page);
+    press_in(&mut page, "aino", "Take the time and confirm");
+    page.until("[...document.querySelectorAll('li.card')].some((it) => it.textContent.includes('aino') && it.querySelector('.badge.good'))");
+    press_in(&mut page, "bert", "Take the time and confirm");
+    page.until("[...document.querySelectorAll('li.card')].some((it) => it.textContent.includes('bert') && it.querySelector('[role=alert]')?.textContent.includes('taken by another booking'))");
+    page.troubles.retain(|trouble| !trouble.contains("422"));
+    check_screen(&mut page);
+    page.shoot("calendar");
+    let states = |desk: &Desk| {
+        let rows = ["aino", "bert"].map(|name| {
+            desk.ok(&["view", "list", name, "bookings", "--json"])
+                .json()["columns"]["state"]
+                .clone()
+        });
+        rows.map(|state| state.as_str().unwrap().to_owned())
+    };
+    assert_eq!(states(&desk), ["confirmed", "pending"]);
+    let slots = desk
+        .ok(&["view", "list", "shop", "slots", "--json"])
+        .json_lines();
+    assert_eq!(slots.len(), 1);
+
+    // aino comes later, so that bert has the time after all
+    press_in(&mut page, "aino", "Move to another time");
+    page.value(
+        "(() => { const [from, to] = [...document.querySelectorAll('li.card')].find((it) => it.textContent.includes('aino')).querySelectorAll('input'); \
+         const later = (text) => new Date(Date.parse(text + 'Z') + 7200000).toISOString().slice(0, 16); \
+         from.value = later(from.value); to.value = later(to.value); return true; })()",
+    );
+    press_in(&mut page, "aino", "Move to another time");
+    let moved = format!("{}", day * DAY_MS + 11 * HOUR_MS);
+    let starts = || {
+        let rows = desk
+            .ok(&["view", "list", "aino", "bookings", "--json"])
+            .json();
+        rows["columns"]["start"].to_string()
+    };
+    for _ in 0..600 {
+        if starts() == moved {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(starts(), moved);
+    press_in(&mut page, "bert", "Take the time and confirm");
+    page.until("document.querySelectorAll('li.card .badge.good').length === 2");
+    assert_eq!(states(&desk), ["confirmed", "confirmed"]);
+
+    // hours of the week, by the clock of the place
+    go(&mut page, "#/hours", "Hours");
+    page.press("Baking class");
+    page.until("document.querySelectorAll('fieldset.day input').length === 14");
+    check_screen(&mut page);
+    page.shoot("hours");
+    page.value("document.querySelector('fieldset.day button[aria-label$=Remove]').click()");
+    page.press("Save the week");
+    page.until("document.querySelectorAll('fieldset.day input').length === 12");
+    let resource = desk
+        .ok(&["view", "list", "shop", "resources", "--json"])
+        .json();
+    let rules = resource["columns"]["rules"].as_array().unwrap().clone();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(rules[0]["days"], json!([1, 2, 3, 4, 5, 6]));
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+#[test]
+fn an_offer_a_confirm_and_the_money() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, [client, _]) = bakery();
+    let shop = desk.ok(&["topic", "show", "shop", "--json"]).json()["topic"].clone();
+    let line = format!("space={},item=bread,quantity=2", shop.as_str().unwrap());
+    let order = client
+        .ok(&["order", "request", "aino", "--line", &line])
+        .word();
+    carry(&client, &desk, &["aino"]);
+    let up = login(&mut page, &desk);
+    page.shoot("today");
+    go(&mut page, "#/orders/requested", "Orders");
+    page.until("document.querySelector('li.card a')");
+    page.value("document.querySelector('li.card a').click()");
+    page.until("document.querySelector('.sums-line')?.textContent.includes('It adds up')");
+    // an offer that does not add up is not sent
+    page.value(
+        "(() => { const [price] = document.querySelectorAll('fieldset.line input[inputmode=decimal]'); price.value = '8.00'; \
+         price.dispatchEvent(new Event('input', { bubbles: true })); return true; })()",
+    );
+    page.until("document.querySelector('.sums-line .bad')");
+    page.press("Send the offer");
+    page.until("document.querySelector('main [role=alert]')");
+    page.value(
+        "(() => { const [price] = document.querySelectorAll('fieldset.line input[inputmode=decimal]'); price.value = '9.00'; \
+         price.dispatchEvent(new Event('input', { bubbles: true })); return true; })()",
+    );
+    page.until("document.querySelector('.sums-line .good')");
+    check_screen(&mut page);
+    page.shoot("order");
+    page.press("Send the offer");
+    page.until("document.querySelector('main .badge')?.textContent === 'quoted'");
+    up.stop();
+    page.troubles.clear();
+
+    carry(&desk, &client, &["aino", "shop"]);
+    client.ok(&["order", "agree", "aino", &order]);
+    carry(&client, &desk, &["aino"]);
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/orders/agreed", "Orders");
+    page.until("document.querySelector('li.card a')");
+    page.value("document.querySelector('li.card a').click()");
+    // the stock is taken, and the confirm shows it
+    page.press("Confirm the order");
+    page.until("document.querySelector('main .badge')?.textContent === 'confirmed'");
+    let item = desk.ok(&["view", "list", "shop", "items", "--json"]).json();
+    assert_eq!(item["columns"]["stock"], 18);
+    page.value(
+        "location.hash = location.hash.replace('#/order/', '#/invoice/').replace('/orders/', '/')",
+    );
+    page.until("document.querySelector('h1')?.textContent.startsWith('Invoice')");
+    check_screen(&mut page);
+    page.shoot("invoice");
+    // on paper there is nothing to press
+    page.call("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    assert_eq!(page.value("[...document.querySelectorAll('button, nav, header')].some((it) => it.checkVisibility())"), false);
+    assert_eq!(
+        page.value("document.querySelector('.paper table').checkVisibility()"),
+        true
+    );
+    page.call("Emulation.setEmulatedMedia", json!({ "media": "" }));
+    up.stop();
+    page.troubles.clear();
+
+    carry(&desk, &client, &["aino", "shop"]);
+    let claim = ["pay", "claim", "aino", &order, "--leg", "all"];
+    client.ok(&[&claim[..], &["--amount", "9.00 EUR", "--method", NASTY[1]]].concat());
+    carry(&client, &desk, &["aino"]);
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/money", "Money");
+    page.until("document.querySelector('.sums dd.accent')?.textContent.includes('9.00')");
+    page.until("document.querySelector('svg.chart rect')");
+    check_screen(&mut page);
+    page.shoot("money");
+    page.press("The money came");
+    page.until("document.querySelector('.sums dd.good')?.textContent.includes('9.00')");
+    let leg = desk
+        .ok(&["view", "list", "aino", "payments", "--json"])
+        .json();
+    assert_eq!(leg["columns"]["state"], "paid");
+    // a node that is away is no fault of the page's
+    page.troubles
+        .retain(|trouble| !trouble.contains("ERR_CONNECTION_REFUSED"));
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+#[test]
+fn long_lists_are_held_in_part() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let (desk, [client, _]) = bakery();
+    let many = std::env::var("SYNLOG_ORDERS").ok();
+    let many: usize = many.and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    let shop = desk.ok(&["topic", "show", "shop", "--json"]).json()["topic"].clone();
+    let item = desk.ok(&["view", "list", "shop", "items", "--json"]).json();
+    let revision = item["columns"]["revision"].clone();
+    let mut lines = String::new();
+    for number in 0..many {
+        let line = json!({
+            "lines": [{ "space": { "$hex": shop }, "item": "bread", "revision": revision, "quantity": 1, "title": "Bread" }],
+            "note": format!("number {number}"),
+        });
+        lines.push_str(&format!("{line}\n"));
+    }
+    let file = client.root.join("orders.jsonl");
+    std::fs::write(&file, lines).unwrap();
+    let file = file.display().to_string();
+    client.ok(&[
+        "import",
+        "jsonl",
+        &file,
+        "--topic",
+        "aino",
+        "--kind",
+        "order.request",
+    ]);
+    carry(&client, &desk, &["aino"]);
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/orders/requested", "Orders");
+    page.until("document.querySelectorAll('li.card').length >= 50");
+    let begun = std::time::Instant::now();
+    let (mut seen, mut most) = (0, 0);
+    loop {
+        let held = page.value("[document.querySelectorAll('li.card').length, document.querySelectorAll('.pages > ul').length, document.querySelector('.pages > button').hidden]");
+        most = most.max(held[0].as_u64().unwrap());
+        let pages = held[1].as_u64().unwrap();
+        if held[2] == true && pages * 50 >= many as u64 {
+            break;
+        }
+        seen = seen.max(pages);
+        assert!(begun.elapsed() < Duration::from_secs(300), "{held}");
+        page.value("scrollTo(0, document.documentElement.scrollHeight)");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    println!("{many} orders: {seen} pages, {most} rows held at most");
+    assert!(most <= 500, "{most}");
+    // what was let go comes back
+    page.value("scrollTo(0, 0)");
+    page.until("document.querySelector('.pages > ul').children.length === 50");
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+#[test]
+fn news_are_told_and_a_node_that_is_away_is_seen() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let (desk, [client, _]) = bakery();
+    page.before_each(
+        "window.Notification = class { constructor(title, more) { (window.__told ??= []).push(`${title} ${more.body}`); } close() {} \
+         static permission = 'default'; static async requestPermission() { this.permission = 'granted'; return 'granted'; } };",
+    );
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/settings", "Settings");
+    page.value("document.querySelector('.check input').click()");
+    page.until("localStorage.getItem('notify') === 'yes' && document.querySelector('.check input').checked");
+    go(&mut page, "#/today", "Today");
+    let line = format!(
+        "space={0},item=bread,revision={0},quantity=1,title=Bread",
+        "ab".repeat(32)
+    );
+    client.ok(&["order", "request", "aino", "--line", &line]);
+    carry(&client, &desk, &["aino"]);
+    page.until("window.__told?.length === 1");
+    assert_eq!(page.value("window.__told[0]"), "Order: aino requested");
+    page.until("document.querySelectorAll('main li.card').length === 1");
+
+    // the node goes: the page says so, and loses nothing
+    go(&mut page, "#/catalog", "Kallion leipä");
+    page.press("Add an item");
+    page.fill("Title", "Typed before");
+    let address = up.ready["web"]["url"].as_str().unwrap().to_owned();
+    up.stop();
+    page.until("document.querySelector('#apart').checkVisibility()");
+    let up = Up::start(&desk, &["--offline"]);
+    assert_eq!(up.ready["web"]["url"], address);
+    page.until("document.querySelector('h1')?.textContent === 'Not logged in'");
+    page.open("about:blank");
+    page.open(up.ready["web"]["login"].as_str().unwrap());
+    page.until("document.querySelector('h1')?.textContent === 'Today'");
+    go(&mut page, "#/catalog", "Kallion leipä");
+    page.press("Add an item");
+    page.until(
+        "[...document.querySelectorAll('main input')].some((it) => it.value === 'Typed before')",
+    );
+    up.stop();
+}
+
+#[test]
+fn the_keyboard_goes_everywhere() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, _) = bakery();
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/space", "Kallion leipä");
+    // all that can be pressed is reached by Tab, in the order in which it stands
+    let all = page.value("[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex=\"0\"]')].filter((it) => it.checkVisibility() && !it.disabled).length");
+    page.value("(() => { document.activeElement.blur(); window.__reached = new Set(); window.__back = 0; let last = null; \
+        document.addEventListener('focusin', ({ target }) => { __reached.add(target); \
+        if (last && target.compareDocumentPosition(last) & Node.DOCUMENT_POSITION_FOLLOWING) __back += 1; last = target; }); return true; })()");
+    page.value("document.querySelector('#skip').focus()");
+    for _ in 0..all.as_u64().unwrap() {
+        page.key("Tab");
+    }
+    let reached = page.value("[window.__reached.size, window.__back, [...document.querySelectorAll('a[href], button, summary')].filter((it) => it.checkVisibility() && !__reached.has(it)).map((it) => it.outerHTML.slice(0, 80))]");
+    assert_eq!(reached[2], json!([]), "{reached}");
+    assert!(reached[1].as_u64().unwrap() <= 1, "{reached}");
+    // what is focused can be seen to be
+    page.value("document.querySelector('nav a').focus()");
+    page.key("Tab");
+    assert_ne!(
+        page.value("getComputedStyle(document.activeElement).outlineStyle"),
+        "none"
+    );
+    // a form by keys alone
+    page.value("[...document.querySelectorAll('summary')].find((it) => it.closest('section').textContent.startsWith('Ways of payment')).focus()");
+    page.key("Enter");
+    page.key("Tab");
+    page.call("Input.insertText", json!({ "text": "cash, card" }));
+    page.key("Enter");
+    page.until("document.querySelector('main').textContent.includes('cash, card')");
+    // the link past the menu
+    page.value("document.querySelector('#skip').focus()");
+    page.key("Enter");
+    page.until("document.activeElement.id === 'main' || document.activeElement.tagName === 'H1'");
+    up.stop();
+}
+
+#[test]
+fn no_text_ever_runs() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let desk = provider();
+    let up = login(&mut page, &desk);
+    let topic = |name: &str| {
+        let shown = desk.ok(&["topic", "show", name, "--json"]).json();
+        shown["topic"].as_str().unwrap().to_owned()
+    };
+    let screens = [
+        "begin/hours".to_owned(),
+        "begin/catalog".to_owned(),
+        "space".to_owned(),
+        "hours".to_owned(),
+        "catalog".to_owned(),
+        "clients".to_owned(),
+        "peers".to_owned(),
+        "discover".to_owned(),
+        format!("chat/{}", topic("orders")),
+    ];
+    let (mut forms, mut ran) = (0, Vec::new());
+    for screen in &screens {
+        for text in NASTY {
+            page.value(&format!(
+                "location.hash = '#/settings'; location.hash = '#/{screen}'"
+            ));
+            page.until("!document.querySelector('main').textContent.includes('Loading…') && document.querySelector('main form')");
+            let sent = page.value(&format!(
+                "(() => {{ let count = 0; for (const form of document.querySelectorAll('main form')) {{ \
+                 for (const field of form.querySelectorAll('input, textarea')) {{ \
+                 if (['file', 'checkbox', 'color', 'number', 'date', 'datetime-local', 'time'].includes(field.type)) continue; \
+                 field.value = {}; field.dispatchEvent(new Event('input', {{ bubbles: true }})); }} \
+                 form.noValidate = true; form.requestSubmit(); count += 1; }} return count; }})()",
+                json!(text)
+            ));
+            forms += sent.as_u64().unwrap();
+            page.until("!document.querySelector('main form[data-busy]')");
+            if page.value("Boolean(window.__ran)") == json!(true) {
+                ran.push(format!("{screen}: {text}"));
+            }
+        }
+    }
+    println!("{forms} forms sent with {} texts", NASTY.len());
+    for screen in [
+        "today", "orders", "catalog", "space", "discover", "audit", "feeds", "chats", "clients",
+        "money", "mine",
+    ] {
+        page.value(&format!("location.hash = '#/{screen}'"));
+        page.until("!document.querySelector('main').textContent.includes('Loading…')");
+        assert_eq!(
+            page.value("Boolean(window.__ran)"),
+            json!(false),
+            "{screen}"
+        );
+    }
+    assert!(ran.is_empty(), "{ran:?}");
+    assert!(forms > 100, "{forms}");
+    // what was refused is on the console as a failed request, and nothing else is
+    page.troubles
+        .retain(|trouble| !trouble.contains("Failed to load resource"));
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
