@@ -84,7 +84,7 @@ fn numbers_follow_what_happens() {
     assert_eq!(value(&before, "synlog_peers{path=\"socket\"}"), Some(0.0));
 
     // entries, of which the rows know nothing until somebody asks
-    let of_space = ["space", "create", "shop", "--name", "Shop"];
+    let of_space = ["space", "create", "shop", "Shop"];
     shop.ok(&["topic", "new", "shop", "--app", "space"]);
     shop.ok(&[
         &of_space[..],

@@ -54,7 +54,9 @@ pub(crate) fn page(shared: &Shared, page: &'static pages::Page, parts: &Parts) -
     if let Err(problem) = enter(shared, parts, Scope::Nobody, true) {
         return refused(&problem);
     }
-    pages::answer(page, &parts.headers)
+    let mut response = pages::answer(page, &parts.headers);
+    response.extensions_mut().insert(Named(page.path));
+    response
 }
 
 /// Answers a request to nothing that there is.

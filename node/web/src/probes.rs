@@ -12,6 +12,7 @@ use crate::access::Scope;
 use crate::answering::{enter, refused, told};
 use crate::blobs::set;
 use crate::metrics::{self, Kind, Measure};
+use crate::requests::Route as Named;
 use crate::server::{Shared, WATCHERS_MAX};
 use crate::stream::blocking;
 
@@ -34,18 +35,29 @@ pub(crate) const PROBES: &[(&str, Probe)] = &[
 ];
 
 /// Answers one.
-pub(crate) async fn answer(shared: Arc<Shared>, probe: Probe, parts: Parts) -> Response {
+pub(crate) async fn answer(
+    shared: Arc<Shared>,
+    path: &'static str,
+    probe: Probe,
+    parts: Parts,
+) -> Response {
+    let mut response = attempt(&shared, probe, &parts).await;
+    response.extensions_mut().insert(Named(path));
+    response
+}
+
+async fn attempt(shared: &Arc<Shared>, probe: Probe, parts: &Parts) -> Response {
     let wants = match probe {
         Probe::Metrics if !shared.backend.metrics_are_open() => Scope::Read,
         _ => Scope::Nobody,
     };
-    if let Err(problem) = enter(&shared, &parts, wants, false) {
+    if let Err(problem) = enter(shared, parts, wants, false) {
         return refused(&problem);
     }
     match probe {
         Probe::Health => told(&json!({ "alive": true })),
-        Probe::Ready => ready(&shared),
-        Probe::Metrics => numbers(&shared).await,
+        Probe::Ready => ready(shared),
+        Probe::Metrics => numbers(shared).await,
     }
 }
 

@@ -167,7 +167,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     for (path, probe) in PROBES {
         let shared = Arc::clone(shared);
         let handler = move |request: Request<Body>| {
-            probes::answer(Arc::clone(&shared), *probe, request.into_parts().0)
+            let parts = request.into_parts().0;
+            probes::answer(Arc::clone(&shared), path, *probe, parts)
         };
         router = router.route(path, get(handler));
     }
