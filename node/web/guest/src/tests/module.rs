@@ -26,7 +26,9 @@ fn it_does_under_node_as_natively() {
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
     // by the browser's clock, so that what is written now may build on it
     let mut scene = Scene::new();
-    ["good morning", "what can I do for you?"].map(|text| scene.say(text));
+    for text in ["good morning", "what can I do for you?"] {
+        scene.say(text);
+    }
     let mut guest = scene.guest();
     let topic = scene.world.topic;
     let (sequenced, _) = guest.fold(&mut Native, &topic).unwrap().0.roots();
