@@ -134,7 +134,12 @@ export class Link {
     return this.#read('rows');
   }
 
-  /** The history of the relation, every signature of it checked. */
+  /** The history of the relation; its signatures were checked when it came in. */
+  history() {
+    return this.#read('history');
+  }
+
+  /** The same, every signature checked once more. */
   audit() {
     return this.#read('audit');
   }

@@ -48,7 +48,7 @@ export async function order({ parts: [id] }) {
   const [row] = table(rows, 'orders', key);
   if (!row) return [heading(t('order.of', { id: id.slice(0, 10) })), h('p', { class: 'soft' }, t('not.here'))];
   const { columns } = row;
-  const events = about(app.link.audit(), id);
+  const events = about(app.link.history(), id);
   const offers = events.filter((event) => ['order.quote', 'order.revise', 'order.counter'].includes(event.kind) && event.mark !== 'rejected');
   const payments = table(rows, 'payments', key);
   const fulfilments = table(rows, 'fulfilments', key);
@@ -85,7 +85,7 @@ export async function booking({ parts: [id] }) {
     h('p', { class: 'row' }, badge(row)),
     pairs([[t('book.from'), instant(columns.start)], [t('book.to'), instant(columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
     h('h2', null, t('order.actions')), actions('booking', id, { rows, key }),
-    h('h2', null, t('order.history')), history(about(app.link.audit(), id)),
+    h('h2', null, t('order.history')), history(about(app.link.history(), id)),
   ];
 }
 

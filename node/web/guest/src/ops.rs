@@ -164,7 +164,8 @@ impl Guest {
                 only(manifest_json(&rules.manifest))
             }
             "rows" => only(self.rows_json(engine, &request.topic()?)?),
-            "audit" => only(self.audit(engine, &request.topic()?)?),
+            "audit" => only(self.audit(engine, &request.topic()?, true)?),
+            "history" => only(self.audit(engine, &request.topic()?, false)?),
             "try" => {
                 let (asked, mut random) = (request.asked()?, request.random()?);
                 only(self.try_out(engine, &asked, &mut random)?)
