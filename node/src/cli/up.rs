@@ -41,7 +41,7 @@ EXAMPLES
   synlog up --announce                           followers find this node by your profile
   synlog up --guests --guests-open ask           customers without an install, if you agree
   synlog up --offline                            only serve commands and pages here
-  synlog up --notify /usr/local/bin/ring      hear of what needs an answer
+  synlog up --notify /usr/local/bin/ring         hear of what needs an answer
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
     /// No connections to other machines
@@ -77,8 +77,8 @@ pub(super) struct Args {
     no_web: bool,
     /// Tell this program, or this http:// or https:// address, what needs an answer: one line
     /// of JSON at its standard input, or posted; words are parted by blanks, no shell reads them
-    #[arg(long, value_name = "COMMAND", value_parser = Target::read)]
-    notify: Option<Target>,
+    #[arg(long, value_name = "COMMAND", value_parser = hook)]
+    notify: Option<String>,
     /// Connect to the node of another data directory on this machine; may be repeated
     #[arg(long, value_name = "DIR")]
     neighbour: Vec<PathBuf>,
@@ -121,6 +121,7 @@ impl Args {
         let texts = [
             (self.relay.clone(), Key::NetRelay, "--relay"),
             (self.bootstrap.clone(), Key::NetBootstrap, "--bootstrap"),
+            (self.notify.clone(), Key::NotifyHook, "--notify"),
             (
                 self.bind.map(|bind| bind.to_string()),
                 Key::NetBind,
@@ -149,6 +150,11 @@ impl Args {
         given.extend(self.log.given());
         Ok(given)
     }
+}
+
+/// Who is told what needs an answer, as it was typed.
+fn hook(text: &str) -> Result<String, String> {
+    Target::read(text).map(|_| text.to_owned())
 }
 
 /// What is asked of the network here, and makes no sense without one.
@@ -190,7 +196,6 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         }
         options.relay = chosen.relay;
     }
-    options.notify = args.notify.clone();
     let (entity, wants_pages) = (node.entity(), options.web != Web::Off);
     let running = Running::start(&home, node, options)?;
     let mut told = Told {

@@ -31,6 +31,8 @@ pub enum Key {
     WebAddress,
     /// Who may read the metrics.
     WebMetrics,
+    /// Who is told what needs an answer.
+    NotifyHook,
     /// What is logged.
     LogFilter,
     /// How it is written.
@@ -104,6 +106,13 @@ const RELAY: Kind = Kind::Text {
 const ADDRESS: Kind = Kind::Text {
     right: "an address with a port, as in 192.168.1.5:4455, or \"\"",
     check: |text| text.parse::<SocketAddr>().is_ok(),
+};
+const HOOK: Kind = Kind::Text {
+    right: "a program with its arguments, an address as in https://ring.example.org, or \"\"",
+    check: |text| match text.starts_with("http://") || text.starts_with("https://") {
+        true => !text.contains(char::is_whitespace) && !text.ends_with("//"),
+        false => !text.trim().is_empty(),
+    },
 };
 const FILTER: Kind = Kind::Text {
     right: "off, error, warn, info, debug or trace, or parts like iroh=debug with commas between",
@@ -195,6 +204,13 @@ pub static SPECS: &[Spec] = &[
         Kind::Word(&["token", "loopback"]),
         "token",
         "who may read /metrics: programs with a token, or all of this machine",
+    ),
+    spec(
+        Key::NotifyHook,
+        "notify.hook",
+        HOOK,
+        "",
+        "a program or an address that is told what needs an answer",
     ),
     spec(
         Key::LogFilter,

@@ -3,6 +3,7 @@
 use synlog_net::Dht;
 
 use crate::config::{Config, Key};
+use crate::daemon::notifying::Target;
 use crate::daemon::running::Options;
 use crate::daemon::serving::Web;
 use crate::daemon::socket;
@@ -29,7 +30,9 @@ impl Options {
                 .map(|home| socket::peers_path(&Home::at(home.as_ref())))
                 .collect(),
             announce: settings.flag(Key::NetAnnounce) && !offline,
-            notify: None,
+            notify: settings
+                .text(Key::NotifyHook)
+                .and_then(|hook| Target::read(hook).ok()),
             web: match (
                 settings.flag(Key::WebServe),
                 settings.address(Key::WebAddress),
