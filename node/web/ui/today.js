@@ -5,6 +5,7 @@ import { t, word } from '/words.js';
 import { api, heading, refresh, say, to } from '/app.js';
 import { card, merged } from '/orders.js';
 import { instant, short } from '/format.js';
+import { STEPS, standing } from '/steps.js';
 
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 
@@ -26,13 +27,14 @@ export async function today(context) {
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
   const [{ letters }, { steps }] = await Promise.all([api.get('/inbox'), api.get('/steps')]);
+  const open = steps.all === 'open' ? unfinished((await standing(context)).is) : '';
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))
     : h('p', { class: 'soft' }, none);
   return [
     heading(t('today')),
-    unfinished(steps) && h('section', { class: 'card', 'aria-label': t('begin') },
-      h('h2', null, t('begin')), h('p', null, t('begin.open', { what: unfinished(steps) })), h('p', null, h('a', { href: to('begin') }, t('begin.go')))),
+    open && h('section', { class: 'card', 'aria-label': t('begin') },
+      h('h2', null, t('begin')), h('p', null, t('begin.open', { what: open })), h('p', null, h('a', { href: to('begin') }, t('begin.go')))),
     h('h2', null, t('today.answer')),
     letters.length > 0 && h('ul', { class: 'cards' }, letters.map(letter)),
     (answer.length > 0 || letters.length === 0) && list(answer, t('today.quiet')),
@@ -43,8 +45,7 @@ export async function today(context) {
 
 /** The steps of the first run that are neither done nor left out, in words. */
 function unfinished(steps) {
-  if (steps.all !== 'open') return '';
-  return ['space', 'words', 'key', 'catalog', 'hours', 'share'].filter((step) => steps[step] === 'open').map((step) => t(`begin.${step}`)).join(', ');
+  return STEPS.filter((step) => steps[step] === 'open').map((step) => t(`begin.${step}`)).join(', ');
 }
 
 function letter(of) {
