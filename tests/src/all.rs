@@ -61,3 +61,4 @@ mod web_first_contact;
 mod web_flows;
 mod web_guest;
 mod web_owner;
+mod web_relay;

@@ -37,11 +37,13 @@ pub(crate) struct Shop {
 
 /// Opens one.
 pub(crate) fn shop(more: &[&str]) -> Shop {
+    open(&[&["--offline", "--guests", "127.0.0.1:0"], more].concat())
+}
+
+/// Opens one, whose node runs like this.
+pub(crate) fn open(arguments: &[&str]) -> Shop {
     let desk = Desk::new("counter");
-    let up = Up::start(
-        &desk,
-        &[&["--offline", "--guests", "127.0.0.1:0"], more].concat(),
-    );
+    let up = Up::start(&desk, arguments);
     let owner = Web::login(up.ready["web"]["login"].as_str().unwrap());
     let topic = owner.done("/topics", &json!({ "name": "shop", "app": "space" }));
     let create = json!({ "body": { "name": "Kallion leipä", "currency": "EUR", "zone": "Europe/Helsinki" } });

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CANARY: &str = "a canary in the mine sings of fresh bread";
 
 /// A server of one command, once it is ready.
-fn serve(desk: &Desk, arguments: &[&str]) -> Up {
+pub(crate) fn serve(desk: &Desk, arguments: &[&str]) -> Up {
     let arguments = [&["--json"], arguments].concat();
     Up::spawn(desk.command(&arguments)).expect("a server that starts")
 }
@@ -39,7 +39,7 @@ fn json(server: &str, path: &str) -> Json {
     serde_json::from_str(&body).unwrap()
 }
 
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -51,7 +51,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A number of a server's metrics.
-fn metric(server: &str, name: &str) -> u64 {
+pub(crate) fn metric(server: &str, name: &str) -> u64 {
     let (_, text) = get(server, "/metrics");
     let line = text
         .lines()

@@ -149,6 +149,8 @@ fn a_race_for_a_slot_on_the_calendar() {
     page.until("[...document.querySelectorAll('li.card')].some((it) => it.textContent.includes('bert') && it.querySelector('[role=alert]')?.textContent.includes('taken by another booking'))");
     page.troubles.retain(|trouble| !trouble.contains("422"));
     check_screen(&mut page);
+    page.value("document.querySelector('[role=alert]').scrollIntoView({ block: 'center' })");
+    page.until("!document.querySelector('#status').textContent");
     page.shoot("calendar");
     let states = |desk: &Desk| {
         let rows = ["aino", "bert"].map(|name| {

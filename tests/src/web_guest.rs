@@ -13,20 +13,25 @@ use crate::web_client::Web;
 
 /// The link that the provider hangs up.
 fn link(shop: &Shop) -> String {
+    link_at(shop, &shop.url)
+}
+
+/// The same by another way to it.
+pub(crate) fn link_at(shop: &Shop, url: &str) -> String {
     let entity = shop.desk.entity();
-    let url = shop.url.split('#').next().unwrap().trim_end_matches('/');
+    let url = url.split('#').next().unwrap().trim_end_matches('/');
     format!("{url}/#space={}&entity={entity}", shop.space)
 }
 
 /// Sends something as the provider, by its own API.
-fn provider(owner: &Web, topic: &str, kind: &str, body: &Json) -> Json {
+pub(crate) fn provider(owner: &Web, topic: &str, kind: &str, body: &Json) -> Json {
     owner.done(
         &format!("/topics/{topic}/events/{kind}"),
         &json!({ "body": body }),
     )
 }
 
-fn go(page: &mut Browser, name: &str, heading: &str) {
+pub(crate) fn go(page: &mut Browser, name: &str, heading: &str) {
     page.value(&format!("location.hash = '#/{name}'; true"));
     page.until(&format!(
         "document.querySelector('h1')?.textContent === {}",
@@ -34,7 +39,7 @@ fn go(page: &mut Browser, name: &str, heading: &str) {
     ));
 }
 
-fn says(page: &mut Browser, text: &str) {
+pub(crate) fn says(page: &mut Browser, text: &str) {
     page.until(&format!(
         "document.querySelector('main').innerText.includes({})",
         json!(text)
@@ -42,7 +47,7 @@ fn says(page: &mut Browser, text: &str) {
 }
 
 /// Opens the part of a page with a name, and presses the button of the same name in it.
-fn act(page: &mut Browser, name: &str) {
+pub(crate) fn act(page: &mut Browser, name: &str) {
     let script = format!(
         "[...document.querySelectorAll('main details')].filter((it) => it.querySelector('summary').textContent === {}).pop()",
         json!(name)
@@ -54,7 +59,7 @@ fn act(page: &mut Browser, name: &str) {
 }
 
 /// The relation that the provider's node founded.
-fn relation(owner: &Web) -> String {
+pub(crate) fn relation(owner: &Web) -> String {
     for _ in 0..200 {
         let topics = owner.ok("/topics");
         let mut topics = topics["topics"].as_array().unwrap().iter();

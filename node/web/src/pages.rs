@@ -93,6 +93,7 @@ pub static PAGES: &[Page] = &[
     page!("/places.js", SCRIPT, "places.js"),
     page!("/quote.js", SCRIPT, "quote.js"),
     page!("/space.js", SCRIPT, "space.js"),
+    page!("/steps.js", SCRIPT, "steps.js"),
     page!("/zones.js", SCRIPT, "zones.js"),
     page!("/synlog.d.ts", TEXT, "synlog.d.ts"),
 ];

@@ -1,5 +1,4 @@
-// The first run: a few steps, each of which can be left out and come back to. How far it
-// is follows from what is there, and from what the owner said of a step.
+// The first run: a few steps, each of which can be left out and come back to.
 
 import { h, put } from '/elements.js';
 import { t } from '/words.js';
@@ -8,25 +7,11 @@ import { field, form, kept } from '/forms.js';
 import { editor } from '/catalog.js';
 import { placeForm, policyForm } from '/places.js';
 import { invitation } from '/node.js';
+import { STEPS, standing } from '/steps.js';
 import { here } from '/zones.js';
 
-const STEPS = ['space', 'words', 'key', 'catalog', 'hours', 'share'];
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const note = (step, state) => api.post('/steps', { step, state });
-
-/** What is there already counts as done. */
-async function standing({ topics, me }) {
-  const topic = topics.find((it) => it.app === 'space' && it.sequencer === me.device);
-  const [{ steps }, root] = await Promise.all([api.get('/steps'), api.get('/root')]);
-  const rows = async (view) => (topic ? (await api.rows(topic.topic, view, { limit: 1 })).rows : []);
-  const [[about], items, places, resources] = await Promise.all(['space', 'items', 'places', 'resources'].map(rows));
-  const is = { ...steps };
-  if (about) is.space = 'done';
-  if (items.length) is.catalog = 'done';
-  if (places.some((row) => row.columns.opening_hours) || resources.length || about?.columns.notice_s || about?.columns.cancellation_terms?.length) is.hours = 'done';
-  if (root.root_form !== 'plain' && root.root_form !== 'open') is.key = 'done';
-  return { topic, about: about?.columns, is, root };
-}
 
 /** The screen; `#/begin/STEP`. */
 export async function begin(context) {
@@ -92,7 +77,7 @@ function wordFields(count) {
 function wordsStep({ root, is }, go) {
   if (root.root_form === 'absent') return h('p', null, t('words.absent'));
   const box = h('div', { 'data-private': true });
-  const locked = root.root_form !== 'plain' && root.root_form !== 'open';
+  const locked = root.root_form !== 'plain';
   const pass = h('input', { type: 'password', required: true, autocomplete: 'off' });
   const ask = async (passphrase) => {
     const { words } = await api.post('/root/words', passphrase ? { passphrase } : {});
@@ -119,7 +104,7 @@ function wordsStep({ root, is }, go) {
 
 function keyStep({ root, is }, go) {
   if (root.root_form === 'absent') return h('p', { class: 'good' }, t('key.absent'));
-  if (root.root_form !== 'plain' && root.root_form !== 'open') return h('p', { class: 'good' }, t('key.locked'));
+  if (root.root_form !== 'plain') return h('p', { class: 'good' }, t('key.locked'));
   if (is.words !== 'done') return h('p', null, h('a', { href: to('begin', 'words') }, t('key.first')));
   const [one, two] = [0, 1].map(() => h('input', { type: 'password', required: true, minlength: '8', autocomplete: 'new-password' }));
   const { shown, read } = wordFields(24);

@@ -107,6 +107,13 @@ export function kept(name, made) {
   return made;
 }
 
+/** Throws away what was typed and not sent: whoever comes next is somebody else. */
+export function forget() {
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith('draft:')) localStorage.removeItem(key);
+  } catch { /* there is nothing, then */ }
+}
+
 /** Tells what was written, and the secrets that only its writer has. */
 export function written(answer) {
   say(t('done', { what: answer.kind }));

@@ -3,7 +3,7 @@
 import { h, pairs, put } from '/elements.js';
 import { choose, language, names, t } from '/words.js';
 import { api, heading, problem, say, to } from '/app.js';
-import { field, form } from '/forms.js';
+import { field, forget, form } from '/forms.js';
 import { instant, short } from '/format.js';
 import { guests } from '/guests.js';
 
@@ -82,7 +82,7 @@ export async function settings({ me }) {
     field(t('settings.language'), pick),
     h('p', null, h('label', { class: 'check' }, ring, ' ', t('settings.notify'))), h('p', { class: 'hint' }, t('settings.notify.how')),
     h('h2', null, t('key.title')), h('p', null, t(`key.form.${root.root_form}`), ' ', h('a', { href: to('begin', 'words') }, t('begin.words')), ' · ', h('a', { href: to('begin', 'key') }, t('begin.key'))),
-    h('p', null, h('button', { type: 'button', onclick: async () => { await api.post('/logout'); location.reload(); } }, t('settings.logout'))),
+    h('p', null, h('button', { type: 'button', onclick: async () => { await api.post('/logout'); forget(); location.reload(); } }, t('settings.logout'))),
     h('h2', null, t('settings.doctor')),
     h('p', { class: doctor.ok ? 'good' : 'bad' }, doctor.ok ? t('settings.well') : t('problem')),
     h('p', null, h('a', { href: to('doctor') }, t('doctor'))),

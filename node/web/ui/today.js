@@ -5,7 +5,11 @@ import { t, word } from '/words.js';
 import { api, heading, refresh, say, to } from '/app.js';
 import { card, merged } from '/orders.js';
 import { instant, short } from '/format.js';
+<<<<<<< HEAD
 import { asking } from '/guests.js';
+=======
+import { STEPS, standing } from '/steps.js';
+>>>>>>> owner
 
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 
@@ -26,15 +30,20 @@ export async function today(context) {
   const others = orders.filter((row) => !waits(row));
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
+<<<<<<< HEAD
   const [{ letters }, { asked }, { steps }] = await Promise.all(
     ['/inbox', '/guests', '/steps'].map((path) => api.get(path)));
+=======
+  const [{ letters }, { steps }] = await Promise.all([api.get('/inbox'), api.get('/steps')]);
+  const open = steps.all === 'open' ? unfinished((await standing(context)).is) : '';
+>>>>>>> owner
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))
     : h('p', { class: 'soft' }, none);
   return [
     heading(t('today')),
-    unfinished(steps) && h('section', { class: 'card', 'aria-label': t('begin') },
-      h('h2', null, t('begin')), h('p', null, t('begin.open', { what: unfinished(steps) })), h('p', null, h('a', { href: to('begin') }, t('begin.go')))),
+    open && h('section', { class: 'card', 'aria-label': t('begin') },
+      h('h2', null, t('begin')), h('p', null, t('begin.open', { what: open })), h('p', null, h('a', { href: to('begin') }, t('begin.go')))),
     h('h2', null, t('today.answer')),
     letters.length + asked.length > 0 && h('ul', { class: 'cards' }, letters.map(letter), asking(asked)),
     (answer.length > 0 || letters.length + asked.length === 0) && list(answer, t('today.quiet')),
@@ -45,8 +54,7 @@ export async function today(context) {
 
 /** The steps of the first run that are neither done nor left out, in words. */
 function unfinished(steps) {
-  if (steps.all !== 'open') return '';
-  return ['space', 'words', 'key', 'catalog', 'hours', 'share'].filter((step) => steps[step] === 'open').map((step) => t(`begin.${step}`)).join(', ');
+  return STEPS.filter((step) => steps[step] === 'open').map((step) => t(`begin.${step}`)).join(', ');
 }
 
 function letter(of) {

@@ -178,7 +178,6 @@ export default {
   'key.absent': 'Er ist nicht auf diesem Rechner.',
   'key.locked': 'Er liegt unter einem Passwort.',
   'key.form.plain': 'Er liegt offen auf diesem Rechner.',
-  'key.form.open': 'Er liegt offen auf diesem Rechner.',
   'key.form.locked': 'Er liegt unter einem Passwort.',
   'key.form.absent': 'Er ist nicht auf diesem Rechner.',
   'import': 'Import',

@@ -174,7 +174,6 @@ export default {
   'key.absent': 'It is not on this machine.',
   'key.locked': 'It is under a passphrase.',
   'key.form.plain': 'It lies open on this machine.',
-  'key.form.open': 'It lies open on this machine.',
   'key.form.locked': 'It is under a passphrase.',
   'key.form.absent': 'It is not on this machine.',
   'import': 'Import',
