@@ -208,6 +208,11 @@ fn a_guest_trades_with_a_node_and_moves_to_one() {
         "--preimage",
         code.as_str().unwrap(),
     ]);
+    for state in ["packed", "delivered"] {
+        shop.ok(&[
+            "fulfil", "state", &topic, &order, "--leg", "go", "--state", state,
+        ]);
+    }
     let paid = json!({ "order": of, "leg": "all", "amount": "8.50 EUR", "method": "cash" });
     browser.pull(&shop);
     browser.write(&shop, "pay.claim", paid);

@@ -188,6 +188,10 @@ fn a_customer_orders_from_a_phone() {
         "fulfil.proof",
         &json!({ "order": order, "leg": "go", "preimage": code }),
     );
+    for state in ["packed", "delivered"] {
+        let step = json!({ "order": order, "leg": "go", "state": state });
+        provider(&shop.owner, &topic, "fulfil.state", &step);
+    }
     says(&mut page, "delivered");
     act(&mut page, "I have paid €8.50 (all)");
     says(&mut page, "claimed");

@@ -208,6 +208,8 @@ export class Link {
     if (!this.ready) {
       const draft = { kind, body, erasable, space };
       this.drafts = await this.#storage.change('drafts', (drafts) => [...(drafts ?? []), draft]);
+      this.#count();
+      this.#told();
       this.wake();
       return null;
     }

@@ -45,7 +45,6 @@ fn it_does_under_node_as_natively() {
         "sequenced": hex(&sequenced),
         "messages": 2,
         "entries": scene.world.written.len(),
-        "writes": 4,
     });
     write("expected.json", expected.to_string().as_bytes());
     let ended = Command::new("node")
