@@ -5,11 +5,8 @@ import { t, word } from '/words.js';
 import { api, heading, refresh, say, to } from '/app.js';
 import { card, merged } from '/orders.js';
 import { instant, short } from '/format.js';
-<<<<<<< HEAD
 import { asking } from '/guests.js';
-=======
 import { STEPS, standing } from '/steps.js';
->>>>>>> owner
 
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 
@@ -30,13 +27,9 @@ export async function today(context) {
   const others = orders.filter((row) => !waits(row));
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
-<<<<<<< HEAD
   const [{ letters }, { asked }, { steps }] = await Promise.all(
     ['/inbox', '/guests', '/steps'].map((path) => api.get(path)));
-=======
-  const [{ letters }, { steps }] = await Promise.all([api.get('/inbox'), api.get('/steps')]);
   const open = steps.all === 'open' ? unfinished((await standing(context)).is) : '';
->>>>>>> owner
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))
     : h('p', { class: 'soft' }, none);
