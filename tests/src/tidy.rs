@@ -85,7 +85,8 @@ fn files(endings: &[&str]) -> Vec<String> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if !name.starts_with('.') && name != "target" && !name.starts_with("synlog-demo") {
+                let ours = !name.starts_with('.') && name != "target" && name != "node_modules";
+                if ours && !name.starts_with("synlog-demo") {
                     folders.push(path);
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {

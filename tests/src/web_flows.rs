@@ -511,3 +511,38 @@ fn no_text_ever_runs() {
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     up.stop();
 }
+
+#[test]
+fn what_is_near_is_found_and_says_why() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let desk = Desk::new("guild");
+    desk.ok(&["topic", "new", "helsinki", "--app", "space"]);
+    let extract = format!(
+        "{}/data/helsinki-places.osm.pbf",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let zone = ["--zone", "Europe/Helsinki"];
+    desk.ok(&[&["import", "osm", "helsinki", &extract], &zone[..]].concat());
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/discover", "Discover");
+    page.until("document.querySelectorAll('svg.map circle').length > 100");
+    page.fill("Words", "kahvi");
+    page.fill("Near this place", "60.1840,24.9500");
+    page.press("Find");
+    page.until("document.querySelectorAll('main li.card').length > 3");
+    let hits = page.value("[...document.querySelectorAll('main li.card')].map((it) => it.textContent.toLowerCase().includes('kahvi'))");
+    let hits: Vec<bool> = serde_json::from_value(hits).unwrap();
+    assert!(hits.iter().all(|hit| *hit), "{hits:?}");
+    page.press("Why it is shown");
+    page.until("document.querySelector('main').innerText.includes('is in its title')");
+    page.until("/It is [0-9.]+ k?m away/.test(document.querySelector('main').innerText)");
+    // the source is named, as its licence wants
+    page.until("document.querySelector('main').textContent.includes('OpenStreetMap')");
+    check_screen(&mut page);
+    page.value("document.querySelector('svg.map').scrollIntoView({ block: 'center' })");
+    page.shoot("discover");
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
