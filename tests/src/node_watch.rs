@@ -97,7 +97,7 @@ fn numbers_follow_what_happens() {
     });
     let grown = |name| value(&after, name) > value(&before, name);
     assert!(grown("synlog_entries") && grown("synlog_feeds") && grown("synlog_store_bytes"));
-    shop.ok(&["view", "list", "shop"]);
+    shop.ok(&["view", "list", "shop", "items"]);
     until(&host, &token, |text| {
         value(text, "synlog_fold_lag_entries") == Some(0.0)
     });

@@ -1,6 +1,6 @@
 //! What can be set, and what each setting may say: one table.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use crate::config::filter;
 

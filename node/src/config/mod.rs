@@ -9,8 +9,8 @@ pub mod keys;
 #[cfg(test)]
 mod tests;
 
+use core::net::SocketAddr;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use keys::{Key, SPECS, Spec, Value};
