@@ -91,7 +91,7 @@ function chrome(here) {
   const focused = nav.contains(document.activeElement) && document.activeElement.getAttribute('href');
   put(nav, h('ul', null, shownInNav.map(one)));
   if (focused) nav.querySelector(`a[href="${focused}"]`)?.focus();
-  put(document.getElementById('top'), h('strong', { class: 'who' }, app.here?.name ?? 'synlog'),
+  put(document.getElementById('top'), h('strong', null, app.here?.name ?? 'synlog'),
     h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
   banner();
 }
@@ -111,7 +111,8 @@ function banner() {
 
 /** Whether somebody writes: what is typed stays. */
 function writing() {
-  const busy = main.querySelector('form[data-busy], details[open] form') || document.querySelector('dialog[open]');
+  // an open form in which nothing was typed is made anew: it must not show what is old
+  const busy = main.querySelector('form[data-busy]') || document.querySelector('dialog[open]');
   const typed = [...main.querySelectorAll('input:not([type="search"]), textarea')].some((control) => (control.type === 'checkbox' || control.type === 'radio' ? control.checked !== control.defaultChecked : control.value !== control.defaultValue));
   return busy || typed;
 }

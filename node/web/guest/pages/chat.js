@@ -26,6 +26,6 @@ export async function chat() {
       if (erasable.checked) await app.link.write('message.post', {}, { erasable: { private: said }, space: app.space });
       else await app.link.write('message.post', { text: said }, { space: app.space });
       say(t('chat.sent'));
-      app.refresh(true);
+      return () => app.refresh(true);
     })];
 }

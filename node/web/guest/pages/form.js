@@ -42,6 +42,8 @@ export function form(children, label, act) {
         const shown = await act(made);
         delete made.dataset.busy;
         if (shown !== false) { made.reset(); made.closest('details')?.removeAttribute('open'); }
+        // what is shown next is made after the form is closed: an open one stays open
+        if (typeof shown === 'function') shown();
       } catch (error) {
         put(told, problem(error));
         told.scrollIntoView?.({ block: 'nearest' });

@@ -53,7 +53,7 @@ function written() {
       if (!app.link.isRoot(words.value)) throw new Error(t('wrong.words'));
       await app.link.dropRoot();
       say(t('key.dropped'));
-      app.refresh(true);
+      return () => app.refresh(true);
     }));
 }
 

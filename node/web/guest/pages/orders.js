@@ -7,6 +7,9 @@ import { amount, digits, instant, short } from '/format.js';
 import { app, heading, say, to } from '/app.js';
 import { bytes, field, form, minor, problem } from '/form.js';
 
+/** Minor units of a column of money, which may stand with its currency. */
+const units = (value) => value?.minor ?? value ?? 0;
+
 const table = (rows, name, key) => (rows?.tables[name] ?? []).filter((row) => key === undefined || row.key === key);
 
 function badge(row) {
@@ -57,10 +60,10 @@ export async function order({ parts: [id] }) {
     heading(lines(rows, key) || t('order.of', { id: id.slice(0, 10) })),
     h('p', { class: 'row' }, badge(row), columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }))),
     pairs([
-      [t('order.total'), columns.total ? amount(columns.total, currency) : null],
-      [t('order.paid'), columns.paid ? amount(columns.paid, currency) : null],
-      [t('order.balance'), columns.balance && columns.total ? amount(columns.balance, currency) : null],
-      [t('order.fee'), columns.fee_now ? amount(columns.fee_now, currency) : null],
+      [t('order.total'), units(columns.total) ? amount(columns.total, currency) : null],
+      [t('order.paid'), units(columns.paid) ? amount(columns.paid, currency) : null],
+      [t('order.balance'), units(columns.balance) && units(columns.total) ? amount(columns.balance, currency) : null],
+      [t('order.fee'), units(columns.fee_now) ? amount(columns.fee_now, currency) : null],
       [t('order.place'), columns.place], [t('order.note'), columns.note], [t('order.reason'), columns.reason],
     ]),
     offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns)],
@@ -167,10 +170,11 @@ function actions(subject, id, { rows, key, currency }) {
 function filled(command, known, { rows, key, currency }) {
   const body = { ...known };
   if (command.kind === 'pay.claim') {
-    return table(rows, 'payments', key).filter(({ columns }) => columns.state === 'due').map(({ columns }) => ({
-      body: { ...body, leg: columns.leg, amount: { currency, minor: columns.amount - (columns.claimed ?? 0) } },
-      label: t('do.pay.claim.of', { amount: amount(columns.amount - (columns.claimed ?? 0), currency), leg: columns.leg }),
-    })).filter((one) => one.body.amount.minor > 0);
+    const owed = table(rows, 'payments', key).map(({ columns }) => ({ leg: columns.leg, minor: units(columns.amount) - units(columns.claimed) }));
+    return owed.filter(({ minor: left }) => left > 0).map(({ leg, minor: left }) => ({
+      body: { ...body, leg, amount: { currency, minor: left } },
+      label: t('do.pay.claim.of', { amount: amount(left, currency), leg }),
+    }));
   }
   if (command.kind === 'return.request') {
     const bought = table(rows, 'lines', key).map(({ columns }) => ({ line: columns.line, quantity: columns.quantity }));
@@ -202,7 +206,7 @@ function action(command, { body, label }, currency) {
     }
     await app.link.write(command.kind, event);
     say(t('done', { what: title }));
-    app.refresh(true);
+    return () => app.refresh(true);
   }));
 }
 

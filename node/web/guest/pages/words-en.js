@@ -43,5 +43,6 @@ export default {
   'away.text': 'This needs the provider, who is not reached right now.',
   'wrong.amount': '{text} is no amount: write it as in 12.50', 'wrong.window': 'The end must be after the beginning.', 'wrong.option': '{name}: choose {min} to {max}', 'wrong.words': 'These are not the words of this key.',
   'wrong.unreachable': 'The provider is not reached.', 'wrong.not_open': 'This provider takes no orders from guests.', 'wrong.unsigned': 'It can’t be signed. Is the clock of this device right?', 'wrong.locked': 'The key of this conversation has not arrived yet.',
+  'word.client': 'you', 'word.provider': 'the provider', 'word.in_progress': 'in progress',
   'rule.short_notice': 'Too soon: the provider needs more notice.', 'rule.slot_taken': 'Somebody was faster: this time is taken.', 'rule.expired': 'The offer has run out.', 'rule.stale_quote': 'There is a newer offer.', 'rule.overpay': 'That is more than is due.', 'rule.bad_transition': 'Not at this point.',
 };
