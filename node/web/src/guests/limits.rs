@@ -68,9 +68,9 @@ impl Rate {
         now_ms: u64,
     ) -> Result<(), u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // a clock that was put back begins anew
+        // a window begins with the first; a clock that was put back begins anew
         let elapsed_ms = now_ms.checked_sub(state.begun_ms);
-        if elapsed_ms.is_none_or(|elapsed_ms| elapsed_ms >= self.window_ms) {
+        if state.count == 0 || elapsed_ms.is_none_or(|elapsed_ms| elapsed_ms >= self.window_ms) {
             *state = State {
                 begun_ms: now_ms,
                 ..State::default()
