@@ -1,9 +1,12 @@
-//! Lists the guests' pages: all files of `guest/pages`, to be embedded in the program. They
-//! are another crate's, and whatever is there is served.
+//! Lists the guests' pages: all files of `guest/pages`, to be embedded in the program, as
+//! they are and packed. They are another crate's, and whatever is there is served.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+use flate2::{Compression, GzBuilder};
 
 /// What a file is, by the end of its name; others are not served.
 const TYPES: &[(&str, &str)] = &[
@@ -24,6 +27,16 @@ const SHARED: &[&str] = &[
     "style.css",
     "icon.svg",
 ];
+
+/// Puts a packed copy of a file beside the list.
+fn packed(bytes: &[u8], out: &Path, number: usize) -> PathBuf {
+    // no time and no name: the same file gives the same bytes
+    let mut packer = GzBuilder::new().write(Vec::new(), Compression::best());
+    packer.write_all(bytes).expect("memory takes it");
+    let path = out.join(format!("guest-page-{number}.gz"));
+    fs::write(&path, packer.finish().expect("memory takes it")).expect("a page is written");
+    path
+}
 
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo names the folder");
@@ -47,8 +60,10 @@ fn main() {
             .map(|name| shared.join(name)),
     );
     files.sort();
+    let out = env::var("OUT_DIR").expect("cargo names the folder of what is made");
+    let out = Path::new(&out);
     let mut list = "&[\n".to_owned();
-    for path in files {
+    for (number, path) in files.into_iter().enumerate() {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -58,13 +73,16 @@ fn main() {
             continue;
         };
         let at = if name == "index.html" { "" } else { name };
+        let bytes = fs::read(&path).expect("a page is read");
+        let (tag, packed) = (blake3::hash(&bytes).to_hex(), packed(&bytes, out, number));
         let _ = writeln!(
             list,
-            "    GuestPage {{ path: {:?}, media_type: {media_type:?}, bytes: include_bytes!({path:?}) }},",
+            "    GuestPage {{ path: {:?}, media_type: {media_type:?}, tag: {:?}, bytes: include_bytes!({path:?}), packed: include_bytes!({packed:?}) }},",
             format!("/{at}"),
+            &tag[..32],
         );
+        println!("cargo:rerun-if-changed={}", path.display());
     }
     list.push_str("]\n");
-    let out = env::var("OUT_DIR").expect("cargo names the folder of what is made");
-    fs::write(Path::new(&out).join("guest_pages.rs"), list).expect("the list is written");
+    fs::write(out.join("guest_pages.rs"), list).expect("the list is written");
 }

@@ -13,8 +13,12 @@ pub struct GuestPage {
     pub path: &'static str,
     /// What it is.
     pub media_type: &'static str,
+    /// By what its content is known.
+    pub tag: &'static str,
     /// What is in it.
     pub bytes: &'static [u8],
+    /// The same, packed by gzip.
+    pub packed: &'static [u8],
 }
 
 /// All of them: what is in `node/web/guest/pages`, and a few modules of the owner's.
@@ -42,23 +46,73 @@ pub const HEADERS: &[(&str, &str)] = &[
 
 /// The answer to a question for a file.
 pub(super) fn answer(page: &'static GuestPage, headers: &HeaderMap) -> Response {
-    let hash = blake3::hash(page.bytes).to_hex();
-    let tag = format!("\"{}\"", &hash[..32]);
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok());
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    // what does not get shorter is sent as it is
+    let packs = page.packed.len() < page.bytes.len()
+        && text(header::ACCEPT_ENCODING).is_some_and(takes_gzip);
+    let (bytes, end) = match packs {
+        true => (page.packed, "-gzip"),
+        false => (page.bytes, ""),
+    };
+    let tag = format!("\"{}{end}\"", page.tag);
+    let known = text(header::IF_NONE_MATCH);
     let mut response = match known == Some(&tag) {
         true => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         }
-        false => Response::new(Body::from(Bytes::from_static(page.bytes))),
+        false => Response::new(Body::from(Bytes::from_static(bytes))),
     };
     set(&mut response, header::ETAG, &tag);
     set(&mut response, header::CACHE_CONTROL, "no-cache");
     set(&mut response, header::CONTENT_TYPE, page.media_type);
+    set(&mut response, header::VARY, "accept-encoding");
+    if packs {
+        set(&mut response, header::CONTENT_ENCODING, "gzip");
+    }
     response
+}
+
+/// Whether `Accept-Encoding` has gzip, and does not turn it down by a weight of zero.
+fn takes_gzip(text: &str) -> bool {
+    text.split(',').any(|part| {
+        let mut words = part.split(';').map(str::trim);
+        let is_gzip = words
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let weight = words.find_map(|word| word.strip_prefix("q="));
+        is_gzip && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|it| it > 0.0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn packed_for_who_takes_it() {
+        let page = PAGES.iter().find(|page| page.path == "/").unwrap();
+        for (said, packs) in [
+            ("gzip, deflate, br", true),
+            ("br;q=1.0, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, said.parse().unwrap())]);
+            let response = answer(page, &headers);
+            let of = |name: header::HeaderName| response.headers().get(name).cloned();
+            assert_eq!(of(header::CONTENT_ENCODING).is_some(), packs, "{said}");
+            // the tag of one form is not that of the other
+            let tag = of(header::ETAG).unwrap();
+            assert_eq!(tag.to_str().unwrap().contains("gzip"), packs);
+            let mut again = headers.clone();
+            again.insert(header::IF_NONE_MATCH, tag);
+            assert_eq!(answer(page, &again).status(), StatusCode::NOT_MODIFIED);
+        }
+    }
 }
 
 /// Puts the headers on an answer.
