@@ -19,6 +19,14 @@ pub fn whole(bytes: impl Into<Bytes>) -> Body {
         .boxed_unsync()
 }
 
+/// Loads a page again after a while. A refresh by the page's head would not: to a link with
+/// a `#` it only scrolls.
+const AGAIN: &str = "setTimeout(() => location.reload(), document.body.dataset.again * 1000);";
+/// What pages of ours may do: run [`AGAIN`], and nothing else.
+const POLICY: &str = "default-src 'none'; \
+    script-src 'sha256-IoXOsG2j74uCaAc5iY6BYD/8iyCZRE8WhJMKh6fVoNA='; \
+    frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
 /// An answer that only this server gives: kept by nobody, in no frame, without script.
 pub fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(whole(bytes));
@@ -29,10 +37,7 @@ pub fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -218,22 +223,27 @@ impl Away {
     fn page(self, german: bool) -> String {
         let Words { title, text } = self.words(german);
         let language = if german { "de" } else { "en" };
-        let again = self
-            .again_s()
-            .map(|again| format!("<meta http-equiv=\"refresh\" content=\"{again}\">"));
-        let again = again.unwrap_or_default();
+        let (mark, script) = match self.again_s() {
+            Some(again) => (
+                format!(" data-again=\"{again}\""),
+                format!("<script>{AGAIN}</script>"),
+            ),
+            None => Default::default(),
+        };
         format!(
             "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-             <meta name=\"color-scheme\" content=\"light dark\">{again}\
-             <title>{title}</title></head><body><main><h1>{title}</h1><p>{text}</p></main>\
-             </body></html>"
+             <meta name=\"color-scheme\" content=\"light dark\">\
+             <title>{title}</title></head><body{mark}><main><h1>{title}</h1><p>{text}</p></main>\
+             {script}</body></html>"
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::Digest;
+
     use super::*;
 
     fn asked(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
@@ -255,7 +265,14 @@ mod tests {
         assert_eq!(kind(&page), "text/html; charset=utf-8");
         assert_eq!(kind(&asked(&[])), "application/problem+json");
         assert!(Away::Absent.page(true).contains("lang=\"de\""));
-        assert!(!Away::TooLarge.page(false).contains("refresh"));
+        assert!(!Away::TooLarge.page(false).contains("script"));
+    }
+
+    #[test]
+    fn the_one_script_is_allowed_and_no_other() {
+        let hash = data_encoding::BASE64.encode(&sha2::Sha256::digest(AGAIN));
+        assert!(POLICY.contains(&format!("script-src 'sha256-{hash}';")));
+        assert!(Away::Absent.page(false).contains(AGAIN));
     }
 
     #[test]

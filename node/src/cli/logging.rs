@@ -4,7 +4,6 @@
 //! looks for them (`tests/src/node_log.rs`).
 
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::cli::setting::Setting;
@@ -60,10 +59,10 @@ pub(super) fn begin(config: &Config, setting: &Setting) {
             .boxed(),
         false => layer.boxed(),
     };
-    let begun = tracing_subscriber::registry()
-        .with(layer.with_filter(targets))
-        .try_init();
-    if begun.is_err() {
+    // not what libraries say by the older `log`: at its most talkative the compiler of
+    // reducers writes gigabytes there
+    let log = tracing_subscriber::registry().with(layer.with_filter(targets));
+    if tracing::subscriber::set_global_default(log).is_err() {
         setting.screen.warn("there is a log already");
     }
 }

@@ -34,12 +34,12 @@ export async function orders() {
         h('p', { class: 'soft' }, (draft.body.lines ?? []).map((line) => `${line.quantity} × ${line.title}`).join(', ') || draft.body.resource || draft.body.text || ''),
         h('p', { class: 'warn' }, t('draft.waits')))))],
     sorted.length ? h('ul', { class: 'cards' }, sorted.map((row) => h('li', { class: 'card' },
-      h('h3', null, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
+      h('h2', { class: 'name' }, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
       h('p', { class: 'row' }, badge(row), row.columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(row.columns.next) }))),
       h('p', null, row.columns.total ? amount(row.columns.total, row.columns.currency) : '', ' ', h('span', { class: 'soft' }, instant(row.columns.updated))))))
       : app.link.drafts.length === 0 && h('p', { class: 'soft' }, t('orders.none')),
     bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row) => h('li', { class: 'card' },
-      h('h3', null, h('a', { href: to('booking', digits(row.columns.booking)) }, `${row.columns.resource} · ${instant(row.columns.start)}`)),
+      h('h3', { class: 'name' }, h('a', { href: to('booking', digits(row.columns.booking)) }, `${row.columns.resource} · ${instant(row.columns.start)}`)),
       h('p', { class: 'row' }, badge(row)))))],
   ];
 }
