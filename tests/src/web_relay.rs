@@ -40,6 +40,7 @@ fn a_customer_orders_through_a_relay() {
     page.press("Rye bread");
     page.until("document.querySelector('h1')?.textContent === 'Rye bread'");
     page.fill("How many", "2");
+    page.fill("Your name, as the provider shall see it", "Mari");
     page.press("Look it over");
     page.until("document.querySelector('dialog[open]')");
     page.press("Send the order");
