@@ -86,6 +86,18 @@ fn takes_gzip(text: &str) -> bool {
     })
 }
 
+/// Puts the headers on an answer.
+pub(super) async fn dressed(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        let name = header::HeaderName::from_static(name);
+        // an image has a stricter policy of its own
+        if !response.headers().contains_key(&name) {
+            set(&mut response, name, value);
+        }
+    }
+    response
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -113,16 +125,4 @@ mod tests {
             assert_eq!(answer(page, &again).status(), StatusCode::NOT_MODIFIED);
         }
     }
-}
-
-/// Puts the headers on an answer.
-pub(super) async fn dressed(mut response: Response) -> Response {
-    for (name, value) in HEADERS {
-        let name = header::HeaderName::from_static(name);
-        // an image has a stricter policy of its own
-        if !response.headers().contains_key(&name) {
-            set(&mut response, name, value);
-        }
-    }
-    response
 }
