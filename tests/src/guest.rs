@@ -31,7 +31,7 @@ pub(crate) struct Guest {
     pub(crate) log: IdentityLog,
     pub(crate) web: Web,
     pub(crate) replica: Replica,
-    profile: Vec<u8>,
+    pub(crate) profile: Vec<u8>,
     seed: u8,
     nonce: u8,
     /// All runs of the relation, as they came or were written.
@@ -88,7 +88,17 @@ impl Guest {
             runs: Vec::new(),
             tip: None,
         };
-        guest.profile = guest.write_profile(name);
+        guest.profile = guest.write_profile(name, seed);
+        guest
+    }
+
+    /// Without the statement that names its encryption key.
+    pub(crate) fn without_encryption(seed: u8, url: &str) -> Self {
+        let mut guest = Self::new(seed, "Nobody", url);
+        let mut log = IdentityLog::new(guest.entity());
+        let certify = guest.log.statements().next().unwrap().clone();
+        log.add(certify).unwrap();
+        guest.log = log;
         guest
     }
 
@@ -104,13 +114,14 @@ impl Guest {
         self.log.certificate(&self.device()).unwrap().encode()
     }
 
-    fn write_profile(&self, name: &str) -> Vec<u8> {
+    /// A profile of its own; another nonce makes another topic.
+    pub(crate) fn write_profile(&self, name: &str, nonce: u8) -> Vec<u8> {
         let genesis = Genesis {
             app: "profile".into(),
             major: 1,
             mode: Mode::Ordered,
             visibility: Visibility::Public,
-            nonce: [self.seed; 16],
+            nonce: [nonce; 16],
             name: Some("profile".into()),
             members: BTreeMap::new(),
             open: None,

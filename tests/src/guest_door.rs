@@ -418,6 +418,18 @@ fn a_guest_reaches_its_own_relation_alone() {
 }
 
 #[test]
+fn who_can_have_no_relation_leaves_nothing_behind() {
+    let shop = shop(&[]);
+    let mut guest = Guest::without_encryption(66, &shop.url);
+    let end = || shop.owner.ok("/entries?last=true&limit=1")["cursor"].clone();
+    let before = end();
+    guest.log_in();
+    is(&guest.wish(&shop.space), 422, "no_encryption_key");
+    assert_eq!(end(), before);
+    shop.up.stop();
+}
+
+#[test]
 fn the_owner_may_want_to_be_asked() {
     let shop = shop(&["--guests-open", "ask"]);
     assert_eq!(door(&shop.url).ok("/here")["accepts"], "ask");
@@ -431,7 +443,10 @@ fn the_owner_may_want_to_be_asked() {
             (answer.status, answer.json()),
             (202, json!({ "state": "asked" }))
         );
-        assert_eq!(guest.wish(&shop.space).status, 202);
+        // who waits may look as often as it likes
+        for _ in 0..30 {
+            assert_eq!(guest.wish(&shop.space).status, 202);
+        }
     }
     assert_eq!(files(), before, "who asks costs no disk");
     let told = shop.owner.ok("/guests");
@@ -451,6 +466,10 @@ fn the_owner_may_want_to_be_asked() {
     mari.pull(&topic);
     mari.send(&topic, "order.request", request(&shop));
     is(&ove.wish(&shop.space), 403, "declined");
+    // one profile is enough for anybody
+    let another = mari.write_profile("Mari", 99);
+    is(&mari.push(&topic, &[another]), 403, "not_your_feed");
+    assert_eq!(mari.push(&topic, &[mari.profile.clone()]).status, 200);
     let told = shop.owner.ok("/guests");
     assert_eq!(told["asked"], json!([]));
     assert_eq!(told["relations"][0]["topic"], topic.to_string());

@@ -230,6 +230,14 @@ impl GuestBackend for GuestsBackend {
             .read(|book| book.settings.names.iter().map(bare).collect())
     }
 
+    fn waits(&self, guest: &Guest) -> bool {
+        let Ok(entity) = guest.entity.parse() else {
+            return false;
+        };
+        let guests = &self.0.guests;
+        guests.asked().contains_key(&entity) || guests.is_declined(&entity)
+    }
+
     fn hourly(&self) -> usize {
         self.0.guests.read(|book| book.settings.limits.hour)
     }

@@ -23,7 +23,7 @@ use crate::intake::Intake;
 use crate::node::Node;
 
 /// Bytes of a bundle that is pulled.
-pub(super) const PULL_MAX: usize = 4 << 20;
+pub(super) const PULL_MAX: usize = 1 << 20;
 /// Receipts of a bundle: the last ones are those that say most.
 const RECEIPTS_MAX: usize = 64;
 /// Records of what is pushed at once.
@@ -203,7 +203,10 @@ fn foreign() -> Problem {
 fn is_profile(node: &mut Node, feed: &FeedKey, run: &RunView<'_>, log: &IdentityLog) -> bool {
     let begins = genesis_of(run).filter(|_| TopicId(run.first().id.0) == feed.topic);
     if let Some(genesis) = begins {
-        return genesis.app == APP && !genesis.is_private();
+        // one is enough: others would only cost room, and time in every search for one
+        let known = node.profile_topic(&log.entity());
+        let is_new = known.is_ok_and(|known| known.is_none_or(|known| known == feed.topic));
+        return is_new && genesis.app == APP && !genesis.is_private();
     }
     let genesis = EntryId(feed.topic.0);
     let of_guest = match node.order(&feed.topic) {

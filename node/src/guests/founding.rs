@@ -115,12 +115,20 @@ fn found(
         [] => None,
         bytes => Some(identity::read(bytes)?).filter(|said| said.entity == *entity),
     };
+    let no_key = || {
+        let text = "the guest's statements name no encryption key";
+        Problem::new(422, "no_encryption_key", text)
+    };
+    let names_key = |said: &Said| said.log.encryption_key().is_some();
+    // before anything is stored: who gets no relation costs no room
+    if node.encryption_key_of(entity).is_err() && !said.as_ref().is_some_and(names_key) {
+        return Err(no_key());
+    }
     if let Some(said) = &said {
         take_in(node, said, now_ms).map_err(told)?;
     }
     if node.encryption_key_of(entity).is_err() {
-        let text = "the guest's statements name no encryption key";
-        return Err(Problem::new(422, "no_encryption_key", text));
+        return Err(no_key());
     }
     let called = said.and_then(|said| said.name);
     let taken = |name: &str| guests.read(|book| book.relations.values().any(|it| it.name == name));

@@ -5,6 +5,8 @@ const ROOT = '/api/guest/v1';
 const SILENCE = 40000;
 /** Milliseconds after which an answer is not waited for any more. */
 const PATIENCE = 20000;
+// bytes a millisecond of a slow network, for what is sent
+const SLOW = 8;
 
 /** What the node says went wrong; status 0: it was not reached. */
 export class DoorError extends Error {
@@ -35,26 +37,29 @@ export class Door {
     this.#base = base + ROOT;
   }
 
-  async #ask(path, options = {}, patience = PATIENCE) {
+  /** The answer with its body, read as `json` or `arrayBuffer`; without one the body is left. */
+  async #ask(path, options = {}, read = 'json') {
     const headers = { ...options.headers };
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     const broken = new AbortController();
-    const late = patience && setTimeout(() => broken.abort(), patience);
-    let response;
+    // what is large takes its time on a slow network
+    const patience = PATIENCE + (options.body?.length ?? 0) / SLOW;
+    const late = read && setTimeout(() => broken.abort(), patience);
     try {
-      response = await fetch(this.#base + path, { credentials: 'omit', signal: broken.signal, ...options, headers });
+      const response = await fetch(this.#base + path, { credentials: 'omit', signal: broken.signal, ...options, headers });
+      if (!response.ok) {
+        const problem = await response.json().catch(() => ({}));
+        // a gateway whose provider is away
+        const away = [502, 503, 504].includes(response.status);
+        throw new DoorError(problem, away ? 0 : response.status);
+      }
+      return { response, body: read && await response[read]() };
     } catch (cause) {
+      if (cause instanceof DoorError) throw cause;
       throw Object.assign(new DoorError({ code: 'unreachable', title: 'the provider is not reached' }, 0), { cause });
     } finally {
       clearTimeout(late);
     }
-    if (!response.ok) {
-      const problem = await response.json().catch(() => ({}));
-      // a gateway whose provider is away
-      const away = [502, 503, 504].includes(response.status);
-      throw new DoorError(problem, away ? 0 : response.status);
-    }
-    return response;
   }
 
   async get(path, query = {}) {
@@ -65,13 +70,13 @@ export class Door {
       }
     }
     const text = search.toString();
-    return (await this.#ask(path + (text ? `?${text}` : ''))).json();
+    return (await this.#ask(path + (text ? `?${text}` : ''))).body;
   }
 
   async #post(path, body) {
     const headers = { 'Content-Type': 'application/json' };
-    const response = await this.#ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
-    return { status: response.status, json: await response.json(), response };
+    const { body: json } = await this.#ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    return { json };
   }
 
   here() {
@@ -91,7 +96,7 @@ export class Door {
   }
 
   async reducer(hash) {
-    return new Uint8Array(await (await this.#ask(`/reducers/${part(hash)}`)).arrayBuffer());
+    return new Uint8Array((await this.#ask(`/reducers/${part(hash)}`, {}, 'arrayBuffer')).body);
   }
 
   /** Proves the device; `sign` answers a challenge. Gives the relations. */
@@ -116,15 +121,14 @@ export class Door {
   async pull(topic, heights) {
     const have = heights.map(({ author, height }) => ({ feed: { author }, height }));
     const headers = { 'Content-Type': 'application/json' };
-    const response = await this.#ask(`/relations/${part(topic)}/pull`, { method: 'POST', headers, body: JSON.stringify({ have }) });
-    const more = response.headers.get('Synlog-More') === '1';
-    return { bundle: new Uint8Array(await response.arrayBuffer()), more };
+    const options = { method: 'POST', headers, body: JSON.stringify({ have }) };
+    const { response, body } = await this.#ask(`/relations/${part(topic)}/pull`, options, 'arrayBuffer');
+    return { bundle: new Uint8Array(body), more: response.headers.get('Synlog-More') === '1' };
   }
 
   async push(topic, bundle) {
     const headers = { 'Content-Type': 'application/vnd.synlog.bundle' };
-    const response = await this.#ask(`/relations/${part(topic)}/push`, { method: 'POST', headers, body: bundle });
-    return response.json();
+    return (await this.#ask(`/relations/${part(topic)}/push`, { method: 'POST', headers, body: bundle })).body;
   }
 
   /** Tells how far the relation goes, at first and each time it grows, until it breaks. */
@@ -133,7 +137,7 @@ export class Door {
     const stop = () => broken.abort();
     signal?.addEventListener('abort', stop);
     try {
-      const response = await this.#ask(`/relations/${part(topic)}/stream`, { signal: broken.signal }, 0);
+      const { response } = await this.#ask(`/relations/${part(topic)}/stream`, { signal: broken.signal }, null);
       const reader = response.body.getReader();
       const decoder = new TextDecoder();
       let text = '';

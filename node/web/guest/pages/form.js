@@ -18,13 +18,19 @@ export function tick(text, control) {
   return h('label', { class: 'row' }, control, text);
 }
 
-/** What went wrong, with what can be done. */
-export function problem(error) {
+/** What went wrong, in words of the reader where there are some. */
+export function reason(error) {
   const rule = error.rule && t(`rule.${error.rule}`) !== `rule.${error.rule}` ? t(`rule.${error.rule}`) : error.rule && word(error.rule);
   const known = t(`wrong.${error.code}`);
-  const text = rule || (known === `wrong.${error.code}` ? error.message : known);
+  return rule || (known === `wrong.${error.code}` ? error.message : known);
+}
+
+/** What went wrong, with what can be done. */
+export function problem(error) {
+  // hints come from the provider's node, in English: not beside words of ours
+  const hint = reason(error) === error.message && error.hint;
   return h('div', { class: 'problem', role: 'alert' },
-    h('strong', null, t('problem')), h('p', null, text), error.hint && h('p', { class: 'hint' }, error.hint));
+    h('strong', null, t('problem')), h('p', null, reason(error)), hint && h('p', { class: 'hint' }, hint));
 }
 
 /** A form that does something, tells what went wrong, and is not sent twice. */

@@ -18,9 +18,9 @@ export function price({ price_kind: kind, min, max, currency, per_unit: unit }) 
 const hour = (seconds) => `${String(Math.floor(seconds / 3600) % 24).padStart(2, '0')}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}`;
 const day = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: 'short', timeZone: 'UTC' }).format(new Date((4 + number) * 86400000));
 
-function terms(list) {
+function terms(list, currency) {
   return (list ?? []).map(({ stage, fee_bp: bp, fee_minor: fee }) => h('li', null,
-    t('term', { stage: word(stage), fee: [bp ? `${bp / 100} %` : null, fee ? String(fee) : null].filter(Boolean).join(' + ') || t('term.free') })));
+    t('term', { stage: word(stage), fee: [bp ? `${bp / 100} %` : null, fee ? amount(fee, currency) : null].filter(Boolean).join(' + ') || t('term.free') })));
 }
 
 /** The page of a provider: about it, then its catalog. */
@@ -45,7 +45,7 @@ export async function provider({ parts: [wanted = ''] }) {
         resources.rows.map(({ columns }) => h('p', null, `${columns.title}: `,
           (columns.rules ?? []).map((rule) => `${rule.days.map(day).join(' ')} ${hour(rule.from_s)}–${hour(rule.to_s)}`).join(', '))),
         profile.payment_types?.length ? h('p', null, t('about.pay'), ' ', profile.payment_types.join(', ')) : null,
-        profile.cancellation_terms?.length ? [h('p', null, t('about.terms')), h('ul', null, terms(profile.cancellation_terms))] : null)),
+        profile.cancellation_terms?.length ? [h('p', null, t('about.terms')), h('ul', null, terms(profile.cancellation_terms, profile.currency))] : null)),
     resources.rows.length > 0 && h('p', null, h('a', { class: 'button', href: to('book') }, t('book'))),
     h('h2', null, t('catalog')),
     h('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); const text = find.value; find.value = find.defaultValue; location.hash = text ? to('provider', text) : to('provider'); } },
@@ -149,7 +149,7 @@ export async function item({ parts: [slug] }) {
     h('p', { class: 'row' }, h('span', { class: 'price' }, price(columns)),
       columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))),
     columns.description && h('p', null, columns.description),
-    columns.cancellation_terms?.length ? h('details', null, h('summary', null, t('about.terms')), h('ul', null, terms(columns.cancellation_terms))) : null,
+    columns.cancellation_terms?.length ? h('details', null, h('summary', null, t('about.terms')), h('ul', null, terms(columns.cancellation_terms, columns.currency))) : null,
     columns.state === 'active' ? [h('h2', null, t('order.ask')), asking] : h('p', { class: 'warn' }, word(columns.state)),
   ];
 }

@@ -270,8 +270,8 @@ async fn inside(
             } else {
                 of_one
             };
-            // who has one already asks for nothing new
-            if guest.profile.is_some() {
+            // who has one already asks for nothing new, and who waits only asks again
+            if guest.profile.is_some() && !backend.waits(&guest) {
                 let wish = shared.wishes.take(&source, of_one, now_ms);
                 wish.map_err(too_often)?;
             }

@@ -147,9 +147,13 @@ pub(super) fn rows(inputs: &Inputs, key: Option<String>) -> Result<Rows, Problem
         after: inputs.text("after"),
         ..Rows::default()
     };
+    // it reads all of the range first: not for everybody
+    if rows.descending {
+        return Err(Problem::usage("desc is not for guests"));
+    }
     let by_index = !rows.equal.is_empty() || rows.from.is_some() || rows.to.is_some();
-    if (by_index || rows.descending) && rows.index.is_none() {
-        return Err(Problem::usage("equal, from, to and desc go with an index"));
+    if by_index && rows.index.is_none() {
+        return Err(Problem::usage("equal, from and to go with an index"));
     }
     Ok(rows)
 }

@@ -113,6 +113,9 @@ pub trait GuestBackend: Send + Sync + 'static {
     /// Where the owner wants none, or too many were founded.
     fn found(&self, guest: &Guest, space: &str) -> Result<Founded, Problem>;
 
+    /// Whether it has wished for one, and the owner has not answered yet or declined.
+    fn waits(&self, guest: &Guest) -> bool;
+
     /// What of a relation goes beyond some heights.
     ///
     /// # Errors

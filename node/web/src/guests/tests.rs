@@ -74,6 +74,10 @@ impl GuestBackend for Fake {
         Ok(Founded::Topic("t".to_owned()))
     }
 
+    fn waits(&self, _: &Guest) -> bool {
+        false
+    }
+
     fn pull(&self, _: &Guest, _: &str, _: &Heights) -> Result<Pulled, Problem> {
         Ok(Pulled {
             bundle: vec![1, 2],
