@@ -32,7 +32,6 @@ pub(crate) struct Guest {
     pub(crate) web: Web,
     pub(crate) replica: Replica,
     pub(crate) profile: Vec<u8>,
-    seed: u8,
     nonce: u8,
     /// All runs of the relation, as they came or were written.
     runs: Vec<Vec<u8>>,
@@ -83,7 +82,6 @@ impl Guest {
             web: door(url),
             replica: Replica::with_secrets(secrets),
             profile: Vec::new(),
-            seed,
             nonce: 0,
             runs: Vec::new(),
             tip: None,
