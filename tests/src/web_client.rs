@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
 /// Longer than any machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who asks a running node, and where it is.
 #[derive(Clone, Default)]
@@ -46,6 +46,19 @@ pub(crate) struct Told {
     pub(crate) id: String,
     pub(crate) event: String,
     pub(crate) data: Json,
+}
+
+/// What a question gives, once it is as it should be.
+pub(crate) fn soon<T>(mut ask: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
+    let begun = Instant::now();
+    loop {
+        let told = ask();
+        if is_so(&told) {
+            return told;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it never was as it should be");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 impl Web {

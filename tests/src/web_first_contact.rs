@@ -1,12 +1,10 @@
 //! Two people who meet by the pages of their nodes alone: a ticket, a relation, a letter.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
 use crate::cli::Desk;
 use crate::net_daemon::Up;
-use crate::web_client::Web;
+use crate::web_client::{Web, soon};
 
 const LOCAL: [&str; 4] = ["--bind", "127.0.0.1:0", "--no-mdns", "--no-dht"];
 
@@ -16,18 +14,6 @@ fn at(name: &str) -> (Desk, Up, Web) {
     let up = Up::start(&desk, &LOCAL);
     let web = Web::login(up.ready["web"]["login"].as_str().unwrap());
     (desk, up, web)
-}
-
-/// What a path answers, once it is as it should be.
-fn soon(web: &Web, path: &str, is_so: impl Fn(&Json) -> bool) -> Json {
-    for _ in 0..1_200 {
-        let answer = web.ok(path);
-        if is_so(&answer) {
-            return answer;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("{path} never was as it should be: {}", web.ok(path));
 }
 
 #[test]
@@ -43,7 +29,7 @@ fn a_ticket_a_relation_and_a_letter() {
     assert!(squares.len() > 20 && squares.iter().all(is_square));
     client.done("/joins", &json!({ "ticket": made["ticket"] }));
     let connected = |peers: &Json| peers["peers"][0]["connected"] == true;
-    soon(&client, "/peers", connected);
+    soon(|| client.ok("/peers"), connected);
     client_desk.ok(&["sync", "--once"]);
 
     let entity = client.ok("/whoami")["entity"].clone();
@@ -58,7 +44,7 @@ fn a_ticket_a_relation_and_a_letter() {
             .as_array()
             .is_some_and(|all| all.len() == 1)
     };
-    let inbox = soon(&client, "/inbox", one);
+    let inbox = soon(|| client.ok("/inbox"), one);
     let letter = &inbox["letters"][0];
     assert_eq!(letter["message"], text);
     assert_eq!(letter["topic"], topic["topic"]);
@@ -69,7 +55,7 @@ fn a_ticket_a_relation_and_a_letter() {
         let mut topics = topics["topics"].as_array().unwrap().iter();
         topics.any(|other| other["topic"] == topic["topic"] && other["name"] == "orders")
     };
-    soon(&client, "/topics", has_it);
+    soon(|| client.ok("/topics"), has_it);
 
     // what makes no sense is said so, and nothing breaks
     let status = |path: &str, body: Json| client.post(path, &body.to_string()).status;

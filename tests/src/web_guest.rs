@@ -9,7 +9,7 @@ use crate::chromium::Browser;
 use crate::guest_order::{Shop, shop};
 use crate::net_daemon::Up;
 use crate::web_browser::{NASTY, PHONE, browser, check_screen};
-use crate::web_client::Web;
+use crate::web_client::{Web, soon};
 
 /// The link that the provider hangs up.
 fn link(shop: &Shop) -> String {
@@ -60,15 +60,13 @@ pub(crate) fn act(page: &mut Browser, name: &str) {
 
 /// The relation that the provider's node founded.
 pub(crate) fn relation(owner: &Web) -> String {
-    for _ in 0..200 {
-        let topics = owner.ok("/topics");
-        let mut topics = topics["topics"].as_array().unwrap().iter();
-        if let Some(found) = topics.find(|topic| topic["app"] == "relation") {
-            return found["topic"].as_str().unwrap().to_owned();
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("no relation was founded");
+    let found = || {
+        let topics = owner.ok("/topics")["topics"].take();
+        let mut topics = topics.as_array().unwrap().iter();
+        let found = topics.find(|topic| topic["app"] == "relation");
+        found.map(|found| found["topic"].as_str().unwrap().to_owned())
+    };
+    soon(found, Option::is_some).unwrap()
 }
 
 #[test]
@@ -115,17 +113,8 @@ fn a_customer_orders_from_a_phone() {
 
     // the provider offers, and the page shows it without being asked
     let path = format!("/topics/{topic}/views/orders");
-    let mut orders = shop.owner.ok(&path);
-    for _ in 0..200 {
-        if orders["rows"]
-            .as_array()
-            .is_some_and(|rows| !rows.is_empty())
-        {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-        orders = shop.owner.ok(&path);
-    }
+    let ordered = |orders: &Json| orders["rows"].as_array().is_some_and(|it| !it.is_empty());
+    let orders = soon(|| shop.owner.ok(&path), ordered);
     let order = orders["rows"][0]["columns"]["order"]["$hex"]
         .as_str()
         .unwrap()
@@ -152,14 +141,10 @@ fn a_customer_orders_from_a_phone() {
     check_screen(&mut page);
     page.shoot("guest-order-quoted");
     let confirmed = |state: &str| {
-        for _ in 0..200 {
-            let rows = shop.owner.ok(&path);
-            if rows["rows"][0]["columns"]["state"] == state {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("the order is not {state}: {}", shop.owner.ok(&path));
+        soon(
+            || shop.owner.ok(&path)["rows"][0]["columns"]["state"].take(),
+            |now| now == state,
+        );
     };
     // negotiating
     page.press("Ask for another offer");
@@ -198,19 +183,14 @@ fn a_customer_orders_from_a_phone() {
     says(&mut page, "claimed");
     let ack =
         json!({ "order": order, "leg": "all", "amount": { "currency": "EUR", "minor": 850 } });
-    let mut acked = Json::Null;
-    for _ in 0..100 {
-        let answer = shop.owner.post(
-            &format!("/topics/{topic}/events/pay.ack"),
-            &json!({ "body": ack }).to_string(),
-        );
-        acked = answer.json();
-        if answer.status == 200 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert!(acked["id"].is_string(), "{acked}");
+    let acked = soon(
+        || {
+            let path = format!("/topics/{topic}/events/pay.ack");
+            shop.owner.post(&path, &json!({ "body": ack }).to_string())
+        },
+        |answer| answer.status == 200,
+    );
+    assert!(acked.json()["id"].is_string());
     says(&mut page, "paid");
     act(&mut page, "Say that all is done");
     says(&mut page, "completed");
@@ -241,9 +221,15 @@ fn a_customer_orders_from_a_phone() {
         numbers[0] == numbers[1] && numbers[0].parse::<u64>().unwrap() > 15,
         "{told}"
     );
-    let digest = page.value("document.querySelectorAll('dd code')[1].textContent");
-    let theirs = shop.owner.ok(&format!("/topics/{topic}"));
-    assert_eq!(digest, theirs["rows"]);
+    // what the message of a moment ago still brings is on its way
+    let digests = || {
+        let here = page.value("document.querySelectorAll('dd code')[1].textContent");
+        (
+            here,
+            shop.owner.ok(&format!("/topics/{topic}"))["rows"].clone(),
+        )
+    };
+    soon(digests, |(here, theirs)| here == theirs);
     check_screen(&mut page);
     page.shoot("guest-audit");
 

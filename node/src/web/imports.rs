@@ -71,6 +71,24 @@ impl State {
     fn is_busy(&self) -> bool {
         matches!(self.stage, "looking" | "writing")
     }
+
+    fn is_over(&self) -> bool {
+        matches!(self.stage, "done" | "cancelled" | "failed")
+    }
+
+    /// Under way from here on, unless it is already.
+    fn begin(&mut self, dry_run: bool) -> Result<(), Problem> {
+        if self.is_busy() {
+            return Err(busy());
+        }
+        self.stage = if dry_run { "looking" } else { "writing" };
+        self.cancelled = Arc::new(AtomicBool::new(false));
+        (self.summary, self.problem) = (None, None);
+        if dry_run {
+            (self.preview, self.events) = (Vec::new(), 0);
+        }
+        Ok(())
+    }
 }
 
 impl Job {
@@ -213,7 +231,9 @@ impl Imports {
         let name = plain_name(name);
         let mut all = self.all();
         if all.len() >= JOBS_MAX {
-            let over = all.iter().position(|job| !job.state().is_busy());
+            // what somebody looks at, and may write yet, goes last
+            let first = |is: fn(&State) -> bool| all.iter().position(|job| is(&job.state()));
+            let over = first(State::is_over).or_else(|| first(|state| !state.is_busy()));
             let over = over.ok_or_else(|| {
                 Problem::new(503, "too_many_imports", "too many imports are under way")
                     .hint("wait for one, or cancel it")
@@ -235,6 +255,7 @@ impl Imports {
                 ..State::default()
             }),
         });
+        job.state().begin(true)?;
         all.push(Arc::clone(&job));
         drop(all);
         start(service, &job, true);
@@ -244,10 +265,6 @@ impl Imports {
     /// Does something with one of them.
     pub(super) fn act(&self, service: &Service, asked: &DoImport) -> Result<Json, Problem> {
         let job = self.find(&asked.id)?;
-        let busy = || {
-            Problem::new(409, "import_busy", "the import is under way")
-                .hint("cancel it, or wait for its end")
-        };
         match &asked.action[..] {
             "cancel" => {
                 let mut state = job.state();
@@ -264,12 +281,11 @@ impl Imports {
                 uploads::forget(&job.directory).map_err(|failure| problems::problem(&failure))?;
             }
             action @ ("preview" | "run") => {
+                let format = asked.format.as_deref().map(known).transpose()?;
                 let mut state = job.state();
-                if state.is_busy() {
-                    return Err(busy());
-                }
-                if let Some(format) = &asked.format {
-                    state.format = known(format)?.to_owned();
+                state.begin(action == "preview")?;
+                if let Some(format) = format {
+                    state.format = format.to_owned();
                 }
                 state.options = asked.clone();
                 drop(state);
@@ -284,6 +300,11 @@ impl Imports {
     }
 }
 
+fn busy() -> Problem {
+    Problem::new(409, "import_busy", "the import is under way")
+        .hint("cancel it, or wait for its end")
+}
+
 fn known(format: &str) -> Result<&'static str, Problem> {
     let mut formats = FORMATS.iter().map(|(known, _)| *known);
     formats.find(|known| *known == format).ok_or_else(|| {
@@ -292,20 +313,11 @@ fn known(format: &str) -> Result<&'static str, Problem> {
     })
 }
 
-/// Runs the command of a job, with or without writing.
+/// Runs the command of a job that has begun, with or without writing.
 fn start(service: &Service, job: &Arc<Job>, dry_run: bool) {
     let (service, job) = (service.clone(), Arc::clone(job));
-    {
-        let mut state = job.state();
-        state.stage = if dry_run { "looking" } else { "writing" };
-        state.cancelled = Arc::new(AtomicBool::new(false));
-        (state.summary, state.problem) = (None, None);
-        if dry_run {
-            (state.preview, state.events) = (Vec::new(), 0);
-        }
-        job.read.store(0, Ordering::Relaxed);
-        job.begun.store(service.desk.end(), Ordering::Relaxed);
-    }
+    job.read.store(0, Ordering::Relaxed);
+    job.begun.store(service.desk.end(), Ordering::Relaxed);
     std::thread::spawn(move || {
         let ended = attempt(&service, &job, dry_run);
         let mut state = job.state();
@@ -433,6 +445,22 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_under_way_is_not_begun_again() {
+        let mut state = State {
+            stage: "ready",
+            ..State::default()
+        };
+        assert!(state.begin(false).is_ok());
+        for dry_run in [true, false] {
+            assert!(state.begin(dry_run).is_err_and(|told| told.status == 409));
+            assert_eq!(state.stage, "writing");
+        }
+        state.stage = "done";
+        assert!(state.begin(true).is_ok());
+        assert_eq!(state.stage, "looking");
+    }
 
     #[test]
     fn names_tell_formats_and_nothing_else() {

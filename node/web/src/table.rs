@@ -11,25 +11,34 @@ pub(crate) const USUAL: usize = 100;
 /// Rows or entries in an answer at most.
 pub(crate) const MOST: usize = 1_000;
 
-/// What is asked of rows.
+/// What is asked of rows, by whomever.
+pub(crate) const PREFIX: Param = param("prefix", Kind::Text, "only keys that begin so");
+pub(crate) const INDEX: Param = param("index", Kind::Text, "by this index of the table");
+pub(crate) const EQUAL: Param = param(
+    "equal",
+    Kind::Texts,
+    "values of the index's first columns, in their order; JSON, or text",
+);
+pub(crate) const FROM: Param = param(
+    "from",
+    Kind::Text,
+    "the index's next column is at least this",
+);
+pub(crate) const TO: Param = param(
+    "to",
+    Kind::Text,
+    "the index's next column is less than this",
+);
+pub(crate) const LIMIT: Param = param("limit", Kind::Number, "at most so many [100; at most 1000]");
+pub(crate) const AFTER: Param = param("after", Kind::Text, "what `next` of the page before says");
+
+/// What an owner asks of rows.
 const ROWS: &[Param] = &[
-    param("prefix", Kind::Text, "only keys that begin so"),
-    param("index", Kind::Text, "by this index of the table"),
-    param(
-        "equal",
-        Kind::Texts,
-        "values of the index's first columns, in their order; JSON, or text",
-    ),
-    param(
-        "from",
-        Kind::Text,
-        "the index's next column is at least this",
-    ),
-    param(
-        "to",
-        Kind::Text,
-        "the index's next column is less than this",
-    ),
+    PREFIX,
+    INDEX,
+    EQUAL,
+    FROM,
+    TO,
     param(
         "desc",
         Kind::Flag,
@@ -42,10 +51,8 @@ const ROWS: &[Param] = &[
         "leave out rows that ended by then, UTC milliseconds [now]",
     ),
     LIMIT,
-    param("after", Kind::Text, "what `next` of the page before says"),
+    AFTER,
 ];
-
-const LIMIT: Param = param("limit", Kind::Number, "at most so many [100; at most 1000]");
 
 /// All of them.
 pub(crate) static ROUTES: &[Route] = &[

@@ -7,7 +7,7 @@ use crate::guests::backend::{Heights, Proof};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::routes::{Kind, Method, Param, must, param};
-use crate::table::{MOST, USUAL};
+use crate::table::{AFTER, EQUAL, FROM, INDEX, LIMIT, MOST, PREFIX, TO, USUAL};
 
 /// Bytes of a JSON body.
 const JSON_MAX: usize = 160 << 10;
@@ -56,28 +56,9 @@ impl Route {
     }
 }
 
-const ROWS: &[Param] = &[
-    param("prefix", Kind::Text, "only keys that begin so"),
-    param("index", Kind::Text, "by this index of the table"),
-    param("equal", Kind::Texts, "values of the index's first columns"),
-    param(
-        "from",
-        Kind::Text,
-        "the index's next column is at least this",
-    ),
-    param(
-        "to",
-        Kind::Text,
-        "the index's next column is less than this",
-    ),
-    param(
-        "desc",
-        Kind::Flag,
-        "from the end to the front, with an index",
-    ),
-    param("limit", Kind::Number, "at most so many [100; at most 1000]"),
-    param("after", Kind::Text, "what `next` of the page before says"),
-];
+/// What a guest asks of rows. Not from the end to the front: that reads all of the range
+/// first.
+const ROWS: &[Param] = &[PREFIX, INDEX, EQUAL, FROM, TO, LIMIT, AFTER];
 
 const fn route(method: Method, path: &'static str, does: Does) -> Route {
     Route {
@@ -142,15 +123,10 @@ pub(super) fn rows(inputs: &Inputs, key: Option<String>) -> Result<Rows, Problem
         equal: inputs.texts("equal"),
         from: inputs.text("from"),
         to: inputs.text("to"),
-        descending: inputs.flag("desc")?,
         limit: inputs.limit(USUAL, MOST)?,
         after: inputs.text("after"),
         ..Rows::default()
     };
-    // it reads all of the range first: not for everybody
-    if rows.descending {
-        return Err(Problem::usage("desc is not for guests"));
-    }
     let by_index = !rows.equal.is_empty() || rows.from.is_some() || rows.to.is_some();
     if by_index && rows.index.is_none() {
         return Err(Problem::usage("equal, from and to go with an index"));

@@ -186,6 +186,20 @@ async fn log_in(door: &Door) -> String {
 }
 
 #[test]
+fn rows_are_not_read_from_their_end() {
+    run(async {
+        let door = door();
+        let ask = |query: &str| {
+            let path = format!("{ROOT}/spaces/aa/views/items?index=by_title{query}");
+            request("GET", &path, &[], b"")
+        };
+        assert_eq!(send(&door, ask("")).await.0, 200);
+        let (status, told) = send(&door, ask("&desc=true")).await;
+        assert_eq!((status, &told["code"]), (400, &json!("usage")));
+    });
+}
+
+#[test]
 fn what_is_a_guests_own_wants_a_session_that_ends() {
     run(async {
         let door = door();
