@@ -19,6 +19,7 @@ pub mod ranges;
 pub mod routes;
 pub mod server;
 pub mod stream;
+pub mod uis;
 
 mod answering;
 mod disk;

@@ -30,6 +30,7 @@ use crate::requests::{self, Ids};
 use crate::routes::{self, Method, ROOT};
 use crate::serving::{self, Bounds};
 use crate::stream::Hub;
+use crate::uis;
 
 /// Streams at once.
 pub(crate) const WATCHERS_MAX: usize = 2_000;
@@ -53,8 +54,9 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) blob_max: usize,
     pub(crate) counts: Counts,
+    pub(crate) uis: uis::Door,
     ids: Ids,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// What a running server is asked from outside of it.
@@ -129,6 +131,7 @@ pub(crate) fn shared(
         .map_or([0; 4], |[a, b, c, d, ..]| [a, b, c, d]);
     Arc::new(Shared {
         counts: Counts::default(),
+        uis: uis::Door::new(backend.random().unwrap_or_default()),
         ids: Ids::new(u32::from_be_bytes(front)),
         hub: Hub::new(Arc::clone(&backend)),
         backend,
@@ -183,6 +186,10 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .fallback(nowhere(false))
         .method_not_allowed_fallback(nowhere(true))
         .layer(middleware::map_response(answering::dressed))
+        .layer(middleware::from_fn({
+            let shared = Arc::clone(shared);
+            move |request, next| uis::before(Arc::clone(&shared), request, next)
+        }))
         .layer(middleware::from_fn({
             let shared = Arc::clone(shared);
             move |request, next| watched(Arc::clone(&shared), request, next)

@@ -20,7 +20,9 @@ const screens = {
   clients: async () => (await import('/clients.js')).clients,
   chats: async () => (await import('/chat.js')).chats,
   chat: async () => (await import('/chat.js')).chat,
-  money: async () => (await import('/money.js')).money,
+  money: async () => (await import('/apps.js')).money,
+  apps: async () => (await import('/apps.js')).apps,
+  app: async () => (await import('/apps.js')).app,
   space: async () => (await import('/space.js')).space,
   discover: async () => (await import('/discover.js')).discover,
   mine: async () => (await import('/mine.js')).mine,
@@ -32,10 +34,10 @@ const screens = {
   doctor: async () => (await import('/doctor.js')).doctor,
   settings: async () => (await import('/node.js')).settings,
 };
-const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine',
+const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine', 'apps',
   'audit', 'feeds', 'peers', 'devices', 'doctor', 'settings'];
 /** Screens that belong to one of those. */
-const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', hours: 'calendar', import: 'catalog' };
+const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', hours: 'calendar', import: 'catalog', app: 'apps' };
 /** Milliseconds in which several news are one. */
 const CALM = 150;
 
@@ -180,7 +182,7 @@ function follow() {
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
   api.watch({
     entry: (entry) => { soon(); news(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
-    reset: () => { say(t('reset')); soon(); },
+    reset: () => { say(t('reset')); soon(); document.dispatchEvent(new CustomEvent('reset')); },
     state: (open) => {
       state.live ??= h('span');
       state.live.className = open ? 'live open' : 'live';
