@@ -29,6 +29,7 @@ function form(children, label, act) {
       try {
         await act();
         made.reset();
+        made.closest('details')?.removeAttribute('open');
         await show();
       } catch (error) {
         put(told, h('p', { class: 'problem', role: 'alert' }, error.message));

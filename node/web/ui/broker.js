@@ -169,8 +169,9 @@ export class Broker {
     this.#flight += 1;
     try {
       if (!isPlain(asked)) throw new Refusal('too_large', 'only plain values, and not too many of them');
-      const call = Object.hasOwn(calls, asked.op) ? calls[asked.op] : null;
-      if (!call) throw notAllowed(`ask for ${text(asked.op, 'op', 40)}`);
+      const op = text(object(asked, 'a call').op, 'op', 40);
+      const call = Object.hasOwn(calls, op) ? calls[op] : null;
+      if (!call) throw notAllowed(`ask for ${op}`);
       const { ok, transfer } = await call.call(this, asked);
       this.#post({ id, ok: ok ?? null }, transfer);
     } catch (error) {

@@ -130,6 +130,8 @@ pub(crate) fn policy(at: &At) -> String {
 const HEADERS: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
     ("x-dns-prefetch-control", "off"),
+    // what no policy covers: connections made ahead, and WebRTC
+    ("connection-allowlist", "(response-origin)"),
     ("referrer-policy", "no-referrer"),
     // a sandboxed document is of no origin, so its own files come from another one
     ("cross-origin-resource-policy", "cross-origin"),
