@@ -111,6 +111,13 @@ impl Browser {
 
     /// Sends a command and waits for its answer.
     pub(crate) fn call(&mut self, method: &str, params: Json) -> Json {
+        let answer = self.attempt(method, params);
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    /// The same, whatever the answer is.
+    fn attempt(&mut self, method: &str, params: Json) -> Json {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": params });
         if !self.session.is_empty() {
@@ -126,8 +133,7 @@ impl Browser {
                 .recv_timeout(PATIENCE)
                 .expect("an answer of the browser");
             if message["id"] == self.number {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].clone();
+                return message;
             }
             self.note(&message);
         }
@@ -144,6 +150,11 @@ impl Browser {
         self.session = self.frames.last().unwrap().clone();
         for domain in ["Runtime.enable", "Log.enable"] {
             self.call(domain, json!({}));
+        }
+        // it is there before its page is
+        let one = json!({ "expression": "1" });
+        while !self.attempt("Runtime.evaluate", one.clone())["error"].is_null() {
+            assert!(begun.elapsed() < PATIENCE, "a frame without a page");
         }
     }
 

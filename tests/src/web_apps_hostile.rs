@@ -191,6 +191,9 @@ fn a_hostile_page_gets_nothing_and_tells_nobody() {
         );
         check_screen(page);
         page.shoot("app-consent");
+        // nobody agrees to what came up under their hands
+        assert_eq!(page.value("document.activeElement.textContent"), "Don't");
+        page.until("!document.querySelector('dialog button.main').disabled");
         page.press(answer);
         page.enter();
         page.value("window.pending");

@@ -13,6 +13,8 @@ import { Broker } from '/broker.js';
 const SILENCE = 4000;
 /** Bytes of a picture for a frame. */
 const PICTURE_MAX = 8 << 20;
+/** Milliseconds before one can agree: nobody does by a key that was meant for something else. */
+const HASTE = 500;
 /** Rows of an event in the question whether it is written. */
 const FIELDS_MAX = 40;
 
@@ -161,14 +163,14 @@ function consent({ topics }, ui, { topic, kind, body, erasable }) {
   const fields = Object.entries({ ...body, ...erasable }).slice(0, FIELDS_MAX);
   const name = topics.find((it) => it.topic === topic)?.name ?? short(topic);
   let yes = false;
+  const agree = h('button', { class: 'main', value: 'yes', disabled: true, onclick: () => { yes = true; } }, t('apps.ask.yes'));
   const dialog = h('dialog', { 'aria-label': t('apps.ask', { app: titleOf(ui) }) },
     h('h2', null, t('apps.ask', { app: titleOf(ui) })),
     h('p', null, h('code', null, kind), ' ', t('apps.ask.in', { topic: name })),
     pairs(fields.map(([key, value]) => [key, shown(value, '').slice(0, 400)])),
     h('p', null, h('label', { class: 'check' }, never, ' ', t('apps.trust'))),
     h('form', { method: 'dialog', class: 'row' },
-      h('button', { class: 'main', value: 'yes', onclick: () => { yes = true; } }, t('apps.ask.yes')),
-      h('button', { value: 'no' }, t('apps.ask.no'))));
+      agree, h('button', { value: 'no', autofocus: true }, t('apps.ask.no'))));
   return new Promise((done) => {
     dialog.addEventListener('close', () => {
       if (yes && never.checked) trust(ui, true);
@@ -177,5 +179,6 @@ function consent({ topics }, ui, { topic, kind, body, erasable }) {
     });
     document.body.append(dialog);
     dialog.showModal();
+    setTimeout(() => { agree.disabled = false; }, HASTE);
   });
 }
