@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
 use crate::access::{self, Door, Facts, Scope};
+use crate::backend::Ask;
 use crate::blobs::{self, set};
 use crate::inputs::Inputs;
 use crate::keys::{self, Login};
@@ -99,9 +100,14 @@ async fn attempt(
     let inputs = Inputs::read(route, path, parts.uri.query().unwrap_or_default(), json)?;
     match &route.does {
         Does::Ask(ask) => {
-            let ask = ask(&inputs)?;
-            let backend = Arc::clone(&shared.backend);
-            Ok(told(&blocking(move || backend.answer(&ask)).await?))
+            let json = match ask(&inputs)? {
+                Ask::Rows(rows) => shared.reader.ask(rows).await?,
+                ask => {
+                    let backend = Arc::clone(&shared.backend);
+                    blocking(move || backend.answer(&ask)).await?
+                }
+            };
+            Ok(told(&json))
         }
         Does::OpenApi => Ok(told(&openapi::document())),
         Does::Session => Ok(told(&json!({ "scope": has.word() }))),

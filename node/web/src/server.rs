@@ -26,6 +26,7 @@ use crate::metrics::Counts;
 use crate::pages::PAGES;
 use crate::probes::{self, PROBES};
 use crate::problem::Problem;
+use crate::reading::Reader;
 use crate::requests::{self, Ids};
 use crate::routes::{self, Method, ROOT};
 use crate::serving::{self, Bounds};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) keys: Keys,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) reader: Reader,
     /// Values that Host may have.
     pub(crate) hosts: Vec<String>,
     /// The name of the cookie: cookies don't know ports.
@@ -131,6 +133,7 @@ pub(crate) fn shared(
         counts: Counts::default(),
         ids: Ids::new(u32::from_be_bytes(front)),
         hub: Hub::new(Arc::clone(&backend)),
+        reader: Reader::start(Arc::clone(&backend)),
         backend,
         keys: Keys::default(),
         hosts: hosts(address),

@@ -1,6 +1,6 @@
 //! The whole server in memory, on a backend of a few entries: who is let in, what streams
 //! tell, and that nothing that is sent makes it fall over.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod answers;
 mod door;
@@ -25,7 +25,7 @@ use crate::server::{Shared, router, shared};
 
 /// Entries, of which each third is of the topic `b`, and every one changes a row.
 #[derive(Default)]
-struct Fake {
+pub(crate) struct Fake {
     entries: Mutex<Vec<String>>,
     blob: Vec<u8>,
 }
@@ -50,6 +50,7 @@ impl Backend for Fake {
             Ask::Topic(topic) if topic == "none" => {
                 Err(Problem::new(404, "no_topic", "no such topic").hint("look again"))
             }
+            Ask::Rows(rows) if rows.view == "panic" => panic!("a question that breaks"),
             ask => Ok(json!({ "asked": format!("{ask:?}") })),
         }
     }
@@ -183,7 +184,7 @@ fn place() -> (Arc<Fake>, Arc<Shared>, Router) {
     (fake, shared, router)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
