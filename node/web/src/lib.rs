@@ -29,6 +29,7 @@ mod places;
 mod probes;
 mod requests;
 mod serving;
+pub mod sites;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::places::Places;
@@ -48,6 +49,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Ends {
     pub(crate) here: SocketAddr,
     pub(crate) there: SocketAddr,
+    /// Whether it is TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// By what somebody is counted: an address; of IPv6, where one household has as many as it
@@ -68,6 +71,7 @@ pub(crate) async fn accept(
     listener: tokio::net::TcpListener,
     router: Router,
     bounds: Bounds,
+    tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<bool>,
 ) {
     let seats = Places::new(bounds.connections, bounds.of_address);
@@ -89,9 +93,23 @@ pub(crate) async fn accept(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
         tasks.spawn(async move {
-            connection(stream, router, Ends { here, there }, stop).await;
+            let is_secure = tls.is_some();
+            let ends = Ends {
+                here,
+                there,
+                is_secure,
+            };
+            match tls {
+                None => connection(stream, router, ends, stop).await,
+                Some(tls) => {
+                    let shaken = timeout(HEAD_PATIENCE, tls.accept(stream)).await;
+                    if let Ok(Ok(stream)) = shaken {
+                        connection(stream, router, ends, stop).await;
+                    }
+                }
+            }
             drop(seat);
         });
     }

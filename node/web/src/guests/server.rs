@@ -200,7 +200,7 @@ impl GuestServer {
                         };
                         match listener {
                             Some(listener) => {
-                                serving::accept(listener, router, bounds, told).await;
+                                serving::accept(listener, router, bounds, None, told).await;
                             }
                             None => std::future::pending().await,
                         }

@@ -5,6 +5,7 @@
 mod answers;
 mod door;
 mod probes;
+mod remote;
 mod streams;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use crate::Problem;
 use crate::access::Scope;
 use crate::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
 use crate::server::{Shared, router, shared};
+use crate::sites::Site;
 
 /// Entries, of which each third is of the topic `b`, and every one changes a row.
 #[derive(Default)]
@@ -179,7 +181,9 @@ fn place() -> (Arc<Fake>, Arc<Shared>, Router) {
         ..Fake::default()
     });
     let address: SocketAddr = HOST.parse().unwrap();
-    let shared = shared(Arc::clone(&fake) as Arc<dyn Backend>, address, 1 << 20);
+    let remote = Site::elsewhere(&["counter.example".to_owned()], 4443).unwrap();
+    let backend = Arc::clone(&fake) as Arc<dyn Backend>;
+    let shared = shared(backend, address, Some(remote), 1 << 20);
     let router = router(&shared);
     (fake, shared, router)
 }
