@@ -78,7 +78,10 @@ pub fn check_names(package: &Package, app: &Manifest) -> Result<(), Failure> {
 
 /// What is installed, as a running node serves it: a file is read again when it is another one.
 #[derive(Default)]
-pub struct Shelf(Mutex<BTreeMap<String, (Stamp, Option<Arc<Package>>)>>);
+pub struct Shelf(Mutex<BTreeMap<String, Held>>);
+
+/// What was read of a file, and which file that was.
+type Held = (Stamp, Option<Arc<Package>>);
 
 impl Shelf {
     /// All user interfaces. One that can't be read is left out, and the log says so.

@@ -64,3 +64,4 @@ mod web_flows;
 mod web_guest;
 mod web_owner;
 mod web_relay;
+mod web_remote;

@@ -254,6 +254,8 @@ impl Told<'_> {
         let accepts = service.guests.read(|book| book.settings.accepts.word());
         let link = web.map(synlog_web::Desk::link).transpose();
         let link = link.map_err(|problem| Failure::System(problem.message))?;
+        let remote = web.map(synlog_web::Desk::remote_link).transpose();
+        let remote = remote.map_err(|problem| Failure::System(problem.message))?;
         if screen.is_json() {
             return screen.json(&json!({
                 "event": "ready",
@@ -269,7 +271,10 @@ impl Told<'_> {
                     "url": url, "urls": guests, "accepts": accepts,
                     "address": service.guests.address().map(|at| at.to_string()),
                 })),
-                "web": web.map(|web| json!({ "url": web.url(), "login": link })),
+                "web": web.map(|web| json!({
+                    "url": web.url(), "login": link,
+                    "remote": web.remote_url().map(|url| json!({ "url": url, "login": remote })),
+                })),
             }));
         }
         screen.line(format_args!("node     {}", hex(&standing.node.0)))?;
@@ -284,6 +289,9 @@ impl Told<'_> {
             Some(link) => screen.line(format_args!("pages    {link}"))?,
             None if self.wants_pages => screen.warn("no pages: nothing can listen at 127.0.0.1"),
             None => {}
+        }
+        if let Some(link) = remote.flatten() {
+            screen.line(format_args!("remote   {link}"))?;
         }
         for url in guests.iter().take(1) {
             screen.line(format_args!(

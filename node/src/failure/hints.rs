@@ -125,7 +125,9 @@ impl Failure {
             Self::Relay(ServeError::Listen(..)) => {
                 "another program listens there, the address is not one of this machine, or ports below 1024 need a right: choose with --listen"
             }
-            Self::Relay(ServeError::BadFile(..)) => "docs/RELAY.md says what the files hold",
+            Self::Relay(ServeError::BadFile(..)) => {
+                "docs/RELAY.md and docs/WEB.md say what the files hold"
+            }
             Self::Exposed(_) => {
                 "whoever can write there could speak for the node: `chown` it and `chmod 700` the directory run of the data directory, or remove it while no node runs"
             }

@@ -106,7 +106,7 @@ pub(crate) static ROUTES: &[Route] = &[
         "/uis",
         "uis",
         "The user interfaces of apps that are here, and what each may read and write",
-        Scope::Owner,
+        Scope::Read,
         Does::Uis,
     ),
     get(

@@ -40,13 +40,14 @@ pub const HEADERS: &[(&str, &str)] = &[
 
 /// The policy of the page itself, which alone may have frames: with user interfaces of apps, at
 /// this server. A frame that wants to go elsewhere is stopped by it, too.
-pub(crate) fn policy(port: u16) -> String {
+pub(crate) fn policy(apps: Option<u16>) -> String {
     let (_, usual) = HEADERS[0];
-    let at = match port {
-        80 => "http://*.localhost".to_owned(),
-        port => format!("http://*.localhost:{port}"),
+    let apart = match apps {
+        None => String::new(),
+        Some(80) => " http://*.localhost".to_owned(),
+        Some(port) => format!(" http://*.localhost:{port}"),
     };
-    format!("{usual}; frame-src 'self' {at}")
+    format!("{usual}; frame-src 'self'{apart}")
 }
 
 const HTML: &str = "text/html; charset=utf-8";

@@ -14,13 +14,14 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
 use crate::answering::HEARTBEAT;
 use crate::blobs::set;
 use crate::guests::answering::told_heights;
 use crate::guests::backend::{Guest, GuestBackend, Heights};
 use crate::guests::server::Shared;
+use crate::places::Place;
 use crate::problem::Problem;
 use crate::stream::blocking;
 
@@ -67,7 +68,7 @@ struct Watcher {
     news: broadcast::Receiver<Grown>,
     stop: watch::Receiver<bool>,
     told: Option<Heights>,
-    _seat: OwnedSemaphorePermit,
+    _seat: Place<String>,
 }
 
 impl Watcher {
@@ -123,9 +124,9 @@ pub(super) async fn answer(
     token: String,
     topic: String,
 ) -> Result<Response, Problem> {
-    let seat = Arc::clone(&shared.seats).try_acquire_owned();
+    let seat = shared.seats.take(guest.entity.clone());
     let seat =
-        seat.map_err(|_| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
+        seat.ok_or_else(|| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
     let watcher = Watcher {
         news: shared.news.subscribe(),
         stop: shared.stop.subscribe(),

@@ -106,24 +106,22 @@ impl Door {
 
 /// Where a user interface is: what of it may be loaded, and who may show it.
 pub(crate) struct At {
-    /// Host and folder, without the scheme.
+    /// Its folder.
     pub(crate) place: String,
-    /// Hosts whose pages may hold it in a frame, without the scheme.
+    /// Origins of pages that may hold it in a frame.
     pub(crate) holders: Vec<String>,
 }
 
 /// The policy of a user interface. It loads its own files; it sends nothing to anybody, goes
 /// nowhere, and is nobody: its origin is its own at each load.
 pub(crate) fn policy(at: &At) -> String {
-    let both = |place: &String| format!("http://{place} https://{place}");
-    let own = both(&at.place);
-    let holders: Vec<String> = at.holders.iter().map(both).collect();
+    let own = &at.place;
     format!(
         "default-src 'none'; script-src {own}; style-src {own}; img-src {own} blob: data:; \
          font-src {own}; connect-src 'none'; form-action 'none'; base-uri 'none'; \
          frame-src 'none'; worker-src 'none'; object-src 'none'; frame-ancestors {}; \
          sandbox allow-scripts allow-forms; require-trusted-types-for 'script'",
-        holders.join(" ")
+        at.holders.join(" ")
     )
 }
 
@@ -211,8 +209,9 @@ enum Wanted {
     NotHere,
 }
 
-/// What a request asks of user interfaces, by its one Host.
-fn wanted(parts: &Parts, port: u16, ours: &[String]) -> Wanted {
+/// What a request asks of user interfaces, by its one Host: `port` is where they have names of
+/// their own.
+fn wanted(parts: &Parts, port: Option<u16>, ours: &[String]) -> Wanted {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Wanted::Nothing;
@@ -221,8 +220,9 @@ fn wanted(parts: &Parts, port: u16, ours: &[String]) -> Wanted {
         return Wanted::Nothing;
     };
     let named = match port {
-        80 => host.strip_suffix(".localhost"),
-        _ => host
+        None => None,
+        Some(80) => host.strip_suffix(".localhost"),
+        Some(port) => host
             .strip_suffix(&port.to_string())
             .and_then(|host| host.strip_suffix(".localhost:")),
     };
@@ -254,8 +254,8 @@ fn wanted(parts: &Parts, port: u16, ours: &[String]) -> Wanted {
 /// no token has a meaning there.
 pub(crate) async fn before(shared: Arc<Shared>, request: Request<Body>, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let port = shared.address.port();
-    let (app, rest, apart) = match wanted(&parts, port, &shared.hosts) {
+    let site = shared.site(&parts.extensions);
+    let (app, rest, apart) = match wanted(&parts, site.apps, &site.hosts) {
         Wanted::Nothing => return next.run(Request::from_parts(parts, body)).await,
         Wanted::NotHere => return plain(&Denied::Host.problem()),
         Wanted::Of { app, rest, apart } => (app, rest, apart),
@@ -278,20 +278,23 @@ pub(crate) async fn before(shared: Arc<Shared>, request: Request<Body>, next: Ne
     if !shared.uis.is(said) {
         return nothing();
     }
+    let scheme = site.scheme();
+    let host = parts.headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
     let at = match apart {
         true => At {
-            place: format!("{app}.localhost:{port}/{said}/"),
+            place: format!("{scheme}{host}/{said}/"),
             // a policy can't name addresses of IPv6
-            holders: vec![format!("127.0.0.1:{port}"), format!("localhost:{port}")],
+            holders: site
+                .hosts
+                .iter()
+                .map(|it| format!("{scheme}{it}"))
+                .collect(),
         },
-        false => {
-            let host = parts.headers.get(header::HOST);
-            let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-            At {
-                place: format!("{host}/ui/{app}/{said}/"),
-                holders: vec![host.to_owned()],
-            }
-        }
+        false => At {
+            place: format!("{scheme}{host}/ui/{app}/{said}/"),
+            holders: vec![format!("{scheme}{host}")],
+        },
     };
     file(&package, name, &at, &parts.headers)
 }
@@ -395,7 +398,7 @@ mod tests {
         ];
         for (host, path, expected) in table {
             assert_eq!(
-                wanted(&parts(host, path), 4477, &ours),
+                wanted(&parts(host, path), Some(4477), &ours),
                 expected,
                 "{host}{path}"
             );
@@ -403,25 +406,37 @@ mod tests {
         let mut two = parts("tally.localhost:4477", "/");
         two.headers
             .append("host", "127.0.0.1:4477".parse().unwrap());
-        assert_eq!(wanted(&two, 4477, &ours), Wanted::Nothing);
+        assert_eq!(wanted(&two, Some(4477), &ours), Wanted::Nothing);
+    }
+
+    #[test]
+    fn elsewhere_no_app_has_a_name_of_its_own() {
+        let ours = ["counter.example".to_owned()];
+        let apart = parts("tally.localhost:4477", "/k/a.js");
+        assert_eq!(wanted(&apart, None, &ours), Wanted::Nothing);
+        let beside = parts("counter.example", "/ui/tally/k/a.js");
+        assert!(matches!(
+            wanted(&beside, None, &ours),
+            Wanted::Of { apart: false, .. }
+        ));
     }
 
     #[test]
     fn the_policy_leaves_no_way_out() {
         let policy = policy(&At {
-            place: "tally.localhost:4477/k/".to_owned(),
-            holders: vec!["127.0.0.1:4477".to_owned()],
+            place: "http://tally.localhost:4477/k/".to_owned(),
+            holders: vec!["http://127.0.0.1:4477".to_owned()],
         });
         for part in [
             "default-src 'none'",
-            "script-src http://tally.localhost:4477/k/ https://tally.localhost:4477/k/;",
+            "script-src http://tally.localhost:4477/k/;",
             "connect-src 'none'",
             "form-action 'none'",
             "frame-src 'none'",
             "worker-src 'none'",
             "base-uri 'none'",
             "sandbox allow-scripts allow-forms;",
-            "frame-ancestors http://127.0.0.1:4477 https://127.0.0.1:4477;",
+            "frame-ancestors http://127.0.0.1:4477;",
         ] {
             assert!(policy.contains(part), "{part}: {policy}");
         }

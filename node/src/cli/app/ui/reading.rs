@@ -13,14 +13,13 @@ use crate::failure::Failure;
 /// Reads one, whichever form it has.
 pub(super) fn read(path: &Path) -> Result<Package, Failure> {
     let known = fs::metadata(path).map_err(Failure::file(path))?;
-    let read = match known.is_dir() {
+    match known.is_dir() {
         true => folder(path).and_then(|files| Package::of(files).map_err(Failure::BadUi)),
         false => {
             let bytes = read_up_to(path, PACKED_MAX as u64)?;
             Package::unpack(&bytes).map_err(Failure::BadUi)
         }
-    };
-    read
+    }
 }
 
 /// All files of a folder, by their names in it; no more than there may be.
