@@ -42,7 +42,12 @@ pub(crate) fn find() -> Option<PathBuf> {
 
 impl Browser {
     /// Starts it with an empty page of some width.
-    pub(crate) fn start(program: &Path, (width, height): (u32, u32)) -> Self {
+    pub(crate) fn start(program: &Path, size: (u32, u32)) -> Self {
+        Self::start_with(program, size, &[])
+    }
+
+    /// The same with more words on its command line.
+    pub(crate) fn start_with(program: &Path, (width, height): (u32, u32), more: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>&2"])
@@ -61,6 +66,7 @@ impl Browser {
                 "--remote-debugging-pipe",
             ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(more)
             .arg("about:blank")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

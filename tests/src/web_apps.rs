@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::chromium::Browser;
+use crate::chromium::{self, Browser};
 use crate::cli::Desk;
 use crate::net_daemon::Up;
 use crate::web_browser::{NASTY, PHONE, SCREEN, browser, check_screen};
@@ -137,6 +137,30 @@ fn a_tally_from_its_first_to_its_last_entry() {
     page.leave();
     check_screen(&mut page);
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+#[test]
+fn a_browser_that_knows_no_such_names_finds_it_beside() {
+    let Some(program) = chromium::find() else {
+        println!("skipped: there is no Chromium on this machine");
+        return;
+    };
+    let unknown = "--host-resolver-rules=MAP *.localhost ~NOTFOUND";
+    let mut page = Browser::start_with(&program, SCREEN, &[unknown]);
+    let desk = Desk::new("hall");
+    desk.ok(&["topic", "new", "village hall", "--app", "tally"]);
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/app/tally", "Tallies");
+    page.until("document.querySelector('iframe')?.src.includes('/ui/tally/')");
+    page.until("document.querySelector('iframe').style.height");
+    page.enter();
+    page.until("document.querySelector('summary')?.textContent === 'Open a tally'");
+    assert_eq!(page.value("origin"), "null");
+    assert_eq!(
+        page.value("new Promise((done) => { try { done(localStorage.length); } catch (error) { done(error.name); } })"),
+        "SecurityError"
+    );
     up.stop();
 }
 

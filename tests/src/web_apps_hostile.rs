@@ -8,12 +8,61 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use crate::chromium::Browser;
-use crate::cli::Desk;
+use crate::cli::{Desk, copy};
+use crate::guest_order::shop;
 use crate::web_apps::{go, login};
-use crate::web_browser::{SCREEN, browser, check_screen, provider};
+use crate::web_browser::{PHONE, SCREEN, browser, check_screen, provider};
+use crate::web_guest::link_at;
 
 fn results(page: &mut Browser) -> BTreeMap<String, String> {
     serde_json::from_value(page.value("window.results")).unwrap()
+}
+
+/// What it came to, inside of the browser.
+fn nothing_inside(told: &BTreeMap<String, String>) {
+    for name in [
+        "parent document",
+        "parent variable",
+        "parent storage",
+        "top hash",
+        "own storage",
+        "own cookies",
+        "own database",
+        "caches",
+        "eval",
+    ] {
+        assert!(!told[name].starts_with("got"), "{name}: {}", told[name]);
+    }
+    assert_eq!(told["frame element"], "got null");
+    assert_eq!(told["alert"], "got false");
+    assert_eq!(told["inline"], "got undefined");
+}
+
+/// What it came to, on all ways out.
+fn nothing_outside(told: &BTreeMap<String, String>) {
+    for name in [
+        "fetch",
+        "fetch api",
+        "fetch own host",
+        "xhr",
+        "socket",
+        "events",
+        "image",
+        "script",
+        "style",
+        "prefetch",
+        "preload",
+        "modulepreload",
+        "object",
+        "video",
+        "import",
+        "font",
+        "worker",
+        "service worker",
+    ] {
+        assert!(!told[name].starts_with("got"), "{name}: {}", told[name]);
+    }
+    assert_eq!(told["window"], "got null");
 }
 
 /// Opens it and speaks with its frame.
@@ -55,49 +104,12 @@ fn a_hostile_page_gets_nothing_and_tells_nobody() {
     opened(&mut page);
     page.value("inside()");
     let told = results(&mut page);
-    for name in [
-        "parent document",
-        "parent variable",
-        "parent storage",
-        "top hash",
-        "own storage",
-        "own cookies",
-        "own database",
-        "caches",
-        "eval",
-    ] {
-        assert!(!told[name].starts_with("got"), "{name}: {}", told[name]);
-    }
-    assert_eq!(told["frame element"], "got null");
-    assert_eq!(told["alert"], "got false");
-    assert_eq!(told["inline"], "got undefined");
+    nothing_inside(&told);
 
     // ways out
     page.value(&format!("outside({}, {})", json!(origin), json!(pages)));
     let told = results(&mut page);
-    for name in [
-        "fetch",
-        "fetch api",
-        "fetch own host",
-        "xhr",
-        "socket",
-        "events",
-        "image",
-        "script",
-        "style",
-        "prefetch",
-        "preload",
-        "modulepreload",
-        "object",
-        "video",
-        "import",
-        "font",
-        "worker",
-        "service worker",
-    ] {
-        assert!(!told[name].starts_with("got"), "{name}: {}", told[name]);
-    }
-    assert_eq!(told["window"], "got null");
+    nothing_outside(&told);
     nobody_came("a way out");
     page.leave();
     assert_eq!(page.value("location.hash"), "#/app/space");
@@ -192,7 +204,7 @@ fn a_hostile_page_gets_nothing_and_tells_nobody() {
         check_screen(page);
         page.shoot("app-consent");
         // nobody agrees to what came up under their hands
-        assert_eq!(page.value("document.activeElement.textContent"), "Don't");
+        assert_eq!(page.value("document.activeElement.textContent"), "Don’t");
         page.until("!document.querySelector('dialog button.main').disabled");
         page.press(answer);
         page.enter();
@@ -200,7 +212,7 @@ fn a_hostile_page_gets_nothing_and_tells_nobody() {
         results(page)["write"].clone()
     };
     assert_eq!(state(&desk), "active");
-    let told = ask(&mut page, "Don't");
+    let told = ask(&mut page, "Don’t");
     assert!(told.starts_with("AppError: declined"), "{told}");
     assert_eq!(state(&desk), "active");
     let told = ask(&mut page, "Write it");
@@ -231,6 +243,73 @@ fn a_hostile_page_gets_nothing_and_tells_nobody() {
     nobody_came("at any time");
     // what was stopped is on the console
     up.stop();
+}
+
+#[test]
+fn guests_have_it_in_the_same_sandbox() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&["--guests-open", "yes"]);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/hostile-ui");
+    // one that is not for guests is not there
+    let installed = |folder: &Path| {
+        let folder = folder.to_str().unwrap();
+        shop.desk.ok(&["app", "ui", "install", folder, "--yes"]);
+    };
+    installed(&folder);
+    page.open(&link_at(&shop, &shop.url));
+    page.until("document.querySelector('h1')?.textContent === 'Kallion leipä' && document.querySelector('nav a')");
+    let named =
+        "[...document.querySelectorAll('nav a')].some((it) => it.textContent.includes('Nice'))";
+    assert_eq!(page.value(named), false);
+    let copied = shop.desk.root.join("for-guests");
+    copy(&folder, &copied);
+    let json = std::fs::read_to_string(copied.join("ui.json")).unwrap();
+    let json = json.replace("\"major\": 1,", "\"major\": 1, \"guests\": true,");
+    std::fs::write(copied.join("ui.json"), json).unwrap();
+    installed(&copied);
+
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let origin = format!("http://{}", elsewhere.local_addr().unwrap());
+    page.call("Page.reload", json!({}));
+    page.until(named);
+    page.press("<b>Nice</b> page");
+    page.until("document.querySelector('h1')?.textContent === '<b>Nice</b> page'");
+    check_screen(&mut page);
+    page.enter();
+    page.until("window.app?.about");
+    page.value("inside()");
+    nothing_inside(&results(&mut page));
+    let pages = page.value("new URL(document.baseURI).origin");
+    page.value(&format!("outside({}, {pages})", json!(origin)));
+    nothing_outside(&results(&mut page));
+    let own = json!(shop.space);
+    page.value(&format!("asks({own}, {})", json!("ab".repeat(32))));
+    let told = results(&mut page);
+    assert!(
+        told["rows"].contains("\"table\":\"items\""),
+        "{}",
+        told["rows"]
+    );
+    // guests write in their own relation alone, whatever it names
+    for name in [
+        "undeclared table",
+        "own table of another topic",
+        "undeclared kind",
+        "force",
+        "unknown op",
+        "screen",
+    ] {
+        let told = &told[name];
+        assert!(told.starts_with("AppError: not_allowed"), "{name}: {told}");
+    }
+    page.leave();
+    assert_eq!(page.value("Boolean(window.__ran)"), false);
+    let came = elsewhere.accept();
+    assert!(came.is_err(), "{came:?}");
+    shop.up.stop();
 }
 
 #[test]

@@ -325,7 +325,7 @@ export class Broker {
       },
       async open(asked) {
         const screen = text(asked.screen, 'screen', 40);
-        if (!SCREENS.includes(screen)) throw notAllowed(`go to ${screen}`);
+        if (!(this.#shell.screens ?? SCREENS).includes(screen)) throw notAllowed(`go to ${screen}`);
         const parts = asked.parts ?? [];
         if (!Array.isArray(parts) || parts.length > 3) throw wrong('parts are at most three texts');
         this.#shell.open(screen, parts.map((part) => text(part, 'part')));

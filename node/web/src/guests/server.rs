@@ -136,6 +136,10 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .fallback(nowhere(false))
         .method_not_allowed_fallback(nowhere(true))
         .layer(middleware::map_response(pages::dressed))
+        .layer(middleware::from_fn({
+            let shared = Arc::clone(shared);
+            move |request, next| answering::ui(Arc::clone(&shared), request, next)
+        }))
 }
 
 /// Listens at any address.

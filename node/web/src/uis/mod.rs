@@ -303,15 +303,19 @@ pub(crate) async fn before(shared: Arc<Shared>, request: Request<Body>, next: Ne
 pub(crate) async fn list(shared: &Shared) -> Result<Json, Problem> {
     let backend = Arc::clone(&shared.backend);
     let all = blocking(move || Ok(backend.uis())).await?;
-    let one = |package: &Arc<Package>| {
+    Ok(json!({ "uis": told(all), "key": shared.uis.0 }))
+}
+
+/// What user interfaces are, for pages.
+pub(crate) fn told(all: Vec<Arc<Package>>) -> Vec<Json> {
+    let one = |package: Arc<Package>| {
         let mut json = package.manifest.json();
         json["hash"] = json!(package.hash_text());
         json["bytes"] = json!(package.bytes());
         json["comes_along"] = json!(package.comes_along);
         json
     };
-    let all: Vec<Json> = all.iter().map(one).collect();
-    Ok(json!({ "uis": all, "key": shared.uis.0 }))
+    all.into_iter().map(one).collect()
 }
 
 /// The user interface in whose name a request was made, if so.
