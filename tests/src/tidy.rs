@@ -24,6 +24,7 @@ const SHELL: &[(&str, &[&str])] = &[
     ("node/web/src/disk.rs", &["std::fs"]),
     (
         "node/web/src/server.rs",
+        "node/web/src/serving.rs",
         &["std::net", "tokio::net", "Instant::now"],
     ),
     ("node/web/build.rs", &["std::fs"]),

@@ -15,7 +15,9 @@ impl Failure {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::NoHome(_) => "run `synlog init` first, or say where the data is with --home DIR",
+            Self::NoHome(_) => {
+                "run `synlog init` first (`synlog up --init` does it as well), or say where the data is with --home DIR"
+            }
             Self::HomeExists(_) => "use another directory with --home DIR; nothing was changed",
             Self::Store(StoreError::Locked) => {
                 "wait until the other synlog command has ended, or use another --home"

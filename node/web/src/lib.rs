@@ -29,7 +29,7 @@ mod owner;
 mod places;
 mod probes;
 mod requests;
-mod serving;
+pub mod serving;
 pub mod sites;
 mod table;
 #[cfg(test)]

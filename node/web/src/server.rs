@@ -80,7 +80,7 @@ impl Shared {
 
 /// A door for the owner's browsers and programs on other machines.
 pub struct Remote {
-    /// Where it listens.
+    /// Where it listens; see [`serving::listen`].
     pub listener: TcpListener,
     /// How it proves who it is.
     pub tls: Arc<ServerConfig>,
@@ -98,8 +98,8 @@ impl Desk {
         self.0.here.url.clone()
     }
 
-    /// A link that logs one browser in, once, within ten minutes. The token stands behind the `#`, which
-    /// browsers send to nobody.
+    /// A link that logs one browser in, once, within ten minutes. The token stands behind
+    /// the `#`, which browsers send to nobody.
     ///
     /// # Errors
     /// Where the system has no random bytes.
@@ -148,21 +148,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
             ),
         ));
     }
-    bind(address)
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// Listens at any address, for a [`Remote`].
-///
-/// # Errors
-/// What the system says.
-pub fn listen_to_all(address: SocketAddr) -> io::Result<TcpListener> {
-    bind(address)
+    serving::listen(address)
 }
 
 /// What all requests share, for a server at an address.

@@ -3,7 +3,7 @@
 //! A shell file: it talks to sockets.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,16 +140,6 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
             let shared = Arc::clone(shared);
             move |request, next| answering::ui(Arc::clone(&shared), request, next)
         }))
-}
-
-/// Listens at any address.
-///
-/// # Errors
-/// What the system says.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 /// A running server.
