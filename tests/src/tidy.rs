@@ -24,12 +24,11 @@ const SHELL: &[(&str, &[&str])] = &[
     ("node/web/src/disk.rs", &["std::fs"]),
     (
         "node/web/src/server.rs",
-        "node/web/src/serving.rs",
         &["std::net", "tokio::net", "Instant::now"],
     ),
     ("node/web/build.rs", &["std::fs"]),
     ("node/web/src/guests/server.rs", &["std::net", "tokio::net"]),
-    ("node/web/src/serving.rs", &["tokio::net"]),
+    ("node/web/src/serving.rs", &["std::net", "tokio::net"]),
     ("apps/sdk/examples/hash.rs", &["std::fs"]),
     (
         "replication/net/src/",

@@ -87,7 +87,7 @@ function place() {
   return Object.hasOwn(screens, parts[0]) ? parts : ['today'];
 }
 
-/** Remembers where the reader is: what has the focus, and what was opened. Gives what brings it back. */
+/** Remembers where the reader is: what has the focus, what was opened, and what was made for the reader alone (`data-held`). Gives what brings it back. */
 function keep() {
   const label = (element) => element.labels?.[0]?.textContent ?? element.getAttribute('aria-label') ?? '';
   const named = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${label(element)} ${element.matches('select') ? '' : element.textContent}`;
@@ -106,7 +106,10 @@ function keep() {
   };
   const open = new Set(summaries().filter(({ details }) => details.open).map(({ name }) => name));
   const place = scrollY;
+  // what was asked for, or is being asked for, by a button: words, codes, tickets
+  const held = [...main.querySelectorAll('[data-held]')];
   return () => {
+    for (const element of held) main.querySelector(`[data-held="${element.dataset.held}"]`)?.replaceWith(element);
     for (const { name, details } of summaries()) {
       if (open.has(name)) details.open = true;
     }
@@ -166,7 +169,7 @@ async function show(again = false) {
 
 /** Whether somebody writes: what is typed stays. */
 function writing() {
-  const busy = main.querySelector('form[data-busy], [data-keep]');
+  const busy = main.querySelector('form[data-busy]');
   const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue));
   return busy || typed;
 }
