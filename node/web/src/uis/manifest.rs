@@ -220,7 +220,9 @@ mod tests {
     #[test]
     fn what_is_right_is_read() {
         let read = Manifest::read(plain().to_string().as_bytes()).unwrap();
-        assert_eq!(read.json(), plain());
+        let mut told = plain();
+        told.as_object_mut().unwrap().remove("format");
+        assert_eq!(read.json(), told);
         assert_eq!(read.english(), "Tally");
         let least = br#"{"format":1,"app":"a","major":2,"title":{"en":"A"}}"#;
         let read = Manifest::read(least).unwrap();

@@ -138,8 +138,10 @@ impl Package {
         }
         let rest = bytes.strip_prefix(MAGIC).ok_or(Wrong::NotPacked)?;
         let (version, mut rest) = rest.split_first().ok_or(Wrong::NotPacked)?;
-        if *version > VERSION {
-            return Err(Wrong::Newer(u64::from(*version)));
+        match *version {
+            VERSION => {}
+            newer if newer > VERSION => return Err(Wrong::Newer(u64::from(newer))),
+            _ => return Err(Wrong::NotPacked),
         }
         let mut files = BTreeMap::new();
         let mut last = String::new();
