@@ -78,8 +78,7 @@ function framed(context, ui, key, place) {
   const beside = `/ui/${ui.app}/${key}/${ui.entry}`;
   const told = h('div');
   const asked = h('details', { hidden: true }, h('summary', null, t('apps.asked')));
-  // what is in the frame is not thrown away because something is new
-  const box = h('div', { 'data-keep': 'yes' }, told, frame);
+  const box = h('div', null, told, frame);
   let broker;
   let silence;
   const begin = (address) => {
@@ -152,7 +151,6 @@ function shell(context, ui, place, box, told, asked) {
     },
     stopped(why) {
       put(box, h('p', { class: 'problem', role: 'alert' }, t(`apps.stopped.${why}`)));
-      box.removeAttribute('data-keep');
     },
   };
 }
