@@ -39,7 +39,8 @@ export type Written = { id: string; status: string; verdict: string; rejected: s
 
 export class App {
   about: About;
-  /** Rows of a table that ui.json names; without a topic of all topics of the app. */
+  /** Rows of a table that ui.json names. Without a topic of all topics of the app, if it comes
+   * with synlog; for others name one. */
   rows(table: string, query?: Query): Promise<{ rows: Row[]; next: string | null }>;
   allRows(table: string, query?: Query): AsyncGenerator<Row>;
   row(topic: string, table: string, key: string): Promise<{ rows: Row[] }>;
