@@ -70,6 +70,7 @@ pub static PAGES: &[Page] = &[
     page!("/forms.js", SCRIPT, "forms.js"),
     page!("/guests.js", SCRIPT, "guests.js"),
     page!("/node.js", SCRIPT, "node.js"),
+    page!("/devices.js", SCRIPT, "devices.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
     page!("/synlog.js", SCRIPT, "synlog.js"),
     page!("/timeline.js", SCRIPT, "timeline.js"),

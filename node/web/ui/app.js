@@ -28,7 +28,7 @@ const screens = {
   feeds: async () => (await import('/feeds.js')).feeds,
   entry: async () => (await import('/feeds.js')).entry,
   peers: async () => (await import('/node.js')).peers,
-  devices: async () => (await import('/node.js')).devices,
+  devices: async () => (await import('/devices.js')).devices,
   doctor: async () => (await import('/doctor.js')).doctor,
   settings: async () => (await import('/node.js')).settings,
 };

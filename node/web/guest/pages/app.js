@@ -101,6 +101,7 @@ function banner() {
   const said = [];
   if (!link.online) said.push(h('p', null, t(navigator.onLine === false ? 'banner.offline' : 'banner.away')));
   if (link.unsent > 0) said.push(h('p', null, t('banner.unsent', { n: link.unsent })));
+  if (link.restored) said.push(h('p', null, t('banner.restored')));
   if (link.problem) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${reason(link.problem)}`));
   if (link.refused) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${reason(link.refused)}`));
   if (app.stranger) said.push(h('p', { class: 'bad' }, t('banner.stranger')));

@@ -18,8 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::answering::HEARTBEAT;
 use crate::blobs::set;
-use crate::guests::answering::told_heights;
-use crate::guests::backend::{Guest, GuestBackend, Heights};
+use crate::guests::backend::{Guest, GuestBackend, Heights, told_heights};
 use crate::guests::server::Shared;
 use crate::problem::Problem;
 use crate::stream::blocking;
