@@ -63,5 +63,6 @@ mod web_flows;
 mod web_guest;
 mod web_moves;
 mod web_owner;
+mod web_paint;
 mod web_races;
 mod web_relay;

@@ -196,8 +196,6 @@ fn a_customer_moves_to_a_node() {
     assert_eq!(rows["rows"].as_array().unwrap().len(), 1);
 
     // from there the browser is revoked, and says so itself
-    println!("DBG {}", shop.desk.ok(&["topic", "show", &topic]).out);
-    println!("DBG {}", shop.desk.ok(&["tail", "--order", &topic]).out);
     node.ok(&["device", "revoke", &device]);
     node.carry_to(&shop.desk, &topic);
     page.until(

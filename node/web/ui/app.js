@@ -206,6 +206,8 @@ async function begin() {
     history.replaceState(null, '', '#/today');
     await api.login(link[1]).catch(() => { state.failed = true; });
   }
+  // its module comes while it is asked who this is
+  screens[place()[0]]().catch(() => {});
   try {
     state.me = await api.get('/whoami');
   } catch (error) {
