@@ -1,7 +1,7 @@
 //! The apps that this node knows: those that come with synlog, and modules that somebody
 //! here installed. Nothing that only came over a wire runs.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use synlog_apps::{ALL, Pinned};
 use synlog_log::fold::Manifest;
@@ -10,14 +10,20 @@ use synlog_log::fold::Manifest;
 pub struct App {
     /// Its module.
     pub pinned: &'static Pinned,
+    /// The hash that names the module.
+    pub hash: [u8; 32],
     /// What it says of itself.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
 }
 
 static PINNED: LazyLock<Vec<App>> = LazyLock::new(|| {
     let app = |pinned: &'static Pinned| {
         let manifest = Manifest::decode(&(pinned.manifest)()).ok()?;
-        Some(App { pinned, manifest })
+        Some(App {
+            pinned,
+            hash: pinned.hash(),
+            manifest: Arc::new(manifest),
+        })
     };
     // a test holds that all of them decode
     ALL.iter().filter_map(app).collect()
@@ -26,6 +32,11 @@ static PINNED: LazyLock<Vec<App>> = LazyLock::new(|| {
 /// The apps that come with synlog.
 pub fn pinned() -> &'static [App] {
     &PINNED
+}
+
+/// The app whose module has a hash, if it comes with synlog.
+pub fn named(hash: &[u8; 32]) -> Option<&'static App> {
+    pinned().iter().find(|known| known.hash == *hash)
 }
 
 /// The app of a name and major version that comes with synlog.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use synlog_log::cbor::Value;
 use synlog_log::fold::{Halt, Manifest, Reducer};
@@ -113,7 +114,7 @@ impl Node {
             .genesis()
             .and_then(|genesis| apps::find(&genesis.app, genesis.major));
         Ok(app.map(|app| Chosen {
-            hash: app.pinned.hash(),
+            hash: app.hash,
             by_topic: false,
         }))
     }
@@ -136,20 +137,17 @@ impl Node {
     }
 
     /// The manifest of the app of a topic; `None` where it has no reducer.
-    pub fn manifest(&mut self, topic: &TopicId) -> Result<Option<Manifest>, Failure> {
+    pub fn manifest(&mut self, topic: &TopicId) -> Result<Option<Arc<Manifest>>, Failure> {
         let Some(chosen) = self.chosen_reducer(topic)? else {
             return Ok(None);
         };
-        let known = apps::pinned()
-            .iter()
-            .find(|app| app.pinned.hash() == chosen.hash);
-        if let Some(app) = known {
-            return Ok(Some(app.manifest.clone()));
+        if let Some(app) = apps::named(&chosen.hash) {
+            return Ok(Some(Arc::clone(&app.manifest)));
         }
         let mut folding = self.take_folding()?;
         let manifest = self
             .reducer(&mut folding, &chosen)
-            .map(|reducer| Some(reducer.manifest().clone()));
+            .map(|reducer| Some(Arc::new(reducer.manifest().clone())));
         self.folding = Some(folding);
         manifest
     }

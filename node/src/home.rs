@@ -404,10 +404,7 @@ impl Home {
 
     /// The module with a hash: one that comes with synlog, or that was installed here.
     pub fn module(&self, hash: &[u8; 32]) -> Result<Vec<u8>, Failure> {
-        let pinned = crate::apps::pinned()
-            .iter()
-            .find(|app| app.pinned.hash() == *hash);
-        if let Some(app) = pinned {
+        if let Some(app) = crate::apps::named(hash) {
             return Ok(app.pinned.wasm.to_vec());
         }
         let path = self.apps_path().join(format!("{}.wasm", hex(hash)));

@@ -163,15 +163,10 @@ pub fn replay(
     let Some(chosen) = choose(order) else {
         return Ok(None);
     };
-    let find = || {
-        let pinned = apps::pinned()
-            .iter()
-            .find(|app| app.pinned.hash() == chosen.hash);
-        match (modules.get(&chosen.hash), pinned) {
-            (Some(bytes), _) => Ok(bytes.clone()),
-            (None, Some(app)) => Ok(app.pinned.wasm.to_vec()),
-            (None, None) => Err(Failure::NoReducer(chosen.hash)),
-        }
+    let find = || match (modules.get(&chosen.hash), apps::named(&chosen.hash)) {
+        (Some(bytes), _) => Ok(bytes.clone()),
+        (None, Some(app)) => Ok(app.pinned.wasm.to_vec()),
+        (None, None) => Err(Failure::NoReducer(chosen.hash)),
     };
     let reducer = match reducers.get(&chosen.hash, find) {
         Ok(reducer) => reducer,
@@ -237,7 +232,7 @@ fn choose(order: &TopicOrder) -> Option<Chosen> {
     let genesis = order.genesis()?;
     let app = apps::find(&genesis.app, genesis.major)?;
     Some(Chosen {
-        hash: app.pinned.hash(),
+        hash: app.hash,
         by_topic: false,
     })
 }

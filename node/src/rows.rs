@@ -160,7 +160,7 @@ impl Node {
                 version,
                 pinned_by_topic: chosen.by_topic,
             }),
-            manifest: manifest.as_ref(),
+            manifest: manifest.as_deref(),
             rejections: &rejections,
             rows: &rows,
             roots: digest.map(|digest| (digest.sequenced, digest.tentative)),

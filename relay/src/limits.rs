@@ -27,6 +27,8 @@ pub const REQUESTS_MAX: usize = 2_048;
 pub const REQUESTS_PER_NODE: usize = 256;
 /// Requests at once of one address: pages, pictures and a live stream in some browsers.
 pub const REQUESTS_PER_CALLER: usize = 128;
+/// Requests at once of one address to one node: four addresses can't take all ways to it.
+pub const REQUESTS_PER_CALLER_AND_NODE: usize = 64;
 /// Requests of one address that pass without waiting: a page with its parts, some times.
 pub const REQUEST_BURST: u32 = 400;
 /// Requests a second of one address from then on.
@@ -41,8 +43,11 @@ pub const NODE_WINDOW: u32 = 4 << 20;
 pub const DIAL: Duration = Duration::from_secs(8);
 /// How long a node that was not reached is not tried again.
 pub const DIAL_AGAIN: Duration = Duration::from_secs(3);
-/// Nodes that are being reached at once.
+/// Nodes that are being reached at once, through this relay.
 pub const DIALS_MAX: usize = 64;
+/// Nodes that are being reached at once elsewhere: strangers' records say where, and may name
+/// relays that answer nobody.
+pub const FAR_DIALS_MAX: usize = 64;
 /// Nodes to which connections are kept.
 pub const NODES_MAX: usize = 1_024;
 /// How long a node may take to begin its answer.

@@ -66,3 +66,4 @@ mod web_owner;
 mod web_paint;
 mod web_races;
 mod web_relay;
+mod web_remote;

@@ -568,3 +568,23 @@ fn two_data_directories_of_one_machine_meet_without_a_network() {
     up_ben.wait("closed");
     up_ben.stop();
 }
+
+#[test]
+fn one_command_begins_where_nothing_is() {
+    let desk = Desk::empty();
+    let refused = desk.run(&["up", "--offline"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("synlog up --init"), "{}", refused.err);
+    let up = Up::start(&desk, &["--offline", "--init", "--name", "counter"]);
+    assert_eq!(up.ready["is_new"], true);
+    let whoami = desk.ok(&["whoami", "--json"]).json();
+    assert_eq!(whoami["entity"], up.ready["entity"]);
+    assert_eq!(whoami["device_name"], "counter");
+    desk.ok(&["topic", "new", "shop", "--app", "space"]);
+    up.stop();
+    // what is there is left as it is
+    let up = Up::start(&desk, &["--offline", "--init"]);
+    assert_eq!(up.ready["is_new"], false);
+    assert_eq!(up.ready["entity"], whoami["entity"]);
+    up.stop();
+}

@@ -10,6 +10,7 @@ use synlog_replication::engine::Notice;
 use synlog_replication::peer::{LinkId, NodeId, Peer};
 
 use crate::cli::config as cli_config;
+use crate::cli::input::device_name;
 use crate::cli::logging::{self, LogArgs};
 use crate::cli::screen::{Screen, Tone, plain};
 use crate::cli::setting::Setting;
@@ -26,6 +27,7 @@ use crate::daemon::session::Service;
 use crate::daemon::socket;
 use crate::failure::Failure;
 use crate::instant::{to_rfc3339, to_text};
+use crate::node::Node;
 
 /// Run the node: meet other nodes, exchange entries with them, serve other commands
 ///
@@ -37,6 +39,7 @@ use crate::instant::{to_rfc3339, to_text};
 #[command(after_long_help = "\
 EXAMPLES
   synlog up
+  synlog up --init --guests                      from nothing to a shop: go on at the link
   synlog up --relay https://relay.example.org
   synlog up --announce                           followers find this node by your profile
   synlog up --guests --guests-open ask           customers without an install, if you agree
@@ -44,6 +47,12 @@ EXAMPLES
   synlog up --notify /usr/local/bin/ring         hear of what needs an answer
   synlog up --json | jq -c 'select(.event==\"connected\")'")]
 pub(super) struct Args {
+    /// Begin where no data is yet, as `synlog init` does: the pages show the recovery words
+    #[arg(long)]
+    init: bool,
+    /// With --init: what others see this device called [default: device]
+    #[arg(long, requires = "init", value_name = "NAME", value_parser = device_name)]
+    name: Option<String>,
     /// No connections to other machines
     #[arg(long, conflicts_with_all = ["relay", "bind", "bootstrap"])]
     offline: bool,
@@ -181,6 +190,11 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     let config = cli_config::settle(&home, &args.given()?)?;
     check_offline(args, &config)?;
     logging::begin(&config, setting);
+    let is_new = args.init && !home.exists();
+    if is_new {
+        let name = args.name.as_deref().unwrap_or("device");
+        Node::init_locked(home.clone(), name, None, now_ms())?.close()?;
+    }
     let mut node = match setting.open() {
         Err(Failure::Store(synlog_log::store::StoreError::Locked)) if client::runs(&home)? => {
             return Err(Failure::NodeRuns);
@@ -202,6 +216,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         screen: &setting.screen,
         entity: entity.to_string(),
         wants_pages,
+        is_new,
         links: Vec::new(),
     };
     running.run(&mut |news, service| told.tell(news, service))
@@ -212,6 +227,7 @@ struct Told<'a> {
     screen: &'a Screen,
     entity: String,
     wants_pages: bool,
+    is_new: bool,
     links: Vec<(LinkId, Peer, Option<String>)>,
 }
 
@@ -254,12 +270,15 @@ impl Told<'_> {
         let accepts = service.guests.read(|book| book.settings.accepts.word());
         let link = web.map(synlog_web::Desk::link).transpose();
         let link = link.map_err(|problem| Failure::System(problem.message))?;
+        let remote = web.map(synlog_web::Desk::remote_link).transpose();
+        let remote = remote.map_err(|problem| Failure::System(problem.message))?;
         if screen.is_json() {
             return screen.json(&json!({
                 "event": "ready",
                 "time": to_rfc3339(now_ms()),
                 "node": hex(&standing.node.0),
                 "entity": self.entity,
+                "is_new": self.is_new,
                 "online": standing.online,
                 "addresses": addresses,
                 "relay": standing.relay.map(|(url, ..)| url),
@@ -269,8 +288,17 @@ impl Told<'_> {
                     "url": url, "urls": guests, "accepts": accepts,
                     "address": service.guests.address().map(|at| at.to_string()),
                 })),
-                "web": web.map(|web| json!({ "url": web.url(), "login": link })),
+                "web": web.map(|web| json!({
+                    "url": web.url(), "login": link,
+                    "remote": web.remote_url().map(|url| json!({ "url": url, "login": remote })),
+                })),
             }));
+        }
+        if self.is_new {
+            screen.line(format_args!(
+                "new      your keys and an empty store, in {}",
+                service.home.path().display()
+            ))?;
         }
         screen.line(format_args!("node     {}", hex(&standing.node.0)))?;
         screen.line(format_args!("entity   {}", self.entity))?;
@@ -285,6 +313,9 @@ impl Told<'_> {
             None if self.wants_pages => screen.warn("no pages: nothing can listen at 127.0.0.1"),
             None => {}
         }
+        if let Some(link) = remote.flatten() {
+            screen.line(format_args!("remote   {link}"))?;
+        }
         for url in guests.iter().take(1) {
             screen.line(format_args!(
                 "guests   {url}  (everybody who reaches it sees your public spaces; new customers: {accepts})"
@@ -292,6 +323,9 @@ impl Told<'_> {
         }
         for trouble in &standing.troubles {
             screen.warn(trouble);
+        }
+        if self.is_new {
+            screen.note("Open the pages: they show your recovery words once you ask, and lock the root key.");
         }
         screen.line(screen.tone(Tone::Good, "ready; Ctrl-C stops it"))
     }

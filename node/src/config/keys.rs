@@ -31,6 +31,14 @@ pub enum Key {
     WebAddress,
     /// Who may read the metrics.
     WebMetrics,
+    /// Where the owner's other machines reach the pages.
+    WebRemote,
+    /// By which names.
+    WebNames,
+    /// The certificate for that.
+    WebCertificate,
+    /// Its key.
+    WebKey,
     /// Who is told what needs an answer.
     NotifyHook,
     /// What is logged.
@@ -106,6 +114,10 @@ const RELAY: Kind = Kind::Text {
 const ADDRESS: Kind = Kind::Text {
     right: "an address with a port, as in 192.168.1.5:4455, or \"\"",
     check: |text| text.parse::<SocketAddr>().is_ok(),
+};
+const FILE: Kind = Kind::Text {
+    right: "a file, as in /etc/ssl/counter.pem, or \"\"",
+    check: |text| text.starts_with('/'),
 };
 const HOOK: Kind = Kind::Text {
     right: "a program with its arguments, an address as in https://ring.example.org, or \"\"",
@@ -204,6 +216,34 @@ pub static SPECS: &[Spec] = &[
         Kind::Word(&["token", "loopback"]),
         "token",
         "who may read /metrics: programs with a token, or all of this machine",
+    ),
+    spec(
+        Key::WebRemote,
+        "web.remote",
+        ADDRESS,
+        "",
+        "serve the pages with TLS at this address too, to your browsers elsewhere",
+    ),
+    spec(
+        Key::WebNames,
+        "web.names",
+        Kind::Texts,
+        "",
+        "what they call it, as in counter.example.org:4443",
+    ),
+    spec(
+        Key::WebCertificate,
+        "web.certificate",
+        FILE,
+        "",
+        "file of its certificate chain (PEM)",
+    ),
+    spec(
+        Key::WebKey,
+        "web.key",
+        FILE,
+        "",
+        "file of its private key (PEM)",
     ),
     spec(
         Key::NotifyHook,

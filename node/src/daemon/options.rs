@@ -1,11 +1,13 @@
 //! How a node is to run, by its settings.
 
+use std::path::PathBuf;
+
 use synlog_net::Dht;
 
 use crate::config::{Config, Key};
 use crate::daemon::notifying::Target;
 use crate::daemon::running::Options;
-use crate::daemon::serving::Web;
+use crate::daemon::serving::{RemoteWeb, Web};
 use crate::daemon::socket;
 use crate::home::Home;
 
@@ -41,6 +43,12 @@ impl Options {
                 (true, Some(address)) => Web::At(address),
                 (true, None) => Web::Usual,
             },
+            remote: settings.address(Key::WebRemote).map(|address| RemoteWeb {
+                address,
+                names: settings.texts(Key::WebNames).to_vec(),
+                certificate: settings.text(Key::WebCertificate).map(PathBuf::from),
+                key: settings.text(Key::WebKey).map(PathBuf::from),
+            }),
             open_metrics: settings.text(Key::WebMetrics) == Some("loopback"),
         }
     }

@@ -24,7 +24,7 @@ use crate::daemon::client::VERSION;
 use crate::daemon::driver::Driver;
 use crate::daemon::meter::Meter;
 use crate::daemon::notifying::{self, Target};
-use crate::daemon::serving::{self, Web};
+use crate::daemon::serving::{self, RemoteWeb, Web};
 use crate::daemon::session::{self, Service};
 use crate::daemon::{files, guesting, socket};
 use crate::entropy::random;
@@ -71,6 +71,8 @@ pub struct Options {
     pub announce: bool,
     /// Where its pages are.
     pub web: Web,
+    /// Where the owner's other machines find them.
+    pub remote: Option<RemoteWeb>,
     /// Whether all of this machine may read the metrics.
     pub open_metrics: bool,
     /// Who is told what needs an answer.
@@ -120,6 +122,7 @@ impl Running {
         let mut node = lent.into_own()?;
         socket::prepare(home)?;
         let pages = serving::listen(home, options.web)?;
+        let remote = serving::listen_to_others(options.web, options.remote)?;
         let guests = Arc::new(Guests::open(home)?);
         let mut door = guesting::listen(&guests)?;
         let callers = socket::listen(&socket::commands_path(home))?;
@@ -156,7 +159,7 @@ impl Running {
             web: Arc::new(OnceLock::new()),
             guests,
         };
-        let web = pages.map(|listener| serving::start(listener, &service));
+        let web = pages.map(|listener| serving::start(listener, remote, &service));
         let web = web.transpose()?;
         if let Some(web) = &web {
             let _ = service.web.set(web.desk());

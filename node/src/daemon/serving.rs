@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use synlog_log::limits::BLOB_MAX;
-use synlog_web::{Server, server};
+use synlog_relay::serve::certificate;
+use synlog_web::server::Remote;
+use synlog_web::{Server, server, sites};
 
 use crate::daemon::session::Service;
 use crate::failure::Failure;
@@ -25,6 +27,54 @@ pub enum Web {
     Usual,
     /// Here, or the node does not start.
     At(SocketAddr),
+}
+
+/// The pages for the owner's other machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteWeb {
+    /// Where they are.
+    pub address: SocketAddr,
+    /// By which names.
+    pub names: Vec<String>,
+    /// File of the certificate.
+    pub certificate: Option<PathBuf>,
+    /// File of its key.
+    pub key: Option<PathBuf>,
+}
+
+/// Listens for the owner's other machines, with TLS alone.
+///
+/// # Errors
+/// Where something of it is not said, or can't be had.
+pub fn listen_to_others(web: Web, remote: Option<RemoteWeb>) -> Result<Option<Remote>, Failure> {
+    let Some(remote) = remote else {
+        return Ok(None);
+    };
+    let lacks = |what: &str| Failure::Usage(format!("web.remote is set, and {what}"));
+    if web == Web::Off {
+        return Err(lacks("web.serve is false"));
+    }
+    if remote.names.is_empty() {
+        return Err(lacks("web.names says by no name how browsers reach it"));
+    }
+    let file = |file: Option<PathBuf>, what| file.ok_or_else(|| lacks(what));
+    let certificate = file(remote.certificate, "web.certificate names no file")?;
+    let key = file(remote.key, "web.key names no file")?;
+    let tls = certificate::kept(&certificate, &key, |read| match read {
+        Ok(()) => tracing::info!("the certificate of the pages was read again"),
+        Err(error) => tracing::warn!("the old certificate of the pages stays in use: {error}"),
+    })?;
+    let address = remote.address;
+    sites::check(&remote.names).map_err(|error| Failure::Usage(error.to_string()))?;
+    let listener = server::listen_to_all(address).map_err(|source| Failure::Web {
+        address: address.to_string(),
+        source,
+    })?;
+    Ok(Some(Remote {
+        listener,
+        tls,
+        names: remote.names,
+    }))
 }
 
 /// File of the port of the last time.
@@ -68,9 +118,13 @@ pub fn listen(home: &Home, web: Web) -> Result<Option<TcpListener>, Failure> {
 ///
 /// # Errors
 /// What the system says.
-pub fn start(listener: TcpListener, service: &Service) -> Result<Server, Failure> {
+pub fn start(
+    listener: TcpListener,
+    remote: Option<Remote>,
+    service: &Service,
+) -> Result<Server, Failure> {
     let backend = Arc::new(NodeBackend::new(service.clone()));
     let max = usize::try_from(BLOB_MAX).unwrap_or(usize::MAX);
-    let started = Server::start(listener, backend, max);
+    let started = Server::start(listener, remote, backend, max);
     started.map_err(|error: io::Error| Failure::System(format!("no web server: {error}")))
 }

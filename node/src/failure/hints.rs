@@ -15,7 +15,9 @@ impl Failure {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::NoHome(_) => "run `synlog init` first, or say where the data is with --home DIR",
+            Self::NoHome(_) => {
+                "run `synlog init` first (`synlog up --init` does it as well), or say where the data is with --home DIR"
+            }
             Self::HomeExists(_) => "use another directory with --home DIR; nothing was changed",
             Self::Store(StoreError::Locked) => {
                 "wait until the other synlog command has ended, or use another --home"
@@ -122,7 +124,9 @@ impl Failure {
             Self::Relay(ServeError::Listen(..)) => {
                 "another program listens there, the address is not one of this machine, or ports below 1024 need a right: choose with --listen"
             }
-            Self::Relay(ServeError::BadFile(..)) => "docs/RELAY.md says what the files hold",
+            Self::Relay(ServeError::BadFile(..)) => {
+                "docs/RELAY.md and docs/WEB.md say what the files hold"
+            }
             Self::Exposed(_) => {
                 "whoever can write there could speak for the node: `chown` it and `chmod 700` the directory run of the data directory, or remove it while no node runs"
             }

@@ -155,7 +155,7 @@ pub(super) fn query(node: &mut Node, guests: &Guests, rows: &Rows) -> Result<Jso
 pub(super) fn manifest(node: &mut Node, guests: &Guests, id: &str) -> Result<Json, Problem> {
     let topic = space(node, guests, id)?;
     let manifest = node.manifest(&topic).map_err(|failure| problem(&failure))?;
-    manifest.as_ref().map(manifest_json).ok_or_else(nothing)
+    manifest.as_deref().map(manifest_json).ok_or_else(nothing)
 }
 
 /// The blob of a picture that somebody who may write there names in an offered space.
@@ -227,7 +227,7 @@ pub(super) fn image_bytes(
 /// The module of a reducer: of those that come with synlog, and of offered spaces.
 pub(super) fn module(node: &mut Node, guests: &Guests, id: &str) -> Result<Vec<u8>, Problem> {
     let mut all = apps::pinned().iter();
-    if let Some(app) = all.find(|app| hex(&app.pinned.hash()).eq_ignore_ascii_case(id)) {
+    if let Some(app) = all.find(|app| hex(&app.hash).eq_ignore_ascii_case(id)) {
         return Ok(app.pinned.wasm.to_vec());
     }
     let mut find = || -> Result<Option<Vec<u8>>, Failure> {

@@ -6,7 +6,7 @@ use synlog_log::order::{Status, Verdict};
 use synlog_values::manifest;
 use synlog_views::Preview;
 use synlog_web::Problem;
-use synlog_web::backend::{Ask, Invite, NewEvent, NewTopic};
+use synlog_web::backend::{Ask, Invite, NewEvent, NewTopic, Questions};
 
 use crate::cli::daily::given::{self, Given};
 use crate::cli::qr;
@@ -92,7 +92,7 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
             let topic = node.find_topic(topic)?;
             let manifest = node.manifest(&topic)?;
             manifest
-                .as_ref()
+                .as_deref()
                 .map(manifest::manifest_json)
                 .ok_or_else(|| {
                     Failure::Findings("the topic has no reducer that is here".to_owned())
@@ -116,6 +116,28 @@ pub(crate) fn with<T>(
         done
     };
     lent().map_err(|failure| problems::problem(&failure))
+}
+
+/// Rows that are read before others may use the store.
+const ROWS_IN_A_TURN: usize = 200;
+
+/// Answers questions for rows in one use of the store, which others get in between.
+pub(crate) fn read(service: &Service, questions: &mut dyn Questions) {
+    let mut lent = service.desk.lend();
+    let mut rows_read = 0;
+    while let Some(asked) = questions.next() {
+        if rows_read >= ROWS_IN_A_TURN {
+            rows_read = 0;
+            lent = lent.and_then(|mut node| node.step_aside().map(|()| node));
+        }
+        // a question is as dear as some rows
+        rows_read += asked.limit.max(10);
+        let told = match &mut lent {
+            Ok(node) => rows::query(node, &asked),
+            Err(_) => Err(Failure::NodeStopped),
+        };
+        questions.tell(told.map_err(|failure| problems::problem(&failure)));
+    }
 }
 
 /// A ticket with the squares of its QR code, or a letter.
@@ -164,9 +186,11 @@ fn write(node: &mut Node, asked: &NewEvent) -> Result<Json, Failure> {
         Err(Failure::NoReducer(_)) => None,
         manifest => manifest?,
     };
-    let kinds = manifest.map_or_else(Vec::new, |manifest| manifest.events);
+    let kinds = manifest
+        .as_ref()
+        .map_or(&[][..], |manifest| &manifest.events);
     let plain;
-    let kind = match kind_of(&kinds, &asked.command) {
+    let kind = match kind_of(kinds, &asked.command) {
         Some(kind) => kind,
         None => {
             plain = EventKind {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use synlog_web::Problem;
 use synlog_web::access::Scope;
-use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
+use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed, Questions};
 use synlog_web::metrics::Measure;
 
 use crate::clock::now_ms;
 use crate::daemon::session::Service;
 use crate::daemon::uploads;
 use crate::entropy::random;
-use crate::web::answers::{answer, with};
+use crate::web::answers::{answer, read, with};
 use crate::web::imports::Imports;
 use crate::web::{blobs, entries, problems, rows, tokens};
 
@@ -48,6 +48,10 @@ impl Backend for NodeBackend {
             self.0.poke.poke();
         }
         answer
+    }
+
+    fn read(&self, questions: &mut dyn Questions) {
+        read(&self.0, questions);
     }
 
     fn arrivals(

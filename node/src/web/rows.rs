@@ -36,7 +36,7 @@ struct Scope {
     app: String,
     major: u16,
     topic: Option<TopicId>,
-    manifest: Option<Manifest>,
+    manifest: Option<Arc<Manifest>>,
 }
 
 fn scope(node: &mut Node, rows: &Rows) -> Result<Scope, Failure> {
@@ -54,7 +54,7 @@ fn scope(node: &mut Node, rows: &Rows) -> Result<Scope, Failure> {
         .iter()
         .find(|app| app.manifest.app == rows.app);
     let manifest = known
-        .map(|app| app.manifest.clone())
+        .map(|app| Arc::clone(&app.manifest))
         .ok_or_else(|| Failure::Findings(format!("no app {:?} comes with synlog", rows.app)))?;
     for topic in node.store.topics() {
         let genesis = node.opened_genesis(&topic)?;

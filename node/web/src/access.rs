@@ -66,6 +66,10 @@ pub struct Facts<'a> {
 pub struct Door<'a> {
     /// Values that Host may have.
     pub hosts: &'a [String],
+    /// What stands before them in the origin of a page.
+    pub scheme: &'a str,
+    /// Whether others than this machine come by it.
+    pub is_remote: bool,
     /// Whether a session is open.
     pub session: &'a dyn Fn(&str) -> bool,
     /// What a program's token allows; `None`: it is none.
@@ -87,6 +91,8 @@ pub enum Denied {
     Scope,
     /// No token allows it.
     Owner,
+    /// Nobody may do it from elsewhere.
+    Elsewhere,
 }
 
 impl Denied {
@@ -102,6 +108,8 @@ impl Denied {
                 .hint("`synlog web` prints a link that logs a browser in; `synlog token list` shows the tokens of programs"),
             Self::Scope => Problem::new(403, "scope", "this token may only read")
                 .hint("`synlog token new NAME --write` makes one that may write"),
+            Self::Elsewhere => Problem::new(403, "only_at_the_machine", "this is done at the machine of the node alone")
+                .hint("`synlog root` does it on the command line there; so do its pages, opened there"),
             Self::Owner => Problem::new(403, "owner_only", "no program may do this")
                 .hint("`synlog web` prints a link that logs a browser in; `synlog root` does it on the command line"),
         }
@@ -130,7 +138,7 @@ pub fn authorise(facts: &Facts<'_>, door: &Door<'_>, wants: Scope) -> Result<Sco
     }
     // a page is same-origin only under the very name it was asked for by
     let same = |origin: &str| {
-        let named = origin.strip_prefix("http://");
+        let named = origin.strip_prefix(door.scheme);
         named.is_some_and(|named| named.eq_ignore_ascii_case(host))
     };
     if facts.origin.is_some_and(|origin| !same(origin)) {
@@ -164,6 +172,7 @@ pub fn authorise(facts: &Facts<'_>, door: &Door<'_>, wants: Scope) -> Result<Sco
         (None, None) => return Err(Denied::NotLoggedIn),
     };
     match has >= wants {
+        true if wants == Scope::Owner && door.is_remote => Err(Denied::Elsewhere),
         true => Ok(has),
         false if wants == Scope::Owner => Err(Denied::Owner),
         false => Err(Denied::Scope),

@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
 use crate::access::{self, Door, Facts, Scope};
+use crate::backend::Ask;
 use crate::blobs::{self, set};
 use crate::inputs::Inputs;
 use crate::keys::{self, Login};
@@ -24,6 +25,7 @@ use crate::problem::Problem;
 use crate::requests::Route as Named;
 use crate::routes::{Does, Route};
 use crate::server::Shared;
+use crate::sites::Site;
 use crate::stream::{Place, Watcher, blocking};
 
 /// Bytes of a JSON body. An event has at most 64 KiB; written as JSON it is longer.
@@ -99,26 +101,28 @@ async fn attempt(
     let inputs = Inputs::read(route, path, parts.uri.query().unwrap_or_default(), json)?;
     match &route.does {
         Does::Ask(ask) => {
-            let ask = ask(&inputs)?;
-            let backend = Arc::clone(&shared.backend);
-            Ok(told(&blocking(move || backend.answer(&ask)).await?))
+            let json = match ask(&inputs)? {
+                Ask::Rows(rows) => shared.reader.ask(rows).await?,
+                ask => {
+                    let backend = Arc::clone(&shared.backend);
+                    blocking(move || backend.answer(&ask)).await?
+                }
+            };
+            Ok(told(&json))
         }
         Does::OpenApi => Ok(told(&openapi::document())),
         Does::Session => Ok(told(&json!({ "scope": has.word() }))),
-        Does::Login => login(&shared, &inputs),
+        Does::Login => login(&shared, shared.site(&parts.extensions), &inputs),
         Does::Logout => {
-            if let Some(session) = session_of(&shared, &parts.headers) {
+            let site = shared.site(&parts.extensions);
+            if let Some(session) = session_of(site, &parts.headers) {
                 shared.keys.logout(session);
             }
             let mut response = told(&json!({}));
-            set(
-                &mut response,
-                header::SET_COOKIE,
-                &format!("{}=; Path=/; Max-Age=0", shared.cookie),
-            );
+            set(&mut response, header::SET_COOKIE, &site.ended());
             Ok(response)
         }
-        Does::Stream => watch(&shared, &inputs, &parts.headers).await,
+        Does::Stream => watch(&shared, &inputs, &parts).await,
         Does::Blob => {
             let range = text(&parts.headers, header::RANGE).map(str::to_owned);
             let all = Arc::new(blobs::All(Arc::clone(&shared.backend)));
@@ -145,10 +149,10 @@ pub(crate) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn session_of<'a>(shared: &Shared, headers: &'a HeaderMap) -> Option<&'a str> {
+fn session_of<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter();
     let mut cookies = cookies.filter_map(|value| value.to_str().ok());
-    cookies.find_map(|cookies| access::cookie(cookies, &shared.cookie))
+    cookies.find_map(|cookies| access::cookie(cookies, &site.cookie))
 }
 
 /// Lets a request in, or says why not.
@@ -158,7 +162,7 @@ pub(crate) fn enter(
     wants: Scope,
     is_page: bool,
 ) -> Result<Scope, Problem> {
-    let headers = &parts.headers;
+    let (headers, site) = (&parts.headers, shared.site(&parts.extensions));
     let hosts: Vec<&str> = headers
         .get_all(header::HOST)
         .iter()
@@ -185,11 +189,13 @@ pub(crate) fn enter(
         site: headers
             .get("sec-fetch-site")
             .map(|value| value.to_str().unwrap_or_default()),
-        session: session_of(shared, headers),
+        session: session_of(site, headers),
         bearer: authorization.and_then(access::bearer),
     };
     let door = Door {
-        hosts: &shared.hosts,
+        hosts: &site.hosts,
+        scheme: site.scheme(),
+        is_remote: site.is_remote,
         session: &|session| shared.keys.is_open(session),
         token: &|token| shared.backend.token(token),
     };
@@ -209,17 +215,13 @@ pub(crate) async fn read_body(body: Body, max: usize) -> Result<Vec<u8>, Problem
     }
 }
 
-fn login(shared: &Shared, inputs: &Inputs) -> Result<Response, Problem> {
+fn login(shared: &Shared, site: &Site, inputs: &Inputs) -> Result<Response, Problem> {
     let token = inputs.body_text("token").unwrap_or_default();
     let session = keys::text(&shared.backend.random()?);
     match shared.keys.login(&token, &session, shared.backend.now_ms()) {
         Login::Opened => {
             let mut response = told(&json!({ "scope": Scope::Owner.word() }));
-            let cookie = format!(
-                "{}={session}; Path=/; HttpOnly; SameSite=Strict",
-                shared.cookie
-            );
-            set(&mut response, header::SET_COOKIE, &cookie);
+            set(&mut response, header::SET_COOKIE, &site.opened(&session));
             Ok(response)
         }
         Login::Wrong => Err(Problem::new(
@@ -238,12 +240,9 @@ fn login(shared: &Shared, inputs: &Inputs) -> Result<Response, Problem> {
     }
 }
 
-async fn watch(
-    shared: &Arc<Shared>,
-    inputs: &Inputs,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
-    let last = headers
+async fn watch(shared: &Arc<Shared>, inputs: &Inputs, parts: &Parts) -> Result<Response, Problem> {
+    let last = parts
+        .headers
         .get("last-event-id")
         .map(|value| value.to_str().unwrap_or_default().to_owned());
     let from = match last
@@ -267,7 +266,7 @@ async fn watch(
     let seat =
         seat.map_err(|_| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
     let watcher = Watcher::new(&shared.hub, topic, from, shared.stop.subscribe());
-    let asker = Asker::of(shared, headers);
+    let asker = Asker::of(shared, parts);
     let events = stream::unfold(
         (watcher, seat, asker),
         |(watcher, seat, asker)| async move {
@@ -291,12 +290,13 @@ struct Asker {
 }
 
 impl Asker {
-    fn of(shared: &Arc<Shared>, headers: &HeaderMap) -> Self {
+    fn of(shared: &Arc<Shared>, parts: &Parts) -> Self {
+        let (headers, site) = (&parts.headers, shared.site(&parts.extensions));
         let authorization = text(headers, header::AUTHORIZATION);
         Self {
             shared: Arc::clone(shared),
             bearer: authorization.and_then(access::bearer).map(str::to_owned),
-            session: session_of(shared, headers).map(str::to_owned),
+            session: session_of(site, headers).map(str::to_owned),
         }
     }
 

@@ -262,6 +262,15 @@ pub struct Rows {
     pub after: Option<String>,
 }
 
+/// Questions for rows that came together: each is told before the next one is taken.
+pub trait Questions {
+    /// The next one.
+    fn next(&mut self) -> Option<Rows>;
+
+    /// Its answer.
+    fn tell(&mut self, told: Result<Json, Problem>);
+}
+
 /// An event to write.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NewEvent {
@@ -346,6 +355,14 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// What the command line would say.
     fn answer(&self, ask: &Ask) -> Result<Json, Problem>;
+
+    /// Answers questions for rows that came together.
+    fn read(&self, questions: &mut dyn Questions) {
+        while let Some(rows) = questions.next() {
+            let told = self.answer(&Ask::Rows(rows));
+            questions.tell(told);
+        }
+    }
 
     /// Entries behind a cursor, at most `limit`, and where to go on.
     ///

@@ -48,7 +48,11 @@ pub(crate) async fn answer(
 
 async fn attempt(shared: &Arc<Shared>, probe: Probe, parts: &Parts) -> Response {
     let wants = match probe {
-        Probe::Metrics if !shared.backend.metrics_are_open() => Scope::Read,
+        Probe::Metrics
+            if shared.site(&parts.extensions).is_remote || !shared.backend.metrics_are_open() =>
+        {
+            Scope::Read
+        }
         _ => Scope::Nobody,
     };
     if let Err(problem) = enter(shared, parts, wants, false) {

@@ -3,7 +3,7 @@
 //! A shell file: it talks to sockets.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodFilter, get, on};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tracing::Instrument;
 
 use crate::answering;
@@ -26,15 +28,22 @@ use crate::metrics::Counts;
 use crate::pages::PAGES;
 use crate::probes::{self, PROBES};
 use crate::problem::Problem;
+use crate::reading::Reader;
 use crate::requests::{self, Ids};
 use crate::routes::{self, Method, ROOT};
-use crate::serving::{self, Bounds};
+use crate::serving::{self, Bounds, Ends};
+use crate::sites::Site;
 use crate::stream::Hub;
 
 /// Streams at once.
 pub(crate) const WATCHERS_MAX: usize = 2_000;
 /// Connections beside them.
 const BESIDES_MAX: usize = 128;
+/// Connections from other machines: some browsers and programs of the owner.
+const REMOTE: Bounds = Bounds {
+    connections: 256,
+    of_address: 64,
+};
 /// Questions that are answered at once; the store belongs to one at a time anyway.
 const BLOCKING_MAX: usize = 16;
 /// How long those who are in may take when the server ends.
@@ -45,16 +54,36 @@ pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) keys: Keys,
     pub(crate) hub: Arc<Hub>,
-    /// Values that Host may have.
-    pub(crate) hosts: Vec<String>,
-    /// The name of the cookie: cookies don't know ports.
-    pub(crate) cookie: String,
+    pub(crate) reader: Reader,
+    /// The door of this machine.
+    here: Site,
+    /// The one for others, if there is one.
+    elsewhere: Option<Site>,
     pub(crate) seats: Arc<Semaphore>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) blob_max: usize,
     pub(crate) counts: Counts,
     ids: Ids,
-    address: SocketAddr,
+}
+
+impl Shared {
+    /// The door by which a request came.
+    pub(crate) fn site(&self, extensions: &Extensions) -> &Site {
+        let ends = extensions.get::<Ends>();
+        let remote = self.elsewhere.as_ref();
+        let remote = remote.filter(|_| ends.is_some_and(|ends| ends.is_secure));
+        remote.unwrap_or(&self.here)
+    }
+}
+
+/// A door for the owner's browsers and programs on other machines.
+pub struct Remote {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// How it proves who it is.
+    pub tls: Arc<ServerConfig>,
+    /// What browsers call it, with the port if it isn't that at which it listens.
+    pub names: Vec<String>,
 }
 
 /// What a running server is asked from outside of it.
@@ -64,7 +93,7 @@ pub struct Desk(Arc<Shared>);
 impl Desk {
     /// Where it is.
     pub fn url(&self) -> String {
-        format!("http://{}/", self.0.address)
+        self.0.here.url.clone()
     }
 
     /// A link that logs one browser in, once, within ten minutes. The token stands behind the `#`, which
@@ -73,9 +102,27 @@ impl Desk {
     /// # Errors
     /// Where the system has no random bytes.
     pub fn link(&self) -> Result<String, Problem> {
+        self.link_at(&self.0.here)
+    }
+
+    /// Where it is for others, if it is.
+    pub fn remote_url(&self) -> Option<String> {
+        Some(self.0.elsewhere.as_ref()?.url.clone())
+    }
+
+    /// The same for a browser elsewhere, if there is a door for it.
+    ///
+    /// # Errors
+    /// Where the system has no random bytes.
+    pub fn remote_link(&self) -> Result<Option<String>, Problem> {
+        let site = self.0.elsewhere.as_ref();
+        site.map(|site| self.link_at(site)).transpose()
+    }
+
+    fn link_at(&self, site: &Site) -> Result<String, Problem> {
         let token = keys::text(&self.0.backend.random()?);
         self.0.keys.expect(&token, self.0.backend.now_ms());
-        Ok(format!("{}#login={token}", self.url()))
+        Ok(format!("{}#login={token}", site.url))
     }
 }
 
@@ -95,33 +142,32 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!(
-                "{address} can be reached from other machines, and there is no TLS here: use 127.0.0.1 or [::1]"
+                "{address} can be reached from other machines, and there is no TLS here: use 127.0.0.1 or [::1], or web.remote"
             ),
         ));
     }
+    bind(address)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-/// What Host may say of a server at an address.
-fn hosts(address: SocketAddr) -> Vec<String> {
-    let port = address.port();
-    let mut hosts = vec![address.to_string(), format!("localhost:{port}")];
-    if port == 80 {
-        let ip = match address.ip() {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        };
-        hosts.extend([ip, "localhost".to_owned()]);
-    }
-    hosts
+/// Listens at any address, for a [`Remote`].
+///
+/// # Errors
+/// What the system says.
+pub fn listen_to_all(address: SocketAddr) -> io::Result<TcpListener> {
+    bind(address)
 }
 
 /// What all requests share, for a server at an address.
 pub(crate) fn shared(
     backend: Arc<dyn Backend>,
     address: SocketAddr,
+    elsewhere: Option<Site>,
     blob_max: usize,
 ) -> Arc<Shared> {
     let front = backend
@@ -131,14 +177,14 @@ pub(crate) fn shared(
         counts: Counts::default(),
         ids: Ids::new(u32::from_be_bytes(front)),
         hub: Hub::new(Arc::clone(&backend)),
+        reader: Reader::start(Arc::clone(&backend)),
         backend,
         keys: Keys::default(),
-        hosts: hosts(address),
-        cookie: format!("synlog-{}", address.port()),
+        here: Site::here(address),
+        elsewhere,
         seats: Arc::new(Semaphore::new(WATCHERS_MAX)),
         stop: watch::Sender::new(false),
         blob_max,
-        address,
     })
 }
 
@@ -220,19 +266,31 @@ impl Server {
     /// What the system says.
     pub fn start(
         listener: TcpListener,
+        remote: Option<Remote>,
         backend: Arc<dyn Backend>,
         blob_max: usize,
     ) -> io::Result<Self> {
-        let shared = shared(backend, listener.local_addr()?, blob_max);
+        let elsewhere = remote.as_ref().map(|remote| {
+            let port = remote.listener.local_addr()?.port();
+            Site::elsewhere(&remote.names, port)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+        });
+        let address = listener.local_addr()?;
+        let shared = shared(backend, address, elsewhere.transpose()?, blob_max);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(BLOCKING_MAX)
             .thread_name("web")
             .enable_all()
             .build()?;
-        let listener = {
+        let (listener, remote) = {
             let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
+            let remote = remote.map(|remote| {
+                let listener = tokio::net::TcpListener::from_std(remote.listener)?;
+                Ok::<_, io::Error>((listener, TlsAcceptor::from(remote.tls)))
+            });
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            (listener, remote.transpose()?)
         };
         let stopped = Arc::new(AtomicBool::new(false));
         let (hub, seen) = (Arc::clone(&shared.hub), Arc::clone(&stopped));
@@ -250,13 +308,21 @@ impl Server {
                         // all of them come from this machine
                         of_address: usize::MAX,
                     };
-                    let serve = serving::accept(listener, router, bounds, told);
+                    let from_afar = async {
+                        if let Some((listener, tls)) = remote {
+                            let (router, told) = (router.clone(), told.clone());
+                            serving::accept(listener, router, REMOTE, Some(tls), told).await;
+                        }
+                    };
+                    let serve =
+                        serving::accept(listener, router.clone(), bounds, None, told.clone());
+                    let serve = async { tokio::join!(serve, from_afar) };
                     let late = async move {
                         let _ = stop.wait_for(|stop| *stop).await;
                         tokio::time::sleep(PARTING).await;
                     };
                     tokio::select! {
-                        () = serve => {}
+                        _ = serve => {}
                         () = late => {}
                     }
                 });

@@ -3,11 +3,9 @@
 //! A shell file: it talks to sockets.
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,8 +20,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
+
+use crate::places::Places;
 
 /// How long a request's head may take, and how long a connection may rest between two.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +49,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Ends {
     pub(crate) here: SocketAddr,
     pub(crate) there: SocketAddr,
+    /// Whether it is TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// By what somebody is counted: an address; of IPv6, where one household has as many as it
@@ -62,56 +65,16 @@ pub(crate) fn source(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Who is in.
-#[derive(Default)]
-struct Hall {
-    count: usize,
-    by_source: HashMap<IpAddr, usize>,
-}
-
-/// The place of one connection; it is free when this is dropped.
-pub(crate) struct Seat {
-    hall: Arc<Mutex<Hall>>,
-    source: IpAddr,
-}
-
-/// A place for a connection from an address, if there is one.
-fn enter(hall: &Arc<Mutex<Hall>>, address: IpAddr, bounds: Bounds) -> Option<Seat> {
-    let source = source(address);
-    let mut inside = hall.lock().unwrap_or_else(PoisonError::into_inner);
-    let of_source = inside.by_source.get(&source).copied().unwrap_or(0);
-    if inside.count >= bounds.connections || of_source >= bounds.of_address {
-        return None;
-    }
-    inside.count += 1;
-    inside.by_source.insert(source, of_source + 1);
-    Some(Seat {
-        hall: Arc::clone(hall),
-        source,
-    })
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut inside = self.hall.lock().unwrap_or_else(PoisonError::into_inner);
-        inside.count = inside.count.saturating_sub(1);
-        let left = inside.by_source.get(&self.source).copied().unwrap_or(0);
-        match left.saturating_sub(1) {
-            0 => drop(inside.by_source.remove(&self.source)),
-            left => drop(inside.by_source.insert(self.source, left)),
-        }
-    }
-}
-
 /// Lets connections in until told to stop, then waits for those who are in. Requests have
 /// the [`Ends`] of their connection among their extensions.
 pub(crate) async fn accept(
     listener: tokio::net::TcpListener,
     router: Router,
     bounds: Bounds,
+    tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let hall = Arc::new(Mutex::new(Hall::default()));
+    let seats = Places::new(bounds.connections, bounds.of_address);
     let mut tasks = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -123,16 +86,30 @@ pub(crate) async fn accept(
             sleep(PAUSE).await;
             continue;
         };
-        let Some(seat) = enter(&hall, there.ip(), bounds) else {
+        let Some(seat) = seats.take(source(there.ip())) else {
             continue;
         };
         let Ok(here) = stream.local_addr() else {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
         tasks.spawn(async move {
-            connection(stream, router, Ends { here, there }, stop).await;
+            let is_secure = tls.is_some();
+            let ends = Ends {
+                here,
+                there,
+                is_secure,
+            };
+            match tls {
+                None => connection(stream, router, ends, stop).await,
+                Some(tls) => {
+                    let shaken = timeout(HEAD_PATIENCE, tls.accept(stream)).await;
+                    if let Ok(Ok(stream)) = shaken {
+                        connection(stream, router, ends, stop).await;
+                    }
+                }
+            }
             drop(seat);
         });
     }
@@ -265,25 +242,6 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Patient<W> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn seats_are_counted_by_source_and_in_all() {
-        let hall = Arc::new(Mutex::new(Hall::default()));
-        let bounds = Bounds {
-            connections: 3,
-            of_address: 2,
-        };
-        let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse::<IpAddr>().unwrap());
-        let first = enter(&hall, one, bounds).unwrap();
-        let _second = enter(&hall, one, bounds).unwrap();
-        assert!(enter(&hall, one, bounds).is_none());
-        let _third = enter(&hall, two, bounds).unwrap();
-        assert!(enter(&hall, two, bounds).is_none());
-        drop(first);
-        assert!(enter(&hall, two, bounds).is_some());
-        assert_eq!(hall.lock().unwrap().count, 2);
-        assert_eq!(hall.lock().unwrap().by_source.len(), 2);
-    }
 
     #[test]
     fn a_network_of_ipv6_is_one_source() {

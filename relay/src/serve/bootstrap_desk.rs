@@ -63,7 +63,7 @@ impl Answers for Desk {
             "/relays/choice" => self.choose(request.uri().query().unwrap_or_default()),
             "/robots.txt" => text("User-agent: *\nDisallow: /\n"),
             "/healthz" | "/readyz" => text("ok\n"),
-            "/metrics" if guest.address.ip().to_canonical().is_loopback() => {
+            "/metrics" if guest.is_local(request.headers()) => {
                 answer(StatusCode::OK, "text/plain; version=0.0.4", self.told())
             }
             path => self.node(path, &request, guest.caller).await,

@@ -18,6 +18,29 @@ use super::files;
 /// How often it is looked whether the files changed.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// How connections are served with the certificate and key of two files, which a thread
+/// reads again when they change, for as long as the process lives.
+///
+/// # Errors
+/// Where the files say nothing of use.
+pub fn kept(
+    chain: &Path,
+    key: &Path,
+    tell: impl Fn(Result<(), ServeError>) + Send + 'static,
+) -> Result<Arc<ServerConfig>, ServeError> {
+    let certificate = Certificate::load(chain, key)?;
+    let config = certificate.server()?;
+    let setting = |error: std::io::Error| ServeError::Setting(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(setting)?;
+    let builder = std::thread::Builder::new().name("certificate".to_owned());
+    let watching = builder.spawn(move || runtime.block_on(certificate.watch(tell)));
+    watching.map_err(setting)?;
+    Ok(Arc::new(config))
+}
+
 /// Certificate and key as they are in use.
 #[derive(Debug)]
 pub(crate) struct Certificate {

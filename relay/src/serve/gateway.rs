@@ -18,7 +18,7 @@ use super::nodes::Nodes;
 use crate::headers;
 use crate::limits::{
     ANSWER, BODY_BYTES, BUFFER_BYTES, CALLERS_MAX, REQUEST_BURST, REQUESTS_MAX,
-    REQUESTS_PER_CALLER, REQUESTS_PER_NODE, REQUESTS_PER_SECOND,
+    REQUESTS_PER_CALLER, REQUESTS_PER_CALLER_AND_NODE, REQUESTS_PER_NODE, REQUESTS_PER_SECOND,
 };
 use crate::metrics::Counts;
 use crate::page::{Away, Body};
@@ -32,6 +32,7 @@ pub(crate) struct Shares {
     pub(crate) per_second: u32,
     pub(crate) at_once: usize,
     pub(crate) per_node: usize,
+    pub(crate) per_both: usize,
 }
 
 impl Default for Shares {
@@ -41,6 +42,7 @@ impl Default for Shares {
             per_second: REQUESTS_PER_SECOND,
             at_once: REQUESTS_PER_CALLER,
             per_node: REQUESTS_PER_NODE,
+            per_both: REQUESTS_PER_CALLER_AND_NODE,
         }
     }
 }
@@ -69,6 +71,7 @@ pub(crate) struct Gateway {
     quota: Mutex<Quota<Caller>>,
     by_caller: Places<Caller>,
     by_node: Places<EndpointId>,
+    by_both: Places<(Caller, EndpointId)>,
     /// Hides callers' addresses from nodes; another one at each start.
     pseudonyms: [u8; 32],
 }
@@ -81,6 +84,7 @@ impl Gateway {
             quota: Mutex::new(Quota::new(shares.burst, shares.per_second, 1, CALLERS_MAX)),
             by_caller: Places::new(REQUESTS_MAX, shares.at_once),
             by_node: Places::new(REQUESTS_MAX, shares.per_node),
+            by_both: Places::new(REQUESTS_MAX, shares.per_both),
             pseudonyms: random(),
         }
     }
@@ -139,6 +143,8 @@ impl Gateway {
             return Err(Away::TooLarge);
         }
         let own = self.by_caller.take(guest.caller).ok_or(Away::TooMany)?;
+        let both = self.by_both.take((guest.caller, node));
+        let both = both.ok_or(Away::TooMany)?;
         let its = self.by_node.take(node).ok_or(Away::Busy)?;
         let open = Open::new(&self.counts);
         let request = self.prepared(&node, request, guest)?;
@@ -161,7 +167,7 @@ impl Gateway {
         headers::for_browser(&mut parts.headers);
         parts.version = Version::HTTP_11;
         parts.extensions.clear();
-        let held = Box::new((own, its, open, sender));
+        let held = Box::new((own, both, its, open, sender));
         let pulse = Arc::clone(&guest.pulse);
         let body = Answer::new(body, pulse, Arc::clone(&self.counts), held);
         Ok(Response::from_parts(parts, body.boxed_unsync()))

@@ -1,13 +1,15 @@
 //! A listener for HTTP, plain or with TLS: who is let in, how long they may take.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -45,7 +47,27 @@ pub(crate) struct Guest {
     pub(crate) wire: Arc<Mutex<Option<std::net::TcpStream>>>,
 }
 
+/// Whether a request of this machine was made by whoever sent it: a server that hands on what
+/// others ask says for whom, or by which name it was asked.
+fn is_direct(headers: &HeaderMap) -> bool {
+    let handed_on = headers.keys().map(HeaderName::as_str).any(|name| {
+        matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded")
+    });
+    let host = headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let is_own = |host: Authority| match host.host().trim_matches(['[', ']']) {
+        "localhost" => true,
+        ip => ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+    };
+    !handed_on && host.is_some_and(is_own)
+}
+
 impl Guest {
+    /// Whether a request came from this very machine, and for nobody else.
+    pub(crate) fn is_local(&self, headers: &HeaderMap) -> bool {
+        self.address.ip().to_canonical().is_loopback() && is_direct(headers)
+    }
+
     /// Takes the connection's handle; only the first request gets it.
     pub(crate) fn take_wire(&self) -> Option<std::net::TcpStream> {
         let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,5 +203,35 @@ async fn serve<A: Answers>(
                 return;
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn who_asks_for_others_is_not_local() {
+        let direct = |headers: &[(&'static str, &'static str)]| {
+            let named = |(name, value): &(&'static str, &'static str)| {
+                let name = HeaderName::from_static(name);
+                (name, HeaderValue::from_static(value))
+            };
+            is_direct(&headers.iter().map(named).collect())
+        };
+        for host in ["127.0.0.1", "127.0.0.1:3340", "localhost:1", "[::1]:443"] {
+            assert!(direct(&[("host", host)]), "{host}");
+            let scraped = ("x-prometheus-scrape-timeout-seconds", "10");
+            assert!(direct(&[("host", host), scraped]));
+            for handed_on in ["forwarded", "via", "x-real-ip", "x-forwarded-for"] {
+                assert!(!direct(&[("host", host), (handed_on, "x")]));
+            }
+        }
+        for host in ["relay.example", "10.0.0.1", "", "localhost.example", "a b"] {
+            assert!(!direct(&[("host", host)]), "{host}");
+        }
+        assert!(!direct(&[]));
     }
 }

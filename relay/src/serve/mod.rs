@@ -3,7 +3,7 @@
 mod bodies;
 pub mod bootstrap;
 mod bootstrap_desk;
-mod certificate;
+pub mod certificate;
 mod check;
 mod clock;
 pub mod dht;

@@ -19,7 +19,9 @@ use super::clock::now_ms;
 use super::lookup::Lookup;
 use crate::GUEST_ALPN;
 use crate::access::Door;
-use crate::limits::{DIAL, DIAL_AGAIN, DIALS_MAX, NODE_WINDOW, NODES_MAX, STREAM_WINDOW, UNUSED};
+use crate::limits::{
+    DIAL, DIAL_AGAIN, DIALS_MAX, FAR_DIALS_MAX, NODE_WINDOW, NODES_MAX, STREAM_WINDOW, UNUSED,
+};
 use crate::metrics::Counts;
 use crate::page::Away;
 
@@ -72,6 +74,7 @@ pub(crate) struct Nodes {
     lookup: Lookup,
     spots: Mutex<HashMap<EndpointId, Arc<Spot>>>,
     dials: Semaphore,
+    far_dials: Semaphore,
     counts: Arc<Counts>,
 }
 
@@ -113,6 +116,7 @@ impl Nodes {
             lookup,
             spots: Mutex::default(),
             dials: Semaphore::new(DIALS_MAX),
+            far_dials: Semaphore::new(FAR_DIALS_MAX),
             counts,
         }
     }
@@ -187,7 +191,11 @@ impl Nodes {
     }
 
     async fn dial(&self, node: EndpointId, is_here: bool) -> Result<Connection, Away> {
-        let Ok(_permit) = self.dials.try_acquire() else {
+        let dials = match is_here {
+            true => &self.dials,
+            false => &self.far_dials,
+        };
+        let Ok(_permit) = dials.try_acquire() else {
             return Err(Away::Busy);
         };
         let mut address = EndpointAddr::new(node);

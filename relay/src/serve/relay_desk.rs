@@ -125,7 +125,7 @@ impl Desk {
             "/robots.txt" => text("User-agent: *\nDisallow: /\n".into()),
             "/healthz" => text("ok\n".into()),
             "/readyz" => self.ready(),
-            "/metrics" if guest.address.ip().to_canonical().is_loopback() => {
+            "/metrics" if guest.is_local(request.headers()) => {
                 let text = self.told();
                 answer(StatusCode::OK, "text/plain; version=0.0.4", text)
             }

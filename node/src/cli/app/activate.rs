@@ -131,9 +131,9 @@ fn find(
         // one too many shows that it is too large
         return setting.read_up_to(path, MODULE_MAX as u64 + 1);
     }
-    let pinned = crate::apps::pinned().iter().map(|app| app.pinned);
+    let pinned = crate::apps::pinned().iter();
     let mut known: Vec<(String, Option<&[u8]>)> = pinned
-        .map(|pinned| (hex(&pinned.hash()), Some(pinned.wasm)))
+        .map(|app| (hex(&app.hash), Some(app.pinned.wasm)))
         .collect();
     let installed = node.home.installed_modules()?;
     known.extend(installed.into_iter().map(|name| (name, None)));

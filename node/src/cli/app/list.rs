@@ -1,5 +1,7 @@
 //! `synlog app list`.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 use synlog_log::fold::Manifest;
 use synlog_log::ids::{hex, unhex};
@@ -27,7 +29,7 @@ struct App {
     bytes: usize,
     installed: bool,
     /// What it says of itself, or why it can't be run.
-    manifest: Result<Manifest, String>,
+    manifest: Result<Arc<Manifest>, String>,
 }
 
 /// Runs the command.
@@ -35,10 +37,10 @@ pub(super) fn run(_: &Args, setting: &Setting) -> Result<(), Failure> {
     let mut apps: Vec<App> = crate::apps::pinned()
         .iter()
         .map(|app| App {
-            hash: hex(&app.pinned.hash()),
+            hash: hex(&app.hash),
             bytes: app.pinned.wasm.len(),
             installed: false,
-            manifest: Ok(app.manifest.clone()),
+            manifest: Ok(Arc::clone(&app.manifest)),
         })
         .collect();
     apps.extend(installed(&setting.home()?)?);
@@ -79,7 +81,7 @@ fn app_json(app: &App) -> Json {
         "major": manifest.ok().map(|manifest| manifest.major),
         "version": manifest.ok().map(|manifest| &manifest.version),
         "title": manifest.ok().map(|manifest| &manifest.title),
-        "mode": manifest.ok().map(mode),
+        "mode": manifest.ok().map(|manifest| mode(manifest)),
         "refused": manifest.err(),
     })
 }
@@ -99,7 +101,7 @@ fn installed(home: &Home) -> Result<Vec<App>, Failure> {
         let manifest = wasm
             .map_err(|failure| failure.to_string())
             .and_then(|wasm| match engine.load(&wasm) {
-                Ok(module) => Ok(module.manifest().clone()),
+                Ok(module) => Ok(Arc::new(module.manifest().clone())),
                 Err(error) => Err(error.to_string()),
             });
         App {

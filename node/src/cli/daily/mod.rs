@@ -39,7 +39,7 @@ fn find(command: &str) -> Option<(&'static Manifest, &'static EventKind)> {
     apps::pinned().iter().find_map(|app| {
         let mut events = app.manifest.events.iter();
         let event = events.find(|event| event.command.as_deref() == Some(command))?;
-        Some((&app.manifest, event))
+        Some((&*app.manifest, event))
     })
 }
 

@@ -1,14 +1,16 @@
 //! From a guest's request to its answer: let in, counted, read, done, told.
 
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::request::Parts;
 use axum::http::{Method as HttpMethod, Request, StatusCode, header};
 use axum::response::Response;
+use futures_util::stream::unfold;
 use serde_json::json;
 
 use crate::access::{Denied, bearer};
@@ -24,6 +26,7 @@ use crate::guests::server::{Carried, Shared};
 use crate::guests::stream;
 use crate::inputs::Inputs;
 use crate::keys;
+use crate::places::Place;
 use crate::problem::Problem;
 use crate::routes::Method;
 use crate::serving::{self, Ends};
@@ -41,6 +44,11 @@ const PUSHES_OF_ONE: usize = 120;
 const PUSHED_BYTES_OF_ONE: usize = 8 << 20;
 /// A gateway that does not say who comes through it counts as so many addresses.
 const BEHIND_GATEWAY: usize = 32;
+
+/// Seconds until a pull is tried again that was one too many.
+const PULL_AGAIN: u64 = 1;
+/// Bytes of a pull's answer that are handed on at a time.
+const PIECE: usize = 64 << 10;
 
 /// Bytes of a gateway's word for a caller.
 const CALLER_MAX: usize = 64;
@@ -311,8 +319,12 @@ async fn inside(
         }
         Does::Pull => {
             let have = asked::have(&body)?;
+            let place = shared.pulling.take(guest.entity.clone());
+            let place = place.ok_or_else(|| too_often(PULL_AGAIN))?;
             let pulled = blocking(move || backend.pull(&guest, &topic, &have)).await?;
-            let mut response = Response::new(Body::from(pulled.bundle));
+            let length = pulled.bundle.len().to_string();
+            let mut response = Response::new(held(pulled.bundle, place));
+            set(&mut response, header::CONTENT_LENGTH, &length);
             let media_type = "application/vnd.synlog.bundle";
             set(&mut response, header::CONTENT_TYPE, media_type);
             set(&mut response, header::CACHE_CONTROL, "no-store");
@@ -340,6 +352,17 @@ async fn inside(
         }
         _ => stream::answer(shared, guest, token, topic).await,
     }
+}
+
+/// A body in pieces; its place is free once the last one was taken.
+fn held(bytes: Vec<u8>, place: Place<String>) -> Body {
+    let pieces = unfold((0, bytes, place), |(at, bytes, place)| async move {
+        let end = bytes.len().min(at + PIECE);
+        let piece = bytes.get(at..end).filter(|piece| !piece.is_empty())?;
+        let piece = Bytes::copy_from_slice(piece);
+        Some((Ok::<_, Infallible>(piece), (end, bytes, place)))
+    });
+    Body::from_stream(pieces)
 }
 
 /// The images of offered spaces.

@@ -17,7 +17,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::middleware;
 use axum::routing::{MethodFilter, get, on};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
 use crate::guests::ROOT;
 use crate::guests::answering;
@@ -27,6 +27,7 @@ use crate::guests::limits::Rate;
 use crate::guests::pages::{self, PAGES};
 use crate::guests::sessions::Sessions;
 use crate::guests::stream::{self, Grown};
+use crate::places::Places;
 use crate::routes::Method;
 use crate::serving::{self, Bounds};
 
@@ -36,6 +37,12 @@ const CONNECTIONS_MAX: usize = 1_024;
 const OF_ADDRESS_MAX: usize = 32;
 /// Streams at once; each has a connection.
 const WATCHERS_MAX: usize = 768;
+/// Streams of one entity: some tabs on some devices.
+const WATCHERS_OF_ONE: usize = 8;
+/// Answers to pulls that are under way: each holds at most a mebibyte until it is taken.
+const PULLS_MAX: usize = 64;
+/// Those of one entity.
+const PULLS_OF_ONE: usize = 4;
 /// Questions that are answered at once; the store belongs to one at a time anyway.
 const BLOCKING_MAX: usize = 8;
 /// News of topics that may wait; who is behind looks again.
@@ -62,7 +69,8 @@ const PUSHED_BYTES_OF_ALL: usize = 256 << 20;
 pub(super) struct Shared {
     pub(super) backend: Arc<dyn GuestBackend>,
     pub(super) sessions: Sessions,
-    pub(super) seats: Arc<Semaphore>,
+    pub(super) seats: Places<String>,
+    pub(super) pulling: Places<String>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) news: broadcast::Sender<Grown>,
     pub(super) queries: Rate,
@@ -82,7 +90,8 @@ pub(super) fn shared(backend: Arc<dyn GuestBackend>) -> Arc<Shared> {
     Arc::new(Shared {
         backend,
         sessions: Sessions::default(),
-        seats: Arc::new(Semaphore::new(WATCHERS_MAX)),
+        seats: Places::new(WATCHERS_MAX, WATCHERS_OF_ONE),
+        pulling: Places::new(PULLS_MAX, PULLS_OF_ONE),
         stop: watch::Sender::new(false),
         news: broadcast::Sender::new(NEWS_MAX),
         queries: Rate::new(MINUTE_MS, QUERIES_OF_ALL),
@@ -191,7 +200,7 @@ impl GuestServer {
                         };
                         match listener {
                             Some(listener) => {
-                                serving::accept(listener, router, bounds, told).await;
+                                serving::accept(listener, router, bounds, None, told).await;
                             }
                             None => std::future::pending().await,
                         }

@@ -14,12 +14,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
 use crate::answering::HEARTBEAT;
 use crate::blobs::set;
 use crate::guests::backend::{Guest, GuestBackend, Heights, told_heights};
 use crate::guests::server::Shared;
+use crate::places::Place;
 use crate::problem::Problem;
 use crate::stream::blocking;
 
@@ -66,7 +67,7 @@ struct Watcher {
     news: broadcast::Receiver<Grown>,
     stop: watch::Receiver<bool>,
     told: Option<Heights>,
-    _seat: OwnedSemaphorePermit,
+    _seat: Place<String>,
 }
 
 impl Watcher {
@@ -125,9 +126,9 @@ pub(super) async fn answer(
     token: String,
     topic: String,
 ) -> Result<Response, Problem> {
-    let seat = Arc::clone(&shared.seats).try_acquire_owned();
+    let seat = shared.seats.take(guest.entity.clone());
     let seat =
-        seat.map_err(|_| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
+        seat.ok_or_else(|| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
     let watcher = Watcher {
         news: shared.news.subscribe(),
         stop: shared.stop.subscribe(),

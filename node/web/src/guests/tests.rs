@@ -146,10 +146,11 @@ fn door() -> Door {
 fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Request<Body> {
     let here = "192.0.2.1:4480".parse().unwrap();
     let there = "192.0.2.9:999".parse().unwrap();
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .extension(Ends { here, there });
+    let mut request = Request::builder().method(method).uri(path).extension(Ends {
+        here,
+        there,
+        is_secure: false,
+    });
     if !headers.iter().any(|(name, _)| *name == "host") {
         request = request.header("host", "192.0.2.1:4480");
     }

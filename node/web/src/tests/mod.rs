@@ -1,10 +1,11 @@
 //! The whole server in memory, on a backend of a few entries: who is let in, what streams
 //! tell, and that nothing that is sent makes it fall over.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod answers;
 mod door;
 mod probes;
+mod remote;
 mod streams;
 
 use std::net::SocketAddr;
@@ -22,10 +23,11 @@ use crate::Problem;
 use crate::access::Scope;
 use crate::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
 use crate::server::{Shared, router, shared};
+use crate::sites::Site;
 
 /// Entries, of which each third is of the topic `b`, and every one changes a row.
 #[derive(Default)]
-struct Fake {
+pub(crate) struct Fake {
     entries: Mutex<Vec<String>>,
     blob: Vec<u8>,
 }
@@ -50,6 +52,7 @@ impl Backend for Fake {
             Ask::Topic(topic) if topic == "none" => {
                 Err(Problem::new(404, "no_topic", "no such topic").hint("look again"))
             }
+            Ask::Rows(rows) if rows.view == "panic" => panic!("a question that breaks"),
             ask => Ok(json!({ "asked": format!("{ask:?}") })),
         }
     }
@@ -178,12 +181,14 @@ fn place() -> (Arc<Fake>, Arc<Shared>, Router) {
         ..Fake::default()
     });
     let address: SocketAddr = HOST.parse().unwrap();
-    let shared = shared(Arc::clone(&fake) as Arc<dyn Backend>, address, 1 << 20);
+    let remote = Site::elsewhere(&["counter.example".to_owned()], 4443).unwrap();
+    let backend = Arc::clone(&fake) as Arc<dyn Backend>;
+    let shared = shared(backend, address, Some(remote), 1 << 20);
     let router = router(&shared);
     (fake, shared, router)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -17,7 +17,7 @@ const OURS: (&str, &str) = ("host", HOST);
 const READER: (&str, &str) = ("authorization", "Bearer reader");
 
 /// A node that tells numbers to all, and can't work.
-struct Open(Fake);
+pub(super) struct Open(pub(super) Fake);
 
 impl Backend for Open {
     fn answer(&self, ask: &Ask) -> Result<serde_json::Value, Problem> {
@@ -86,7 +86,12 @@ fn who_may_know_how_a_node_is() {
     runtime().block_on(async {
         let (_, shared_one, closed) = place();
         let address = "127.0.0.1:4477".parse().unwrap();
-        let open = router(&shared(Arc::new(Open(Fake::default())), address, 1 << 20));
+        let open = router(&shared(
+            Arc::new(Open(Fake::default())),
+            address,
+            None,
+            1 << 20,
+        ));
         let session = logged_in(&shared_one, &closed).await;
         let session = ("cookie", session.as_str());
         let evil = ("host", "evil.example:4477");

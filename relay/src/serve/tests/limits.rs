@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::stage::{Node, PATIENCE, Stage, host, key};
-use crate::limits::{PROOF, REQUEST_BURST};
+use crate::limits::{PROOF, REQUEST_BURST, REQUESTS_PER_CALLER_AND_NODE};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_can_ask_only_so_much() {
@@ -40,6 +40,31 @@ async fn one_address_can_ask_only_so_much() {
         "{served}"
     );
     assert!(stage.relay.counts().requests_refused.get() > 0);
+    stage.relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_leaves_ways_to_a_node_for_others() {
+    let stage = Stage::new().await;
+    let node = Node::start(key(1), &stage.url()).await;
+    let other = Node::start(key(2), &stage.url()).await;
+    let mut open = Vec::new();
+    for _ in 0..REQUESTS_PER_CALLER_AND_NODE {
+        let live = stage.get(&node.id(), "/live").await;
+        assert_eq!(live.status(), StatusCode::OK);
+        open.push(live);
+    }
+    let one_more = stage.get(&node.id(), "/").await;
+    assert_eq!(one_more.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(stage.get(&other.id(), "/").await.status(), StatusCode::OK);
+    open.clear();
+    // who let go gets in again, once the gateway has seen it
+    let again = async {
+        while stage.get(&node.id(), "/").await.status() != StatusCode::OK {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, again).await.expect("there is room again");
     stage.relay.stop().await;
 }
 
