@@ -117,7 +117,7 @@ fn a_device_is_added_and_another_ends() {
     assert_eq!(phone.entity(), entity);
     page.press("It was carried over");
     page.until(
-        "[...document.querySelectorAll('li.card h3')].some((it) => it.textContent === 'phone')",
+        "[...document.querySelectorAll('li.card h2')].some((it) => it.textContent === 'phone')",
     );
 
     // it is lost: the same page ends it

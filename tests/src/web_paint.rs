@@ -122,13 +122,13 @@ fn the_guests_catalog_with_many_items() {
     );
 
     // words anywhere, in whatever case, with or without accents; a part of it at a time
-    page.value("location.hash = '#/provider/' + encodeURIComponent('KOSTLICH loaf 09'); true");
+    page.value("location.hash = '#/provider/' + encodeURIComponent('KOSTLICH 092'); true");
     let card = "document.querySelectorAll('main li.card')";
     page.until(&format!(
-        "{card}.length && [...{card}].every((it) => /Loaf 09/.test(it.textContent))"
+        "{card}.length && [...{card}].every((it) => /Loaf 092/.test(it.textContent))"
     ));
     let shown = page.value(&format!("{card}.length"));
-    assert_eq!(shown, 33);
+    assert_eq!(shown, 3);
     page.value("location.hash = '#/provider/nosuchword'; true");
     page.until("document.querySelector('main').textContent.includes('Nothing has these words.')");
     up.stop();

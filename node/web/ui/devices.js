@@ -20,7 +20,7 @@ export async function devices({ me }) {
 function card(device, form_) {
   const live = !device.this && !device.revoked;
   return h('li', { class: 'card' },
-    h('h3', { class: 'name' }, device.name), h('p', null, h('code', null, short(device.device))),
+    h('h2', { class: 'name' }, device.name), h('p', null, h('code', null, short(device.device))),
     h('p', { class: 'soft' }, instant(device.certified_ms)),
     device.this && h('span', { class: 'badge good' }, t('device.this')),
     device.revoked && h('span', { class: 'badge bad' }, t('device.revoked')),
