@@ -93,6 +93,8 @@ impl Node {
             // it can be read; nothing certifies this key, and the guard is set
             let mut node = Self::open_with(home, fresh_key()?)?;
             node.entity = entity;
+            // keys that were in the backup open what is private
+            node.load_secrets()?;
             return Ok(node);
         }
         let key = home.read_key(home.device_key_path())?;

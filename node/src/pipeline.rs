@@ -245,6 +245,12 @@ impl Node {
         // what waits itself is here, and need not be asked for
         intake.missing.retain(|(_, id)| !parked.contains(id));
         self.store_staged(&staged)?;
+        // nor what came after somebody had to wait for it
+        for (topic, id) in std::mem::take(&mut intake.missing) {
+            if !self.store.contains(&id)? {
+                intake.missing.insert((topic, id));
+            }
+        }
         for (bytes, seq) in forks {
             self.note_fork(&bytes, seq, intake)?;
         }

@@ -268,6 +268,24 @@ impl Browser {
             .collect()
     }
 
+    /// Opens another page of the same profile, and goes there. Gives the one that was shown.
+    pub(crate) fn another(&mut self) -> String {
+        let before = std::mem::take(&mut self.session);
+        let target = self.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = self.call("Target.attachToTarget", attach);
+        self.session = attached["sessionId"].as_str().unwrap().to_owned();
+        for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
+            self.call(domain, json!({}));
+        }
+        before
+    }
+
+    /// Goes to another page. Gives the one that was shown.
+    pub(crate) fn turn_to(&mut self, page: String) -> String {
+        std::mem::replace(&mut self.session, page)
+    }
+
     /// Runs a script in each page before its own.
     pub(crate) fn before_each(&mut self, script: &str) {
         let params = json!({ "source": script });

@@ -108,7 +108,7 @@ impl Guest {
         DeviceId(self.key.public())
     }
 
-    fn certificate(&self) -> Vec<u8> {
+    pub(crate) fn certificate(&self) -> Vec<u8> {
         self.log.certificate(&self.device()).unwrap().encode()
     }
 
@@ -199,6 +199,11 @@ impl Guest {
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, 200, "{text}");
         answer.json()["topic"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// All that it has of the relation, in order of arrival.
+    pub(crate) fn runs(&self) -> &[Vec<u8>] {
+        &self.runs
     }
 
     fn have(&self) -> Json {

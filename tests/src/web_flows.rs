@@ -14,7 +14,7 @@ const DAY_MS: u64 = 86_400_000;
 const HOUR_MS: u64 = 3_600_000;
 
 /// What travels from one desk to another.
-fn carry(from: &Desk, to: &Desk, topics: &[&str]) {
+pub(crate) fn carry(from: &Desk, to: &Desk, topics: &[&str]) {
     let file = from.root.join("carried.synlog").display().to_string();
     let mut words = vec!["bundle", "write", &file];
     words.extend(topics);
@@ -23,7 +23,7 @@ fn carry(from: &Desk, to: &Desk, topics: &[&str]) {
 }
 
 /// A bakery that gives classes, and two clients with a relation each.
-fn bakery() -> (Desk, [Desk; 2]) {
+pub(crate) fn bakery() -> (Desk, [Desk; 2]) {
     let desk = Desk::new("counter");
     desk.ok(&["topic", "new", "shop", "--app", "space"]);
     let words = [
@@ -82,7 +82,7 @@ fn carry_identity(from: &Desk, to: &Desk) {
     to.ok(&["bundle", "read", &file]);
 }
 
-fn login(page: &mut Browser, desk: &Desk) -> Up {
+pub(crate) fn login(page: &mut Browser, desk: &Desk) -> Up {
     let up = Up::start(desk, &["--offline"]);
     page.open("about:blank");
     page.open(up.ready["web"]["login"].as_str().unwrap());
@@ -91,7 +91,7 @@ fn login(page: &mut Browser, desk: &Desk) -> Up {
 }
 
 /// Goes to a screen and waits until its heading is there.
-fn go(page: &mut Browser, hash: &str, heading: &str) {
+pub(crate) fn go(page: &mut Browser, hash: &str, heading: &str) {
     page.value(&format!("location.hash = '{hash}'"));
     page.until(&format!(
         "document.querySelector('h1')?.textContent.startsWith({}) && document.activeElement.tagName === 'H1'",
@@ -100,7 +100,7 @@ fn go(page: &mut Browser, hash: &str, heading: &str) {
 }
 
 /// Presses a button of the card in which some text stands.
-fn press_in(page: &mut Browser, text: &str, button: &str) {
+pub(crate) fn press_in(page: &mut Browser, text: &str, button: &str) {
     let script = format!(
         "[...document.querySelectorAll('li.card')].find((it) => it.textContent.includes({}))?.querySelectorAll('button, summary')",
         json!(text)

@@ -4,6 +4,7 @@
 mod checking;
 mod error;
 pub mod keys;
+mod last;
 pub mod manifest;
 pub mod place;
 mod restoring;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use checking::{Checked, check};
 pub use error::BackupError;
+pub use last::Last;
 pub use manifest::Manifest;
 pub use place::{Objects, Place};
 pub use restoring::{restore, restore_parts};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::backup::keys::collect;
-use crate::backup::{BackupError, Place, Source, Terms, check, latest, write};
+use crate::backup::{BackupError, Last, Place, Source, Terms, check, latest, write};
 use crate::cli::passphrase::PassphraseArgs;
 use crate::cli::progress::Progress;
 use crate::cli::screen::{count, size};
@@ -161,12 +161,21 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         adopt: args.adopt,
         keep: usize::from(args.keep),
     };
-    let place = Place::open(&typed(&args.place, setting), true).map_err(failed)?;
+    let name = typed(&args.place, setting);
+    let place = Place::open(&name, true).map_err(failed)?;
     let mut progress = Progress::new(screen, "backing up");
     let mut step = |done, total| progress.update(done, total, &size(done));
     let done = write(&place, &source, &terms, &mut step).map_err(failed)?;
     drop(progress);
     let keys = locked.map(|(_, names)| names);
+    let last = Last {
+        place: name,
+        number: done.number,
+        made_ms: terms.now_ms,
+        keys: keys.is_some(),
+        keep: args.keep,
+    };
+    last.remember(&home)?;
     if screen.is_json() {
         return screen.json(&json!({
             "place": args.place,

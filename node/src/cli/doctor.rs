@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value as Json, json};
 use synlog_log::store::{Finding, MissingRange};
 
+use crate::backup::Last;
 use crate::cli::progress::Progress;
 use crate::cli::screen::{Screen, Tone, count, size};
 use crate::cli::setting::Setting;
@@ -116,6 +117,7 @@ fn look(setting: &Setting) -> Result<(), Failure> {
     let cut = node.opened.cut_tail.clone();
     let home = node.home.clone();
     node.close()?;
+    let backup = Last::of(&home)?;
     let screen = &setting.screen;
     if screen.is_json() {
         let missing = missing.iter().map(|range| {
@@ -134,6 +136,7 @@ fn look(setting: &Setting) -> Result<(), Failure> {
             "topics": topics.len(), "feeds": feeds,
             "missing": missing.collect::<Vec<_>>(),
             "cut_tail": cut,
+            "backup": backup.as_ref().map(Last::json),
             "notes": notes.iter().map(note_json).collect::<Vec<_>>(),
         }))?;
     } else {
@@ -147,6 +150,13 @@ fn look(setting: &Setting) -> Result<(), Failure> {
             "holds   {entries} in {feeds} of {topics}, {}",
             size(bytes)
         ))?;
+        if let Some(last) = &backup {
+            let made = crate::instant::to_text(last.made_ms);
+            screen.line(format_args!(
+                "backup  {} of {made}, {}",
+                last.number, last.place
+            ))?;
+        }
         show_notes(&notes, screen)?;
     }
     verdict(&notes)

@@ -10,7 +10,7 @@ use synlog_log::ids::{DeviceId, EntityId, TopicId};
 use synlog_log::keys::{admit, verify};
 use synlog_web::Problem;
 use synlog_web::backend::{BlobInfo, Rows};
-use synlog_web::guests::backend::Heights;
+use synlog_web::guests::backend::{Heights, told_heights};
 use synlog_web::guests::{Founded, Guest, GuestBackend, Proof, Proven, Pulled};
 use synlog_web::uis::Package;
 
@@ -20,8 +20,10 @@ use crate::daemon::session::Service;
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::guests::exchange::{self, Member};
-use crate::guests::founding;
+use crate::guests::founding::{self, RELATION};
 use crate::guests::identity::{certified, read};
+use crate::guests::returning;
+use crate::guests::search;
 use crate::guests::spaces::{self, problem};
 use crate::node::Node;
 use crate::uis::Shelf;
@@ -102,6 +104,10 @@ impl GuestBackend for GuestsBackend {
         self.with(|node| spaces::query(node, &self.0.guests, rows))
     }
 
+    fn search(&self, rows: &Rows, words: &str) -> Result<Json, Problem> {
+        self.with(|node| search::search(node, &self.0.guests, rows, words))
+    }
+
     fn manifest(&self, space: &str) -> Result<Json, Problem> {
         self.with(|node| spaces::manifest(node, &self.0.guests, space))
     }
@@ -154,11 +160,22 @@ impl GuestBackend for GuestsBackend {
         if interests.is_ok_and(|interests| interests.blocked.contains(&entity)) {
             return Err(blocked());
         }
-        let topic = self
-            .0
-            .guests
-            .read(|book| book.relations.get(&entity)?.topic);
-        let relations = topic.map(|topic| json!({ "topic": topic.to_string(), "app": "relation" }));
+        let guests = &self.0.guests;
+        let relation = self.with(|node| {
+            let told = |failure: Failure| problem(&failure);
+            let known = guests.read(|book| book.relations.get(&entity)?.topic);
+            let topic = match known {
+                Some(topic) => Some(topic),
+                // a book that was lost with the disk is written anew
+                None => founding::look(node, guests, &entity).map_err(told)?,
+            };
+            let heights = topic.map(|topic| exchange::heights(node, &topic));
+            Ok(topic.zip(heights.transpose().map_err(told)?))
+        })?;
+        let topic = relation.as_ref().map(|(topic, _)| *topic);
+        let relations = relation.map(|(topic, heights)| {
+            json!({ "topic": topic.to_string(), "app": RELATION, "heights": told_heights(&heights) })
+        });
         let bundle = proof.bundle.clone().unwrap_or_default();
         Ok(Proven {
             guest: Guest {
@@ -192,8 +209,15 @@ impl GuestBackend for GuestsBackend {
 
     fn push(&self, guest: &Guest, topic: &str, bundle: &[u8]) -> Result<u64, Problem> {
         self.with(|node| {
+            let guests = &self.0.guests;
+            let member = self.member(node, guest)?;
+            let known = guests.read(|book| book.relations.contains_key(&member.entity));
+            if !known {
+                return returning::bring_back(node, guests, &member, topic, bundle, now_ms());
+            }
             let (member, topic) = self.own(node, guest, topic)?;
-            exchange::push(node, &member, &topic, bundle, now_ms())
+            let pushed = exchange::read(bundle)?;
+            exchange::take(node, &member, &topic, pushed, now_ms())
         })
     }
 

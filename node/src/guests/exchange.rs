@@ -17,6 +17,7 @@ use synlog_web::guests::backend::Heights;
 use crate::failure::Failure;
 use crate::guests::founding::source_of;
 use crate::guests::identity::certified;
+use crate::guests::returning::Writers;
 use crate::guests::spaces::{nothing, problem};
 use crate::identity::profile::APP;
 use crate::intake::Intake;
@@ -133,8 +134,8 @@ pub fn pull(
 
 /// What was pushed, before anything of it is believed.
 #[derive(Default)]
-struct Pushed {
-    runs: Vec<Vec<u8>>,
+pub(super) struct Pushed {
+    pub(super) runs: Vec<Vec<u8>>,
     statements: Vec<SignedStatement>,
 }
 
@@ -143,7 +144,11 @@ fn refused(refusal: Refusal) -> Problem {
     Problem::new(422, refusal.code(), text)
 }
 
-fn read(bytes: &[u8]) -> Result<Pushed, Problem> {
+/// Reads a bundle that was pushed.
+///
+/// # Errors
+/// Where it is none, or has too much.
+pub(super) fn read(bytes: &[u8]) -> Result<Pushed, Problem> {
     let unreadable = |error| {
         Problem::new(
             422,
@@ -216,7 +221,7 @@ fn is_profile(node: &mut Node, feed: &FeedKey, run: &RunView<'_>, log: &Identity
     of_guest && node.is_profile(&feed.topic)
 }
 
-/// Checks that all of a push is the guest's own.
+/// Checks that all of a push is of the relation, or the guest's own profile.
 fn check(
     node: &mut Node,
     topic: &TopicId,
@@ -224,10 +229,19 @@ fn check(
     log: &IdentityLog,
 ) -> Result<(), Problem> {
     let mut profiles = BTreeSet::new();
+    let mut writers = Writers::of(node, topic, &log.entity());
     for bytes in &pushed.runs {
         let run = RunView::decode(bytes).map_err(refused)?;
-        certified(log, &run.feed.author).map_err(|_| foreign())?;
-        if run.feed.topic == *topic || profiles.contains(&run.feed.topic) {
+        let of_guest = certified(log, &run.feed.author).is_ok();
+        let of_relation = run.feed.topic == *topic;
+        // what others wrote in it comes back from the guest where it was lost here
+        if of_relation && (of_guest || writers.wrote(node, &run)) {
+            continue;
+        }
+        if of_relation || !of_guest {
+            return Err(foreign());
+        }
+        if profiles.contains(&run.feed.topic) {
             continue;
         }
         if !is_profile(node, &run.feed, &run, log) || run.last().seq >= PROFILE_ENTRIES_MAX {
@@ -266,15 +280,17 @@ fn refusal_of(intake: &Intake) -> Option<Problem> {
     None
 }
 
-/// Takes in entries of a guest's own feeds. Gives how many were new; they are durable.
-pub(super) fn push(
+/// Takes in what a guest pushed. Gives how many entries were new; they are durable.
+///
+/// # Errors
+/// Where anything of it is not the guest's to bring, or is refused.
+pub(super) fn take(
     node: &mut Node,
     member: &Member,
     topic: &TopicId,
-    bytes: &[u8],
+    pushed: Pushed,
     now_ms: u64,
 ) -> Result<u64, Problem> {
-    let pushed = read(bytes)?;
     let log = log_of(node, &member.entity, &pushed)?;
     check(node, topic, &pushed, &log)?;
     let told = |failure: Failure| problem(&failure);

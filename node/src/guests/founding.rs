@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use synlog_log::ids::{EntityId, TopicId};
+use synlog_log::ids::{EntityId, FeedKey, TopicId};
 use synlog_log::order::ChainState;
 use synlog_web::Problem;
 use synlog_web::guests::Founded;
@@ -18,17 +18,25 @@ use crate::intake::Intake;
 use crate::node::Node;
 
 /// The app of relations, and the role of a guest in one.
-const RELATION: &str = "relation";
+pub(super) const RELATION: &str = "relation";
 const CLIENT: &str = "client";
 /// A day.
 const DAY_MS: u64 = 24 * 3_600_000;
 /// Digits of an entity in the name of a relation; more where that is taken.
 const DIGITS: usize = 6;
 
-/// The relation of an entity that this node sequences, in topics that nobody looked at yet:
-/// one that was begun by hand, or before the book was lost.
-fn look(node: &mut Node, guests: &Guests, entity: &EntityId) -> Result<Option<TopicId>, Failure> {
-    let device = node.device();
+/// The relation of an entity that a device of this owner sequences, in topics that nobody
+/// looked at yet: one that was begun by hand, or before the book was lost. Another device:
+/// the one that wrote the backup from which this node came.
+///
+/// # Errors
+/// Where the store can't be read or the book not be written.
+pub(super) fn look(
+    node: &mut Node,
+    guests: &Guests,
+    entity: &EntityId,
+) -> Result<Option<TopicId>, Failure> {
+    let (device, owner) = (node.device(), node.entity());
     let mut found: BTreeMap<EntityId, (TopicId, String)> = BTreeMap::new();
     for topic in guests.not_looked_at(node.store.topics()) {
         if node
@@ -37,8 +45,15 @@ fn look(node: &mut Node, guests: &Guests, entity: &EntityId) -> Result<Option<To
         {
             continue;
         }
+        let ChainState::Open { sequencer } = node.order(&topic)?.state() else {
+            continue;
+        };
+        let author = FeedKey {
+            author: sequencer,
+            topic,
+        };
+        let own = sequencer == device || node.author_of(&author)? == Some(owner);
         let order = node.order(&topic)?;
-        let own = matches!(order.state(), ChainState::Open { sequencer } if sequencer == device);
         let Some(genesis) = order.genesis().filter(|it| own && it.app == RELATION) else {
             continue;
         };

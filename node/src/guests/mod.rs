@@ -11,6 +11,8 @@ mod exchange;
 mod founding;
 pub mod gateways;
 mod identity;
+mod returning;
+mod search;
 mod spaces;
 mod state;
 

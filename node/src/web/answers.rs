@@ -14,7 +14,7 @@ use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::json::to_json;
 use crate::node::Node;
-use crate::web::{entries, hosted, problems, root, rows, steps, tokens, waiting};
+use crate::web::{backups, devices, entries, hosted, problems, root, rows, steps, tokens, waiting};
 
 /// Answers a question, or does as it is told.
 pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
@@ -56,6 +56,19 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
         Ask::CheckWords(words) => root::check(service, words),
         Ask::LockRoot(passphrase) => root::lock(service, passphrase),
         Ask::RemoveRoot(words) => root::remove(service, words),
+        Ask::Backup(passphrase) => backups::again(service, passphrase.as_deref()),
+        Ask::DeviceRequest(request) => devices::look(request),
+        Ask::AddDevice(asked) => devices::add(
+            service,
+            &asked.request,
+            &asked.check,
+            asked.passphrase.as_deref(),
+        ),
+        Ask::EndDevice {
+            device,
+            end,
+            passphrase,
+        } => devices::retire(service, device, *end, passphrase.as_deref()),
         Ask::Waiting => {
             let all = waiting::all(service).map_err(|failure| problems::problem(&failure))?;
             Ok(json!({ "waiting": all }))

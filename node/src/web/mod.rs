@@ -2,7 +2,9 @@
 
 pub(crate) mod answers;
 mod backend;
+mod backups;
 mod blobs;
+mod devices;
 mod entries;
 mod hosted;
 mod imports;

@@ -32,7 +32,7 @@ pub(super) fn words(service: &Service, passphrase: Option<&str>) -> Result<Json,
 }
 
 /// A line of standard input.
-fn line(text: &str) -> Result<Box<Cursor<Vec<u8>>>, Problem> {
+pub(super) fn line(text: &str) -> Result<Box<Cursor<Vec<u8>>>, Problem> {
     if text.is_empty() || text.contains(['\n', '\r']) {
         return Err(Problem::usage("a passphrase is one line of text"));
     }

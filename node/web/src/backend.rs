@@ -94,6 +94,21 @@ pub enum Ask {
     LockRoot(String),
     /// Takes the root key off this machine, where some of the words are these.
     RemoveRoot(Vec<(String, String)>),
+    /// What the request of a new device says, and the words by which it is known.
+    DeviceRequest(String),
+    /// Certifies a new device.
+    AddDevice(NewDevice),
+    /// Ends a device of the entity.
+    EndDevice {
+        /// Its id, or the front of it.
+        device: String,
+        /// How it ends.
+        end: DeviceEnd,
+        /// Where the root key is under one.
+        passphrase: Option<String>,
+    },
+    /// Makes the next backup where the last one is; with the passphrase of its keys.
+    Backup(Option<String>),
     /// What waits for an answer.
     Waiting,
     /// How far the first run is.
@@ -111,6 +126,39 @@ pub enum Ask {
     Import(String),
     /// Does something with one of them.
     DoImport(DoImport),
+}
+
+/// A new device of the entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDevice {
+    /// What it asks, as a text.
+    pub request: String,
+    /// Its words, as they were compared.
+    pub check: String,
+    /// Where the root key is under one.
+    pub passphrase: Option<String>,
+}
+
+/// How a device ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceEnd {
+    /// It is revoked.
+    Revoke,
+    /// It is gone: revoked, and this one takes over its topics.
+    Lost,
+}
+
+impl DeviceEnd {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Revoke, Self::Lost];
+
+    /// Its word, which is that of the command.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// What an owner does about a guest.

@@ -1,7 +1,8 @@
 //! Routes for the owner: the root key, the first run, and files that are imported.
 
 use crate::access::Scope;
-use crate::backend::{Ask, DoImport};
+use crate::backend::{Ask, DeviceEnd, DoImport, NewDevice};
+use crate::problem::Problem;
 use crate::routes::{Does, Kind, Method, Param, Route, get, must, own, param, post};
 
 const FORMAT: Param = param(
@@ -17,6 +18,14 @@ const fn owners(route: Route) -> Route {
         ..route
     }
 }
+
+const PASSPHRASE: Param = param("passphrase", Kind::Text, "where the root key is under one");
+
+const REQUEST: Param = must(
+    "request",
+    Kind::Text,
+    "what `synlog device request` printed",
+);
 
 const WORDS: &[Param] = &[must(
     "words",
@@ -37,11 +46,7 @@ pub(crate) static ROUTES: &[Route] = &[
         "/root/words",
         "root_words",
         "The recovery words. Only in the owner's browser: no token of a program is enough",
-        &[param(
-            "passphrase",
-            Kind::Text,
-            "where the root key is under one",
-        )],
+        &[PASSPHRASE],
         |inputs| Ok(Ask::Words(inputs.body_text("passphrase"))),
     )),
     owners(post(
@@ -71,6 +76,66 @@ pub(crate) static ROUTES: &[Route] = &[
         "Take the root key that lies open off this machine: three of the words show that they are safe",
         WORDS,
         |inputs| Ok(Ask::RemoveRoot(inputs.body_pairs("words"))),
+    )),
+    owners(post(
+        "/devices/request",
+        "device_request",
+        "What the request of a new device says, with the words to be compared",
+        &[REQUEST],
+        |inputs| {
+            Ok(Ask::DeviceRequest(
+                inputs.body_text("request").unwrap_or_default(),
+            ))
+        },
+    )),
+    owners(post(
+        "/devices",
+        "add_device",
+        "Certify a new device; gives the answer that it waits for, with its QR code",
+        &[
+            REQUEST,
+            must(
+                "check",
+                Kind::Text,
+                "its words, compared with those that it shows",
+            ),
+            PASSPHRASE,
+        ],
+        |inputs| {
+            let text = |name| inputs.body_text(name).unwrap_or_default();
+            Ok(Ask::AddDevice(NewDevice {
+                request: text("request"),
+                check: text("check"),
+                passphrase: inputs.body_text("passphrase"),
+            }))
+        },
+    )),
+    owners(post(
+        "/devices/{device}",
+        "end_device",
+        "Revoke a device of yours; one that is lost also loses its topics to this one",
+        &[must("end", Kind::Text, "revoke or lost"), PASSPHRASE],
+        |inputs| {
+            let word = inputs.body_text("end").unwrap_or_default();
+            let mut all = DeviceEnd::ALL.into_iter();
+            let end = all.find(|end| end.word() == word);
+            Ok(Ask::EndDevice {
+                device: inputs.path("device"),
+                end: end.ok_or_else(|| Problem::usage("end is revoke or lost"))?,
+                passphrase: inputs.body_text("passphrase"),
+            })
+        },
+    )),
+    owners(post(
+        "/backup",
+        "backup",
+        "Make the next backup where `synlog backup` made the last one",
+        &[param(
+            "passphrase",
+            Kind::Text,
+            "where keys are in it: what they are locked with",
+        )],
+        |inputs| Ok(Ask::Backup(inputs.body_text("passphrase"))),
     )),
     get(
         "/waiting",

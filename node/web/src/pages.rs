@@ -84,6 +84,7 @@ pub static PAGES: &[Page] = &[
     page!("/forms.js", SCRIPT, "forms.js"),
     page!("/guests.js", SCRIPT, "guests.js"),
     page!("/node.js", SCRIPT, "node.js"),
+    page!("/devices.js", SCRIPT, "devices.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
     page!("/synlog.js", SCRIPT, "synlog.js"),
     page!("/timeline.js", SCRIPT, "timeline.js"),
@@ -136,4 +137,50 @@ pub(crate) fn answer(page: &'static Page, headers: &HeaderMap) -> Response {
     set(&mut response, header::CACHE_CONTROL, "no-cache");
     set(&mut response, header::CONTENT_TYPE, page.media_type);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::guests::pages::PAGES as GUEST_PAGES;
+    use std::collections::BTreeSet;
+
+    /// What a module names in its `import … from` lines.
+    fn imported(text: &str) -> BTreeSet<String> {
+        let lines = text.lines().filter(|line| line.starts_with("import "));
+        let named = lines.filter_map(|line| line.rsplit_once(" from '"));
+        let paths = named.filter_map(|(_, path)| path.strip_suffix("';"));
+        paths
+            .map(|path| path.trim_start_matches('.').to_owned())
+            .collect()
+    }
+
+    /// All modules without which the first one does not begin.
+    fn needed<'a>(text_of: &impl Fn(&str) -> &'a str) -> BTreeSet<String> {
+        let (mut all, mut left) = (BTreeSet::new(), imported(text_of("/app.js")));
+        while let Some(path) = left.pop_first() {
+            left.extend(imported(text_of(&path)));
+            all.insert(path);
+            left.retain(|path| !all.contains(path) && path != "/app.js");
+        }
+        all
+    }
+
+    fn preloaded(text: &str) -> BTreeSet<String> {
+        let links = text.split("<link rel=\"modulepreload\" href=\"").skip(1);
+        let paths = links.filter_map(|rest| rest.split('"').next());
+        paths.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn modules_are_asked_for_at_once_and_not_one_after_the_other() {
+        let own = |path: &str| PAGES.iter().find(|it| it.path == path).unwrap().text;
+        let of_guests = |path: &str| {
+            let page = GUEST_PAGES.iter().find(|it| it.path == path).unwrap();
+            std::str::from_utf8(page.bytes).unwrap()
+        };
+        assert_eq!(preloaded(own("/")), needed(&own));
+        assert_eq!(preloaded(of_guests("/")), needed(&of_guests));
+    }
 }

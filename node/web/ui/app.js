@@ -30,7 +30,7 @@ const screens = {
   feeds: async () => (await import('/feeds.js')).feeds,
   entry: async () => (await import('/feeds.js')).entry,
   peers: async () => (await import('/node.js')).peers,
-  devices: async () => (await import('/node.js')).devices,
+  devices: async () => (await import('/devices.js')).devices,
   doctor: async () => (await import('/doctor.js')).doctor,
   settings: async () => (await import('/node.js')).settings,
 };
@@ -212,6 +212,8 @@ async function begin() {
     history.replaceState(null, '', '#/today');
     await api.login(link[1]).catch(() => { state.failed = true; });
   }
+  // its module comes while it is asked who this is
+  screens[place()[0]]().catch(() => {});
   try {
     state.me = await api.get('/whoami');
   } catch (error) {

@@ -175,10 +175,11 @@ async function withTake(row, resource, start, end, replaces, then) {
 const refused = new Map();
 
 /** What a refusal means here, in words. */
-function told(error) {
+function told(error, more) {
   const known = { slot_taken: 'calendar.taken', outside_hours: 'calendar.outside', short_notice: 'calendar.short', expired: 'calendar.expired' };
   const box = problem(error);
   if (known[error.rule]) box.prepend(h('p', null, h('strong', null, t(known[error.rule]))));
+  if (more) box.append(more);
   return box;
 }
 
@@ -186,7 +187,7 @@ function answers(row, resource, zone) {
   const { columns } = row;
   const booking = () => digits(columns.booking);
   const mark = `${booking()} ${columns.state} ${columns.start}`;
-  const wrong = h('div', null, refused.has(mark) && told(refused.get(mark)));
+  const wrong = h('div');
   const redraw = () => document.getElementById(wrong.id);
   wrong.id = `refused-${booking()}`;
   const button = (label, act, main) => {
@@ -201,7 +202,7 @@ function answers(row, resource, zone) {
       } catch (error) {
         // the screen may have been drawn anew meanwhile
         refused.set(mark, error);
-        (redraw() ?? wrong).replaceChildren(told(error));
+        (redraw() ?? wrong).replaceChildren(explained(error));
       } finally {
         made.disabled = false;
       }
@@ -210,6 +211,10 @@ function answers(row, resource, zone) {
   };
   const step = (kind, extra = {}) => api.send(row.topic, kind, { body: { booking: booking(), ...extra } });
   const open = ['pending', 'held'].includes(columns.state);
+  // who was too late is told so, in one press
+  const explained = (error) => told(error, open && error.rule === 'slot_taken'
+    && h('p', null, button(t('calendar.late'), () => step('booking.decline', { reason: t('calendar.late.reason') }))));
+  if (refused.has(mark)) wrong.append(explained(refused.get(mark)));
   const begun = columns.start <= Date.now();
   const why = (label, kind) => {
     const reason = h('input', { maxlength: '300' });

@@ -1,4 +1,4 @@
-// The node: who it knows, its devices, how it is.
+// The node: who it knows, how it is.
 
 import { h, pairs, put } from '/elements.js';
 import { choose, language, names, t } from '/words.js';
@@ -56,18 +56,6 @@ export function code(rows, label) {
   const image = svg('svg', { viewBox: `0 0 ${side} ${side}`, role: 'img', 'aria-label': label, class: 'qr', 'shape-rendering': 'crispEdges' });
   image.append(svg('rect', { width: side, height: side, fill: '#fff' }), svg('path', { d: dark, fill: '#000' }));
   return image;
-}
-
-/** The entity's devices. */
-export async function devices() {
-  const told = await api.get('/devices');
-  return [heading(t('devices')),
-    h('ul', { class: 'cards' }, told.devices.map((device) => h('li', { class: 'card' },
-      h('h2', { class: 'name' }, device.name), h('p', null, h('code', null, short(device.device))),
-      h('p', { class: 'soft' }, instant(device.certified_ms)),
-      device.this && h('span', { class: 'badge good' }, t('device.this')),
-      device.revoked && h('span', { class: 'badge bad' }, t('device.revoked'))))),
-    h('p', { class: 'hint' }, t('device.add'))];
 }
 
 /** Who I am, how the store is, what this browser prefers. */

@@ -14,9 +14,9 @@ const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_pro
 export async function today(context) {
   const { topics, mine } = context;
   const relations = topics.filter((topic) => topic.app === 'relation');
-  const [orders, bookings] = relations.length
-    ? await Promise.all([merged('orders', OPEN), merged('bookings', ['pending', 'held', 'confirmed'])])
-    : [[], []];
+  const of = (view, states) => (relations.length ? merged(view, states) : []);
+  const [orders, bookings, { letters }, { asked }, { steps }] = await Promise.all([
+    of('orders', OPEN), of('bookings', ['pending', 'held', 'confirmed']), ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
   const side = (row) => {
     const { provider, client } = row.columns;
     if (mine(client)) return 'client';
@@ -27,8 +27,6 @@ export async function today(context) {
   const others = orders.filter((row) => !waits(row));
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
-  const [{ letters }, { asked }, { steps }] = await Promise.all(
-    ['/inbox', '/guests', '/steps'].map((path) => api.get(path)));
   const open = steps.all === 'open' ? unfinished((await standing(context)).is) : '';
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))

@@ -66,16 +66,22 @@ class Memory {
   meta = new Map();
   kept = new Map();
   full = false;
+  #names = 0;
+  #turn = Promise.resolve();
   async get(name) { return structuredClone(this.meta.get(name)); }
   async put(name, value) { this.meta.set(name, structuredClone(value)); }
-  async change(name, make) { const value = make(await this.get(name)); this.meta.set(name, structuredClone(value)); return value; }
-  async addOwn(record, data, drafts) {
+  async change(name, make) { const value = make(structuredClone(this.meta.get(name))); this.meta.set(name, structuredClone(value)); return value; }
+  addDraft(draft) { return this.change('drafts', (drafts) => [...(drafts ?? []), { ...draft, id: String(this.#names += 1) }]); }
+  dropDraft(of) { return this.change('drafts', (drafts) => drafts.filter(({ id }) => id !== of)); }
+  async addOwn(record, data, draft) {
     if (this.full) throw new Error('the disk is full');
     const key = `own/${record.topic}/${record.seq}`;
-    if (this.kept.has(key)) return false;
-    if (drafts) this.meta.set('drafts', structuredClone(drafts));
+    const drafts = this.meta.get('drafts') ?? [];
+    if (draft !== undefined && !drafts.some(({ id }) => id === draft)) return 'gone';
+    if (this.kept.has(key)) return 'taken';
+    this.meta.set('drafts', drafts.filter(({ id }) => id !== draft));
     this.kept.set(key, { kind: record.kind, bytes: data.slice() });
-    return true;
+    return 'kept';
   }
   async addGot(records, data) {
     let at = 0;
@@ -88,7 +94,11 @@ class Memory {
     const all = [...this.kept.values()];
     return { records: all.map(({ kind, bytes: of }) => ({ kind, bytes: of.length })), bytes: new Uint8Array(all.flatMap(({ bytes: of }) => [...of])) };
   }
-  async alone(run) { return run(); }
+  alone(run) {
+    const turn = this.#turn.then(run);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
   async clear() { this.meta.clear(); this.kept.clear(); }
 }
 
@@ -97,16 +107,17 @@ class Provider {
   token = null;
   away = false;
   pushed = [];
-  height = 0;
+  founded = false;
   sessions = 0;
   // a reader without keys: it checks and counts what is pushed, and opens nothing
   #core = null;
-  static async of() {
+  static async of(name = 'provider.synlog') {
     const provider = new Provider();
     provider.#core = await Core.of(module);
-    provider.#core.ask('load', {}, read('provider.synlog'));
+    provider.#core.ask('load', {}, read(name));
     return provider;
   }
+  heights() { return this.#core.ask('heights', { topic: expected.topic }).ok; }
   #refuse() { if (this.away) throw new DoorError({ code: 'unreachable' }, 0); }
   async here() { this.#refuse(); return { entity: expected.provider }; }
   async session(sign) {
@@ -116,17 +127,17 @@ class Provider {
     assert.ok(signed.bundle.length > 100);
     this.sessions += 1;
     this.token = 'token';
-    return { relations: [] };
+    return { relations: this.founded ? [{ topic: expected.topic, app: 'relation', heights: this.heights() }] : [] };
   }
-  async found() { this.#refuse(); return expected.topic; }
+  async found() { this.#refuse(); this.founded = true; return expected.topic; }
   async pull() { this.#refuse(); return { bundle: read('provider.synlog'), more: false }; }
   async push(topic, bundle) {
     this.#refuse();
     const { ok } = this.#core.ask('take', { topic }, bundle);
-    assert.deepEqual([ok.refused, ok.waiting], [[], 0]);
+    if (ok.waiting) throw new DoorError({ code: 'missing_ancestor' }, 409);
+    assert.deepEqual(ok.refused, []);
     this.pushed.push(bundle);
-    this.height += ok.entries;
-    return { took: ok.entries, heights: [{ author: expected.device, height: this.height }] };
+    return { took: ok.entries, heights: this.heights() };
   }
   async reducer(hash) { this.#refuse(); assert.equal(hash, PINS[0].hash); return read('relation.wasm'); }
   async stream() { return new Promise(() => {}); }
@@ -144,11 +155,12 @@ const storage = new Memory();
 const keys = JSON.parse(readFileSync(join(folder, 'keys.json'), 'utf8'));
 await storage.put('keys', keys);
 const door = await Provider.of();
-const linked = async () => {
+const linkedTo = async (storage, door) => {
   const link = new Link({ core: await Core.of(module), storage, door, told: () => {} });
   await link.open();
   return link;
 };
+const linked = () => linkedTo(storage, door);
 
 // a first order while the provider is away: it waits as a draft, also over a reload
 door.away = true;
@@ -210,6 +222,66 @@ assert.equal(audit.events.filter((event) => event.by === 'you').length, 4);
 assert.equal(link.rows().digest.sequenced, expected.sequenced);
 writeFileSync(join(folder, 'written.synlog'), link.export());
 writeFileSync(join(folder, 'tentative.txt'), link.rows().digest.tentative);
+
+// the provider goes back to a backup, in which the last message of its own is missing as well:
+// in its next session it is given all that it lacks, though it had it once
+{
+  const older = await Provider.of('older.synlog');
+  older.founded = true;
+  const ours = await linkedTo(storage, older);
+  const behind = older.heights();
+  const going = ours.run();
+  await until(() => older.pushed.length > 0 && ours.unsent === 0, 'what was lost');
+  assert.equal(ours.restored, true);
+  assert.equal(ours.problem, null);
+  assert.deepEqual(older.heights(), door.heights());
+  assert.notDeepEqual(older.heights(), behind);
+  assert.equal(older.pushed.length, 1);
+  ours.stop();
+  await going;
+}
+// the same where it notices by what is refused, in a session that goes on
+{
+  const same = await Provider.of();
+  same.founded = true;
+  same.session = async (sign) => {
+    sign({ challenge: 'ab'.repeat(32), node: 'cd'.repeat(32) });
+    same.sessions += 1;
+    same.token = 'token';
+    // what it says first is what it had before
+    return { relations: [{ topic: expected.topic, app: 'relation', heights: same.sessions === 1 ? door.heights() : same.heights() }] };
+  };
+  const ours = await linkedTo(storage, same);
+  const going = ours.run();
+  await until(() => same.token, 'the session');
+  await ours.write('message.post', { text: 'builds on what was lost' });
+  await until(() => same.sessions === 2 && ours.unsent === 0 && ours.problem === null, 'all of it');
+  assert.equal(same.pushed.length, 1);
+  ours.stop();
+  await going;
+}
+
+// two tabs write while the relation begins: each order is signed once
+{
+  const storage = new Memory();
+  await storage.put('keys', keys);
+  const door = await Provider.of();
+  door.away = true;
+  const tabs = [await linkedTo(storage, door), await linkedTo(storage, door)];
+  const going = tabs.map((tab) => tab.run());
+  const order = (note) => ({ lines: [{ space: { $hex: '05'.repeat(32) }, item: 'cake', revision: { $hex: '06'.repeat(32) }, title: 'Cake', quantity: 1 }], note });
+  const space = { space: '05'.repeat(32) };
+  await Promise.all([0, 1, 2, 3].map((number) => tabs[number % 2].write('order.request', order(`${number}`), space)));
+  door.away = false;
+  tabs.forEach((tab) => tab.wake());
+  await until(() => tabs.every((tab) => tab.unsent === 0 && tab.drafts.length === 0) && storage.meta.get('drafts').length === 0, 'the drafts');
+  const last = await linkedTo(storage, door);
+  assert.deepEqual(last.rows().tables.orders.map((row) => row.columns.note).sort(), ['0', '1', '2', '3']);
+  const own = [...storage.kept.keys()].filter((key) => key.startsWith('own/'));
+  assert.equal(own.length, 4);
+  tabs.forEach((tab) => tab.stop());
+  await Promise.all(going);
+}
 
 // pauses grow, never all at once, and have an end
 assert.ok(pause(0, 0) >= 250 && pause(0, 1) <= 500);

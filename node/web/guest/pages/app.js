@@ -74,7 +74,7 @@ export const app = {
   },
 };
 
-const state = { round: 0, waiting: null };
+const state = { round: 0, waiting: null, early: null };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -106,6 +106,7 @@ function banner() {
   const said = [];
   if (!link.online) said.push(h('p', null, t(navigator.onLine === false ? 'banner.offline' : 'banner.away')));
   if (link.unsent > 0) said.push(h('p', null, t('banner.unsent', { n: link.unsent })));
+  if (link.restored) said.push(h('p', null, t('banner.restored')));
   if (link.problem) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${reason(link.problem)}`));
   if (link.refused) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${reason(link.refused)}`));
   if (app.stranger) said.push(h('p', { class: 'bad' }, t('banner.stranger')));
@@ -127,12 +128,14 @@ function keep() {
   const summaries = () => [...main.querySelectorAll('details > summary')];
   const open = new Set(summaries().filter((summary) => summary.parentElement.open).map((summary) => summary.textContent));
   const active = document.activeElement;
-  const focused = main.contains(active) && `${active.tagName} ${active.getAttribute('href') ?? ''} ${active.textContent}`;
+  // a field is known by its label: what is typed next goes on in it
+  const called = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.labels?.[0]?.textContent ?? element.textContent}`;
+  const focused = main.contains(active) && called(active);
   const at = scrollY;
   return () => {
     for (const summary of summaries()) if (open.has(summary.textContent)) summary.parentElement.open = true;
     if (focused) {
-      const same = [...main.querySelectorAll('h1, a, button, summary')].find((element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.textContent}` === focused);
+      const same = [...main.querySelectorAll('h1, a, button, summary, input, textarea, select')].find((element) => called(element) === focused);
       (same ?? main.querySelector('h1'))?.focus({ preventScroll: true });
     }
     scrollTo(0, at);
@@ -142,9 +145,11 @@ function keep() {
 async function show(again = false) {
   const [name, ...parts] = place();
   const round = ++state.round;
-  if (!again) put(main, h('p', { class: 'soft' }, t('loading')));
+  const early = name === 'provider' && !again ? state.early : null;
+  state.early = null;
+  if (!again && !early) put(main, h('p', { class: 'soft' }, t('loading')));
   try {
-    const made = await screens[name]({ parts, again });
+    const made = await (early ?? screens[name]({ parts, again }));
     if (round !== state.round) return;
     const back = again && keep();
     put(main, made);
@@ -200,15 +205,21 @@ async function choose() {
 async function begin() {
   put(document.getElementById('skip'), t('skip'));
   try {
-    const [module, storage] = await Promise.all([
-      fetch('/guest.wasm').then((response) => { if (!response.ok) throw new Error(`guest.wasm: ${response.status}`); return response.arrayBuffer(); }).then((bytes) => WebAssembly.compile(bytes)),
-      Storage.open(),
-    ]);
-    app.storage = storage;
+    const compiled = fetch('/guest.wasm').then((response) => { if (!response.ok) throw new Error(`guest.wasm: ${response.status}`); return response.arrayBuffer(); }).then((bytes) => WebAssembly.compile(bytes));
+    compiled.catch(() => {});
+    const storage = app.storage = await Storage.open();
+    await choose();
+    const [name, ...parts] = place();
+    if (name === 'provider') {
+      // the catalog needs no keys: it is there while the core still comes
+      state.early = screens.provider({ parts, again: false });
+      state.early.then((made) => { if (!app.link) put(main, made); }, () => {});
+    }
+    const module = await compiled;
     const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('synlog-guest') : null;
     const told = () => { soon(); };
-    app.link = new Link({ core: await Core.of(module), storage, door: app.door, told });
-    await choose();
+    const core = await Core.of(module);
+    app.link = new Link({ core, storage, door: app.door, told });
     await app.link.open();
     app.link.onwritten = () => tabs?.postMessage('written');
     tabs?.addEventListener('message', () => { app.link.reload().then(() => app.link.wake()).then(soon, console.error); });

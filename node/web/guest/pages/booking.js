@@ -3,42 +3,80 @@
 
 import { h, put } from '/elements.js';
 import { t } from '/words.js';
-import { instant } from '/format.js';
+import { digits, instant } from '/format.js';
 import { app, heading, say, to } from '/app.js';
 import { bytes, field, form, problem } from '/form.js';
-import { free } from '/slots.js';
+import { free, left, near } from '/slots.js';
 
 const DAY = 86400000;
 const LENGTHS = [30, 45, 60, 90, 120, 180, 240, 480];
 const STEP = 30 * 60000;
+/** Other times that are offered where one is gone. */
+const OTHERS = 6;
+/** Milliseconds after which it is asked again whether a time is still free. */
+const AGAIN = 10000;
 
-/** Chooses a resource, a day and a time. */
-export async function book({ parts: [chosen] }) {
+/** What is taken of a resource around some time; what began long before may still go on. */
+async function takenAround(resource, from, to) {
+  const query = { index: 'by_start', equal: [resource], from: from - 30 * DAY, to, limit: 1000 };
+  const { rows } = await app.cached(`slots ${resource} ${from}`, () => app.door.rows(app.space, 'slots', query));
+  return rows.map(({ columns }) => columns);
+}
+
+/** For a booking that has no answer yet, or was declined: whether its time is gone, and what is free near it. */
+export function elsewhere({ state, space, resource: slug, start, end, seats }) {
+  const box = h('div', { 'aria-live': 'polite' });
+  const look = async () => {
+    const { rows } = await app.cached('resources', () => app.door.rows(app.space, 'resources', { limit: 50 }));
+    const resource = rows.find(({ columns }) => columns.resource === slug)?.columns;
+    if (!resource || start <= Date.now()) return;
+    const taken = await takenAround(slug, start - 2 * DAY, start + 8 * DAY);
+    const gone = left(resource, taken, start, end) < seats;
+    if (gone || state === 'declined') {
+      const others = near(resource, taken, { start, end, seats, now: Date.now(), step: STEP, most: OTHERS });
+      const link = (slot) => h('li', null, h('a', { class: 'button', href: to('book', slug, slot.start, (end - start) / 60000, seats) }, instant(slot.start)));
+      put(box, h('p', { class: 'warn' }, t(gone ? 'book.gone' : 'book.declined')),
+        others.length > 0 && [h('h2', null, t('book.others')), h('ul', { class: 'slots' }, others.map(link))]);
+      return;
+    }
+    setTimeout(() => { if (box.isConnected) look().catch(() => {}); }, AGAIN);
+  };
+  if (['pending', 'declined'].includes(state) && digits(space) === app.space) look().catch(() => {});
+  return box;
+}
+
+/** Chooses a resource, a day and a time; one may be chosen already. */
+export async function book({ parts: [chosen, at, minutes, many] }) {
   const { rows } = await app.cached('resources', () => app.door.rows(app.space, 'resources', { limit: 50 }));
   if (!rows.length) return [heading(t('book')), h('p', { class: 'soft' }, t('none'))];
   const pick = h('select', null, rows.map(({ columns }) => h('option', { value: columns.resource, selected: columns.resource === chosen }, columns.title)));
   const date = h('input', { type: 'date', required: true });
-  date.value = date.defaultValue = new Date(Date.now() + 3600000 - new Date().getTimezoneOffset() * 60000).toISOString().slice(0, 10);
-  const length = h('select', null, LENGTHS.map((minutes) => h('option', { value: minutes, selected: minutes === 60 }, t('minutes', { n: minutes }))));
-  const seats = h('input', { type: 'number', min: '1', step: '1', value: '1', required: true });
+  const wanted = /^\d{1,14}$/.test(at ?? '') ? Number(at) : null;
+  const first = wanted ?? Date.now() + 3600000;
+  date.value = date.defaultValue = new Date(first - new Date(first).getTimezoneOffset() * 60000).toISOString().slice(0, 10);
+  const long = /^\d{1,4}$/.test(minutes ?? '') ? Number(minutes) : 60;
+  const lengths = [...new Set([...LENGTHS, long])].sort((a, b) => a - b);
+  const length = h('select', null, lengths.map((minutes) => h('option', { value: minutes, selected: minutes === long }, t('minutes', { n: minutes }))));
+  const seats = h('input', { type: 'number', min: '1', step: '1', value: /^\d{1,4}$/.test(many ?? '') ? many : '1', required: true });
   const shown = h('div', { 'aria-live': 'polite' });
   const show = async () => {
     const resource = rows.find(({ columns }) => columns.resource === pick.value).columns;
     const from = new Date(`${date.value}T00:00`).getTime();
-    if (Number.isNaN(from)) return;
+    if (Number.isNaN(from)) return null;
     const to = from + DAY;
     put(shown, h('p', { class: 'soft' }, t('loading')));
     try {
-      const query = { index: 'by_start', equal: [resource.resource], from: from - 30 * DAY, to, limit: 1000 };
-      const taken = await app.cached(`slots ${resource.resource} ${from}`, () => app.door.rows(app.space, 'slots', query));
-      const found = free(resource, taken.rows.map(({ columns }) => columns), { from, to, length: Number(length.value) * 60000, step: STEP, seats: Number(seats.value), now: Date.now() });
+      const taken = await takenAround(resource.resource, from, to);
+      const found = free(resource, taken, { from, to, length: Number(length.value) * 60000, step: STEP, seats: Number(seats.value), now: Date.now() });
       put(shown, found.length
         ? h('ul', { class: 'slots' }, found.map((slot) => h('li', null, h('button', { type: 'button', onclick: () => request(resource, slot) },
           new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: 'short' }).format(new Date(slot.start))))))
         : h('p', { class: 'soft' }, t('book.full')));
+      return { resource, found };
     } catch (error) {
       put(shown, problem(error));
     }
+    return null;
   };
   const asked = h('div');
   const request = (resource, slot) => {
@@ -57,7 +95,9 @@ export async function book({ parts: [chosen] }) {
     asked.querySelector('h2').focus();
   };
   for (const control of [pick, date, length, seats]) control.addEventListener('change', show);
-  await show();
+  const offered = await show();
+  const slot = wanted !== null && offered?.found.find(({ start }) => start === wanted);
+  if (slot) request(offered.resource, slot);
   return [heading(t('book')), h('p', { class: 'soft' }, t('book.text')),
     field(t('book.what'), pick), field(t('book.day'), date), field(t('book.length'), length), field(t('book.seats'), seats),
     h('h2', null, t('book.free')), shown, asked];

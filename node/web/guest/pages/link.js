@@ -29,6 +29,8 @@ export class Link {
   #ended = false;
   #theirs = new Map();
   #turn = Promise.resolve();
+  /** A session has begun, and whether the provider lacks anything was not looked at yet. */
+  #unsure = false;
 
   /** `told` is called when something that is shown may have changed. */
   constructor({ core, storage, door, told }) {
@@ -48,6 +50,8 @@ export class Link {
     this.onwritten = null;
     this.unsent = 0;
     this.drafts = [];
+    /** Whether the provider had lost some of the relation, and was given it back. */
+    this.restored = false;
   }
 
   /** Takes up what was stored. */
@@ -73,7 +77,8 @@ export class Link {
     this.topic = relation?.topic ?? null;
     this.space = relation?.space ?? null;
     this.drafts = (await this.#storage.get('drafts')) ?? [];
-    const sent = await this.#storage.get('sent');
+    // what the provider said in this session counts for more than what it said once
+    const sent = this.#door.token ? null : await this.#storage.get('sent');
     if (sent?.topic === this.topic && this.topic) this.#hear([{ author: this.me.device, height: sent.height }]);
     await this.#rules();
     this.#count();
@@ -206,8 +211,7 @@ export class Link {
    */
   async write(kind, body, { erasable, space } = {}) {
     if (!this.ready) {
-      const draft = { kind, body, erasable, space };
-      this.drafts = await this.#storage.change('drafts', (drafts) => [...(drafts ?? []), draft]);
+      this.drafts = await this.#storage.addDraft({ kind, body, erasable, space });
       this.#count();
       this.#told();
       this.wake();
@@ -218,17 +222,18 @@ export class Link {
     return signed;
   }
 
-  /** Signs and stores, while no other tab does; `drafts` are those that are left then. */
-  async #signAlone({ kind, body, erasable }, drafts) {
+  /** Signs and stores, while no other tab does. Gives nothing for a draft that another tab signed. */
+  async #signAlone({ kind, body, erasable, id }) {
     for (let tries = 0; ; tries += 1) {
       const { ok, bytes } = this.#core.ask('write', { topic: this.topic, kind, body, erasable });
-      let stored = false;
+      let stored = null;
       try {
-        stored = await this.#storage.addOwn(ok.record, bytes, drafts);
+        stored = await this.#storage.addOwn(ok.record, bytes, id);
       } finally {
-        this.#core.ask(stored ? 'kept' : 'dropped');
+        this.#core.ask(stored === 'kept' ? 'kept' : 'dropped');
       }
-      if (stored) return ok;
+      if (stored === 'kept') return ok;
+      if (stored === 'gone') return null;
       if (tries === 3) throw new Error('another tab writes all the time');
       // another tab was there before: what it wrote is read first
       await this.reload();
@@ -248,18 +253,18 @@ export class Link {
     if (!this.drafts.length || !this.ready) return;
     // a draft goes in the step in which its entry comes: it is signed once, whoever crashes
     await this.#storage.alone(async () => {
-      for (let drafts = (await this.#storage.get('drafts')) ?? []; drafts.length; drafts = drafts.slice(1)) {
-        const left = drafts.slice(1);
+      const waiting = async () => (await this.#storage.get('drafts')) ?? [];
+      for (let [draft] = await waiting(); draft; [draft] = await waiting()) {
         try {
-          await this.#signAlone(drafts[0], left);
+          await this.#signAlone(draft);
         } catch (error) {
           // the rules refuse it: it is shown, and does not stand in the way of others
           if (!(error instanceof CoreError) || !['rejected', 'usage'].includes(error.code)) throw error;
           this.refused = error;
-          await this.#storage.put('drafts', left);
+          await this.#storage.dropDraft(draft.id);
         }
-        this.drafts = left;
       }
+      this.drafts = [];
     });
     this.#count();
     this.onwritten?.();
@@ -300,8 +305,11 @@ export class Link {
         if (this.#ended) return;
         this.#streaming?.abort();
         this.#streaming = null;
-        if (error instanceof DoorError && error.status === 401) this.#door.token = null;
+        // the next session tells how far the provider has it: it may have gone back to a backup
+        const lacks = error instanceof DoorError && (error.code === 'missing_ancestor' || error.status === 404);
+        if (error.status === 401 || lacks) this.#door.token = null;
         const away = error instanceof DoorError && (error.status === 0 || error.status === 401 || error.status === 429);
+        if (lacks && error.status === 404 && this.topic) error.code = 'relation_lost';
         if (!away) this.problem = error;
         if (error instanceof DoorError && error.status === 0) this.#reached(false);
         wait = error.after ? error.after * 1000 : pause(this.#failures);
@@ -346,6 +354,7 @@ export class Link {
       this.#reached(true);
       const known = relations.find((relation) => relation.app === 'relation');
       if (known && known.topic !== this.topic) await this.#adopt(known.topic);
+      await this.#begun(known);
     }
     if (!this.topic) {
       const space = this.drafts.find((draft) => draft.space)?.space;
@@ -357,6 +366,10 @@ export class Link {
       if (!topic) return ASKED;
       await this.#adopt(topic, space);
     }
+    if (this.#unsure) {
+      if (this.#lacks()) await this.#giveBack();
+      this.#unsure = false;
+    }
     await this.#pull();
     await this.#rules();
     await this.#signDrafts();
@@ -364,6 +377,46 @@ export class Link {
     this.#reached(true);
     this.#follow();
     return null;
+  }
+
+  /** A session has begun. How far the provider has the relation is what it says now. */
+  async #begun(known) {
+    this.#unsure = true;
+    this.#theirs = new Map((known?.heights ?? []).map(({ author, height }) => [author, height]));
+    if (!this.topic) return;
+    // founded, and lost by the provider before anything of it came here: it is wished for again
+    if (!known && !this.#core.ask('heights', { topic: this.topic }).ok.length) return this.#adopt(null);
+    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.get(this.me.device) ?? 0 });
+    this.#count();
+  }
+
+  /** Whether something that others wrote is here, and the provider has it not. */
+  #lacks() {
+    const ours = this.#core.ask('heights', { topic: this.topic }).ok;
+    return ours.some(({ author, height }) => author !== this.me.device && height > (this.#theirs.get(author) ?? 0));
+  }
+
+  /** Gives the provider what it has lost: its node was restored from a backup. */
+  async #giveBack() {
+    for (let more = true; more;) {
+      const theirs = [...this.#theirs].map(([author, height]) => ({ author, height }));
+      const { ok, bytes } = this.#core.ask('lacking', { topic: this.topic, heights: theirs });
+      if (!ok.count) break;
+      const before = this.#reach();
+      const { took, heights = [] } = await this.#door.push(this.topic, bytes);
+      this.#hear(heights);
+      if (this.#reach() <= before) throw new DoorError({ code: 'not_taken', title: 'the provider did not take an entry' }, 0);
+      this.restored ||= took > 0;
+      more = ok.more;
+      this.#count();
+      this.#told();
+    }
+    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.get(this.me.device) ?? 0 });
+  }
+
+  /** How much of the relation the provider has, in entries. */
+  #reach() {
+    return [...this.#theirs.values()].reduce((sum, height) => sum + height, 0);
   }
 
   async #adopt(topic, space = this.space) {

@@ -5,6 +5,7 @@ import { h, pairs, put } from '/elements.js';
 import { t, word } from '/words.js';
 import { amount, digits, instant, short } from '/format.js';
 import { app, heading, say, to } from '/app.js';
+import { elsewhere } from '/booking.js';
 import { bytes, field, form, minor, problem } from '/form.js';
 
 /** Minor units of a column of money, which may stand with its currency. */
@@ -87,6 +88,7 @@ export async function booking({ parts: [id] }) {
     heading(`${columns.resource} · ${instant(columns.start)}`),
     h('p', { class: 'row' }, badge(row)),
     pairs([[t('book.from'), instant(columns.start)], [t('book.to'), instant(columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
+    elsewhere(columns),
     h('h2', null, t('order.actions')), actions('booking', id, { rows, key }),
     h('h2', null, t('order.history')), history(about(app.link.history(), id)),
   ];

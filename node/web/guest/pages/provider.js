@@ -54,28 +54,20 @@ export async function provider({ parts: [wanted = ''] }) {
   ];
 }
 
-/** Items whose title or short name begins with a text, by the provider's indexes. */
+/** Items a page at a time; with words, those in which all of them stand: the provider looks through a part of its catalog at a time. */
 async function items(space, wanted) {
   const list = h('ul', { class: 'cards' });
   const more = h('button', { type: 'button' }, t('more'));
-  const seen = new Set();
-  const text = wanted.trim();
-  const ways = text
-    ? [...new Set([text, text.toLowerCase(), text[0].toUpperCase() + text.slice(1)])].map((from) => ({ index: 'by_title', from, to: `${from}\u{10ffff}` }))
-      .concat([{ prefix: `item/${text.toLowerCase()}` }])
-    : [{ index: 'by_state', equal: ['active'] }];
+  const words = wanted.trim() || undefined;
   let after;
   const load = async () => {
-    while (ways.length) {
-      const page = await app.cached(`items ${text} ${JSON.stringify(ways[0])} ${after ?? ''}`, () => app.door.rows(space, 'items', { ...ways[0], limit: PAGE, after }));
-      const fresh = page.rows.filter((row) => row.columns.state === 'active' && !seen.has(row.key));
-      fresh.forEach((row) => seen.add(row.key));
-      list.append(...fresh.map(card));
+    do {
+      const page = await app.cached(`items ${words ?? ''} ${after ?? ''}`, () => app.door.rows(space, 'items', { index: 'by_state', equal: ['active'], words, limit: PAGE, after }));
+      list.append(...page.rows.map(card));
       after = page.next ?? undefined;
-      if (!after) ways.shift();
-      if (fresh.length) break;
-    }
-    more.hidden = ways.length === 0;
+      if (page.rows.length) break;
+    } while (after);
+    more.hidden = !after;
   };
   await load();
   more.addEventListener('click', () => load().catch((error) => say(error.message)));

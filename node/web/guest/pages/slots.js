@@ -46,6 +46,13 @@ export function left(resource, taken, start, end) {
   return resource.capacity - Math.max(0, ...most);
 }
 
+/** Free times of the same length near one that is gone: some days around it, the nearest first chosen. */
+export function near(resource, taken, { start, end, seats, now, step, most }) {
+  const found = free(resource, taken, { from: start - 2 * DAY, to: start + 7 * DAY, length: end - start, step, seats, now });
+  const nearest = found.sort((a, b) => Math.abs(a.start - start) - Math.abs(b.start - start)).slice(0, most);
+  return nearest.sort((a, b) => a.start - b.start);
+}
+
 /**
  * The free times between two instants: `length` ms long, one each `step` ms of the
  * resource's clock, for so many seats.

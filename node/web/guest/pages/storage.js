@@ -24,9 +24,21 @@ const keyOf = (record, own) => (own
   ? `own/${record.topic}/${padded(record.seq)}`
   : `got/${record.topic}/${record.kind}/${record.author}/${padded(record.seq)}/${record.hash.slice(0, 32)}`);
 
+/** The draft was signed by another tab. */
+class Gone extends Error {}
+
+/** Another tab writes now. */
+class Late extends Error {
+  constructor() { super('another tab writes all the time'); }
+}
+
+const nameOf = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
+
 export class Storage {
   #db;
-  #me = crypto.getRandomValues(new Uint32Array(4)).join('-');
+  #me = nameOf();
+  #leased = false;
+  #turn = Promise.resolve();
 
   static async open(indexed = globalThis.indexedDB) {
     const storage = new Storage();
@@ -38,6 +50,9 @@ export class Storage {
     storage.#db = await done(request);
     // another tab forgets everything, or brings a newer version of this page
     storage.#db.onversionchange = () => storage.#db.close();
+    // drafts of an older page have no names
+    const named = (draft) => (draft.id ? draft : { ...draft, id: nameOf() });
+    if ((await storage.get('drafts'))?.some(({ id }) => !id)) await storage.change('drafts', (drafts) => drafts.map(named));
     return storage;
   }
 
@@ -51,42 +66,78 @@ export class Storage {
   }
 
   async put(name, value) {
-    const writing = this.#writing(['meta']);
-    writing.objectStore('meta').put(value, name);
-    await committed(writing);
+    await this.#change(['meta'], (meta) => { meta.put(value, name); });
   }
 
   /** Changes a value in one step. */
   async change(name, make) {
-    const writing = this.#writing(['meta']);
-    const store = writing.objectStore('meta');
-    const value = make(await done(store.get(name)));
-    store.put(value, name);
-    await committed(writing);
+    let value;
+    await this.#change(['meta'], async (meta) => {
+      value = make(await done(meta.get(name)));
+      meta.put(value, name);
+    });
     return value;
+  }
+
+  /** One transaction, all of it or nothing. */
+  async #change(stores, make) {
+    const writing = this.#writing(stores);
+    const all = committed(writing);
+    all.catch(() => {});
+    try {
+      await make(...stores.map((name) => writing.objectStore(name)));
+    } catch (error) {
+      try { writing.abort(); } catch { /* it ended by itself */ }
+      await all.catch(() => {});
+      throw error;
+    }
+    await all;
+  }
+
+  /** Without locks: whoever wrote for longer than its lease says no more that it is alone. */
+  async #aloneStill(meta) {
+    if (this.#leased && (await done(meta.get('lease')))?.of !== this.#me) throw new Late();
   }
 
   /** Keys and the first entry, together or not at all. */
   async begin(keys, record, bytes) {
-    const writing = this.#writing(['meta', 'records']);
-    writing.objectStore('meta').add(keys, 'keys');
-    writing.objectStore('records').add({ kind: record.kind, bytes }, keyOf(record, true));
-    await committed(writing);
+    await this.#change(['meta', 'records'], async (meta, records) => {
+      await this.#aloneStill(meta);
+      meta.add(keys, 'keys');
+      records.add({ kind: record.kind, bytes }, keyOf(record, true));
+    });
+  }
+
+  /** Keeps a draft. Gives all of them. */
+  addDraft(draft) {
+    const named = { ...draft, id: nameOf() };
+    return this.change('drafts', (drafts) => [...(drafts ?? []), named]);
+  }
+
+  /** Lets a draft go. Gives those that are left. */
+  dropDraft(id) {
+    return this.change('drafts', (drafts) => (drafts ?? []).filter((draft) => draft.id !== id));
   }
 
   /**
-   * An own entry, and with it the drafts that are left, where it was one. `false`: there is
-   * another one in its place, by another tab.
+   * An own entry, and the end of the draft that it was. `taken`: there is another one in its
+   * place, by another tab. `gone`: another tab has signed that draft. Nothing is stored then.
    */
-  async addOwn(record, bytes, drafts) {
-    const writing = this.#writing(['meta', 'records']);
-    if (drafts) writing.objectStore('meta').put(drafts, 'drafts');
-    writing.objectStore('records').add({ kind: record.kind, bytes: bytes.slice() }, keyOf(record, true));
+  async addOwn(record, bytes, draft) {
     try {
-      await committed(writing);
-      return true;
+      await this.#change(['meta', 'records'], async (meta, records) => {
+        await this.#aloneStill(meta);
+        if (draft !== undefined) {
+          const drafts = (await done(meta.get('drafts'))) ?? [];
+          if (!drafts.some(({ id }) => id === draft)) throw new Gone();
+          meta.put(drafts.filter(({ id }) => id !== draft), 'drafts');
+        }
+        records.add({ kind: record.kind, bytes: bytes.slice() }, keyOf(record, true));
+      });
+      return 'kept';
     } catch (error) {
-      if (error?.name === 'ConstraintError') return false;
+      if (error instanceof Gone) return 'gone';
+      if (error instanceof Late || error?.name === 'ConstraintError') return 'taken';
       throw error;
     }
   }
@@ -118,23 +169,28 @@ export class Storage {
 
   /** Forgets everything. */
   async clear() {
-    const writing = this.#writing(['meta', 'records']);
-    writing.objectStore('meta').clear();
-    writing.objectStore('records').clear();
-    await committed(writing);
+    await this.#change(['meta', 'records'], (meta, records) => { meta.clear(); records.clear(); });
   }
 
-  /** Runs something while no other tab does. */
+  /** Runs something while nobody else does, here or in another tab. It is not run within itself. */
   async alone(run) {
     if (globalThis.navigator?.locks) return navigator.locks.request(NAME, run);
-    // on plain http there are no locks: a lease in the database, which one tab changes at a time
+    const turn = this.#turn.then(() => this.#withLease(run));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** On plain http there are no locks: a lease in the database, which one tab changes at a time. */
+  async #withLease(run) {
     const take = (lease) => (lease && lease.of !== this.#me && lease.until > Date.now() ? lease : { of: this.#me, until: Date.now() + LEASE });
     while ((await this.change('lease', take)).of !== this.#me) {
       await new Promise((go) => setTimeout(go, POLL));
     }
+    this.#leased = true;
     try {
       return await run();
     } finally {
+      this.#leased = false;
       await this.change('lease', (lease) => (lease?.of === this.#me ? null : lease));
     }
   }

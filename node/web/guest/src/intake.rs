@@ -16,6 +16,9 @@ use synlog_log::sealed::Secrets;
 
 use crate::wrong::Wrong;
 
+/// Runs of a bundle that is pushed: a node takes 1,024 records at once, statements included.
+const RUNS_MAX: usize = 900;
+
 /// Something to be stored: a run, or a proof that a feed is forked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -301,15 +304,41 @@ impl Entries {
         max_bytes: usize,
         statements: &[SignedStatement],
     ) -> Result<Option<(Vec<u8>, bool)>, Wrong> {
+        let is_beyond = |run: &RunView<'_>| run.feed == *feed && run.last().seq >= height;
+        self.chosen(&feed.topic, max_bytes, statements, is_beyond)
+    }
+
+    /// The same of all feeds of a topic, from the heights to which somebody has them.
+    /// What builds on another comes after it, in this bundle or a later one.
+    pub fn lacking(
+        &self,
+        topic: &TopicId,
+        heights: &BTreeMap<DeviceId, u64>,
+        max_bytes: usize,
+        statements: &[SignedStatement],
+    ) -> Result<Option<(Vec<u8>, bool)>, Wrong> {
+        let is_beyond = |run: &RunView<'_>| {
+            run.last().seq >= heights.get(&run.feed.author).copied().unwrap_or(0)
+        };
+        self.chosen(topic, max_bytes, statements, is_beyond)
+    }
+
+    /// Runs of a topic in order of arrival, so that none stands before what it builds on.
+    fn chosen(
+        &self,
+        topic: &TopicId,
+        max_bytes: usize,
+        statements: &[SignedStatement],
+        is_chosen: impl Fn(&RunView<'_>) -> bool,
+    ) -> Result<Option<(Vec<u8>, bool)>, Wrong> {
         let mut chosen: Vec<&Vec<u8>> = Vec::new();
         let (mut bytes, mut more) = (0, false);
-        for run_bytes in self.runs(&feed.topic) {
-            let of_feed = RunView::decode(run_bytes)
-                .is_ok_and(|run| run.feed == *feed && run.last().seq >= height);
-            if !of_feed {
+        for run_bytes in self.runs(topic) {
+            if !RunView::decode(run_bytes).is_ok_and(|run| is_chosen(&run)) {
                 continue;
             }
-            if !chosen.is_empty() && bytes + run_bytes.len() > max_bytes {
+            let full = bytes + run_bytes.len() > max_bytes || chosen.len() >= RUNS_MAX;
+            if !chosen.is_empty() && full {
                 more = true;
                 break;
             }

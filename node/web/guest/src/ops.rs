@@ -1,9 +1,11 @@
 //! Requests and answers in bytes: the length of a JSON text as `u32` little-endian, the
 //! text, then bytes that go with it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 use synlog_log::bundle::{BundleWriter, RecordKind};
-use synlog_log::ids::{FeedKey, TopicId, hex};
+use synlog_log::ids::{DeviceId, FeedKey, TopicId, hex};
 use synlog_values::manifest::manifest_json;
 
 use crate::guest::Guest;
@@ -158,6 +160,7 @@ impl Guest {
                 only(Json::Array(heights.collect()))
             }
             "unsent" => self.unsent(request),
+            "lacking" => self.lacking(request),
             "reducer" => only(json!(hex(&self.reducer_of(&request.topic()?)?))),
             "manifest" => {
                 let rules = self.rules(engine, &request.topic()?)?;
@@ -240,6 +243,32 @@ impl Guest {
             json!({ "count": count, "height": own, "more": more }),
             bundle,
         ))
+    }
+
+    /// A bundle of all entries beyond the heights to which a node has a topic: one that was
+    /// restored from a backup lacks what others wrote, too. `count`: all that it lacks.
+    fn lacking(&self, request: &Request<'_>) -> Answer {
+        let topic = request.topic()?;
+        let theirs = request.json.get("heights").and_then(Json::as_array);
+        let mut heights = BTreeMap::new();
+        for of in theirs.into_iter().flatten() {
+            let author = of.get("author").and_then(array).map(DeviceId);
+            let height = of.get("height").and_then(Json::as_u64);
+            match author.zip(height) {
+                Some((author, height)) => heights.insert(author, height),
+                None => return usage("heights wants authors with heights"),
+            };
+        }
+        let beyond = |(author, height): &(DeviceId, u64)| {
+            height.saturating_sub(heights.get(author).copied().unwrap_or(0))
+        };
+        let count: u64 = self.entries.heights(&topic).iter().map(beyond).sum();
+        let statements: Vec<_> = self.keys()?.statements().cloned().collect();
+        let found = self
+            .entries
+            .lacking(&topic, &heights, PUSH_MAX, &statements)?;
+        let (bundle, more) = found.unwrap_or_default();
+        Ok((json!({ "count": count, "more": more }), bundle))
     }
 
     /// The secret with a label that an own entry of a topic commits to.

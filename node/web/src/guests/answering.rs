@@ -20,7 +20,7 @@ use crate::backend::BlobInfo;
 use crate::blobs::{self, set};
 use crate::guests::access::{self, Facts, Way};
 use crate::guests::asked::{self, Does, Route};
-use crate::guests::backend::{Founded, Guest, GuestBackend, Heights};
+use crate::guests::backend::{Founded, Guest, GuestBackend, told_heights};
 use crate::guests::limits::Source;
 use crate::guests::pages::{self, GuestPage};
 use crate::guests::server::{Carried, Shared};
@@ -36,6 +36,8 @@ use crate::uis::{self, At};
 
 /// What may be asked of public rows by one address in a minute: a busy page asks 100 times.
 const QUERIES_OF_ONE: usize = 1_200;
+/// By how many questions more one for words counts: it reads some thousand rows.
+const SEARCH_COSTS: usize = 9;
 /// Challenges and sessions of one address in a minute: a shop's own network is one address.
 const LOGINS_OF_ONE: usize = 60;
 /// Pushes of one entity in a minute.
@@ -173,6 +175,14 @@ fn too_often(seconds: u64) -> Problem {
         .with("retry_after", seconds)
 }
 
+/// How many questions a source may ask in a minute.
+fn queries_of(source: &Source) -> usize {
+    match source {
+        Source::Gateway(_) => QUERIES_OF_ONE * BEHIND_GATEWAY,
+        _ => QUERIES_OF_ONE,
+    }
+}
+
 /// Counts a request; a wish for a relation is counted when it is known to be one.
 fn count(shared: &Shared, source: &Source, does: Does) -> Result<(), Problem> {
     let (rate, of_one) = match does {
@@ -226,7 +236,7 @@ async fn attempt(
     let query = parts.uri.query().unwrap_or_default();
     let inputs = Inputs::of(route.query, route.body, path, query, &body)?;
     match guest {
-        None => outside(&shared, route.does, &inputs, &parts).await,
+        None => outside(&shared, &source, route.does, &inputs, &parts).await,
         Some(guest) => {
             let token = token.unwrap_or_default().to_owned();
             inside(&shared, route.does, &inputs, body, (guest, token, source)).await
@@ -237,6 +247,7 @@ async fn attempt(
 /// What everybody may ask.
 async fn outside(
     shared: &Arc<Shared>,
+    source: &Source,
     does: Does,
     inputs: &Inputs,
     parts: &Parts,
@@ -247,7 +258,16 @@ async fn outside(
         Does::Uis => json!({ "uis": uis::told(blocking(move || Ok(backend.uis())).await?) }),
         Does::Rows => {
             let rows = asked::rows(inputs, None)?;
-            blocking(move || backend.rows(&rows)).await?
+            match inputs.text("words") {
+                Some(words) => {
+                    let now_ms = shared.backend.now_ms();
+                    let rate = &shared.queries;
+                    let more = rate.take_some(source, SEARCH_COSTS, queries_of(source), now_ms);
+                    more.map_err(too_often)?;
+                    blocking(move || backend.search(&rows, &words)).await?
+                }
+                None => blocking(move || backend.rows(&rows)).await?,
+            }
         }
         Does::Row => {
             let rows = asked::rows(inputs, Some(inputs.path("key")))?;
@@ -381,13 +401,6 @@ fn held(bytes: Vec<u8>, place: Place<String>) -> Body {
         Some((Ok::<_, Infallible>(piece), (end, bytes, place)))
     });
     Body::from_stream(pieces)
-}
-
-/// Heights as JSON.
-pub(super) fn told_heights(heights: &Heights) -> serde_json::Value {
-    let told = heights.iter();
-    told.map(|(author, height)| json!({ "author": author, "height": height }))
-        .collect()
 }
 
 /// The images of offered spaces.

@@ -59,7 +59,20 @@ impl Route {
 
 /// What a guest asks of rows. Not from the end to the front: that reads all of the range
 /// first.
-const ROWS: &[Param] = &[PREFIX, INDEX, EQUAL, FROM, TO, LIMIT, AFTER];
+const ROWS: &[Param] = &[
+    PREFIX,
+    INDEX,
+    EQUAL,
+    FROM,
+    TO,
+    LIMIT,
+    AFTER,
+    param(
+        "words",
+        Kind::Text,
+        "only those in which all of these words stand, in whatever case",
+    ),
+];
 
 const fn route(method: Method, path: &'static str, does: Does) -> Route {
     Route {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::backend::{BlobInfo, Rows};
 use crate::problem::Problem;
@@ -39,7 +39,7 @@ pub struct Guest {
 pub struct Proven {
     /// Who it is.
     pub guest: Guest,
-    /// Its relations: `[{"topic": …, "app": …}]`.
+    /// Its relations: `[{"topic": …, "app": …, "heights": […]}]`, with how far they go here.
     pub relations: Json,
 }
 
@@ -64,6 +64,13 @@ pub struct Pulled {
 /// How far feeds go: author and height.
 pub type Heights = Vec<(String, u64)>;
 
+/// Heights as JSON.
+pub fn told_heights(heights: &Heights) -> Json {
+    let told = heights.iter();
+    told.map(|(author, height)| json!({ "author": author, "height": height }))
+        .collect()
+}
+
 /// A node as its guests see it. Calls may block; they are made where that harms nobody.
 pub trait GuestBackend: Send + Sync + 'static {
     /// Whose node it is, what it offers, whom it accepts.
@@ -77,6 +84,13 @@ pub trait GuestBackend: Send + Sync + 'static {
     /// # Errors
     /// Where it is not, or has no such rows.
     fn rows(&self, rows: &Rows) -> Result<Json, Problem>;
+
+    /// Those in which all of some words stand. It reads a part of the rows; `next` says
+    /// where to go on, also where nothing was found in it.
+    ///
+    /// # Errors
+    /// Where it is not offered, or the words are none.
+    fn search(&self, rows: &Rows, words: &str) -> Result<Json, Problem>;
 
     /// What the app of an offered space says of itself.
     ///
@@ -128,10 +142,11 @@ pub trait GuestBackend: Send + Sync + 'static {
     /// Where it is not the guest's.
     fn pull(&self, guest: &Guest, topic: &str, have: &Heights) -> Result<Pulled, Problem>;
 
-    /// Takes in entries of the guest's own feeds. Gives how many were new; they are durable.
+    /// Takes in entries of the guest's relation and profile. Gives how many were new; they
+    /// are durable.
     ///
     /// # Errors
-    /// Where anything of it is not the guest's, or is refused.
+    /// Where anything of it is not the guest's to bring, or is refused.
     fn push(&self, guest: &Guest, topic: &str, bundle: &[u8]) -> Result<u64, Problem>;
 
     /// How far the feeds of a relation go.

@@ -18,8 +18,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::answering::HEARTBEAT;
 use crate::blobs::set;
-use crate::guests::answering::told_heights;
-use crate::guests::backend::{Guest, GuestBackend, Heights};
+use crate::guests::backend::{Guest, GuestBackend, Heights, told_heights};
 use crate::guests::server::Shared;
 use crate::places::Place;
 use crate::problem::Problem;
@@ -78,18 +77,21 @@ impl Watcher {
         blocking(move || backend.heights(&guest, &topic)).await
     }
 
-    /// The next event; `None`: the node ends, or the session has.
+    /// The next event; `None`: the node ends, or the session has, or the guest is shut out.
     async fn step(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
             if *self.stop.borrow() || !self.is_open() {
                 return None;
             }
-            if let Ok(heights) = self.look().await
-                && self.told.as_ref() != Some(&heights)
-            {
-                let data = json!({ "heights": told_heights(&heights) }).to_string();
-                self.told = Some(heights);
-                return Some((Ok(Event::default().event("grown").data(data)), self));
+            match self.look().await {
+                Ok(heights) if self.told.as_ref() != Some(&heights) => {
+                    let data = json!({ "heights": told_heights(&heights) }).to_string();
+                    self.told = Some(heights);
+                    return Some((Ok(Event::default().event("grown").data(data)), self));
+                }
+                // it is not the guest's any more: who asks again is told why
+                Err(problem) if (400..500).contains(&problem.status) => return None,
+                _ => {}
             }
             self.rest().await?;
         }

@@ -43,6 +43,10 @@ impl GuestBackend for Fake {
         Ok(json!({ "asked": format!("{rows:?}") }))
     }
 
+    fn search(&self, rows: &Rows, words: &str) -> Result<Json, Problem> {
+        Ok(json!({ "asked": format!("{words} {rows:?}") }))
+    }
+
     fn manifest(&self, _: &str) -> Result<Json, Problem> {
         Err(no())
     }

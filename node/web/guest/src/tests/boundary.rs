@@ -8,7 +8,7 @@ use super::scene::{Native, Scene, ask};
 use crate::guest::Guest;
 use crate::ops::{message, parts};
 
-const OPS: [&str; 24] = [
+const OPS: [&str; 25] = [
     "pin",
     "make",
     "load_keys",
@@ -21,6 +21,7 @@ const OPS: [&str; 24] = [
     "session",
     "heights",
     "unsent",
+    "lacking",
     "reducer",
     "manifest",
     "rows",
@@ -107,7 +108,7 @@ proptest! {
     fn any_request_is_answered(
         op in 0..OPS.len(),
         kind in "(order\\.request|message\\.post|booking\\.request|order\\.agree|[a-z.]{0,8})",
-        fields in proptest::collection::btree_map("(body|erasable|keys|records|file|name|words|height|label|entry)", any_json(), 0..5),
+        fields in proptest::collection::btree_map("(body|erasable|keys|records|file|name|words|height|heights|label|entry)", any_json(), 0..5),
         bytes in proptest::collection::vec(any::<u8>(), 0..100),
         whole: bool,
     ) {

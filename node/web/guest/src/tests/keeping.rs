@@ -1,6 +1,6 @@
 //! Keys, writing, and what is stored before it counts.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use synlog_log::bundle::verify_with;
 use synlog_log::identity::{Action, SignedStatement};
 use synlog_log::ids::{EntityId, hex, unhex};
@@ -229,6 +229,70 @@ fn written_offline_and_sent_later() {
     guest.take(topic, &scene.bundle()).unwrap();
     assert_eq!(roots(&mut again), roots(&mut guest));
     assert_eq!(rows(&mut again, &scene, "messages").len(), 4);
+}
+
+#[test]
+fn what_a_restored_node_lacks_is_given_back() {
+    let mut scene = Scene::new();
+    let before = scene.bundle();
+    scene.say("after the backup");
+    let mut guest = scene.guest();
+    let topic = scene.world.topic;
+    let said = writing(&scene, "message.post", json!({ "text": "mine" }), 1);
+    ask(&mut guest, said, &[]).unwrap();
+    ask(&mut guest, json!({ "op": "kept" }), &[]).unwrap();
+    let heights = |guest: &mut Guest| {
+        let asked = json!({ "op": "heights", "topic": topic.to_string() });
+        ask(guest, asked, &[]).unwrap().0
+    };
+    let lacking = |guest: &mut Guest, theirs: Json| {
+        let asked = json!({ "op": "lacking", "topic": topic.to_string(), "heights": theirs });
+        ask(guest, asked, &[]).unwrap()
+    };
+    // as far as the backup goes: the provider's message, and the own one that builds on it
+    let mut node = Guest::new();
+    node.take(topic, &before).unwrap();
+    let theirs = heights(&mut node);
+    let (count, bundle) = lacking(&mut guest, theirs);
+    assert_eq!(count, json!({ "count": 2, "more": false }));
+    let took = node.take(topic, &bundle).unwrap();
+    assert_eq!((took.entries, took.waiting), (2, 0));
+    assert_eq!(heights(&mut node), heights(&mut guest));
+    let theirs = heights(&mut node);
+    assert_eq!(lacking(&mut guest, theirs).0["count"], 0);
+    // one that has nothing of it, not even the beginning
+    let (_, bundle) = lacking(&mut guest, json!([]));
+    let mut empty = Guest::new();
+    assert_eq!(empty.take(topic, &bundle).unwrap().waiting, 0);
+    assert_eq!(heights(&mut empty), heights(&mut guest));
+}
+
+#[test]
+fn what_is_much_is_given_in_parts_that_a_node_takes() {
+    let mut scene = Scene::new();
+    for number in 0..1_000 {
+        scene.say(&format!("{number}"));
+    }
+    let guest = scene.guest();
+    let topic = scene.world.topic;
+    let mut node = Guest::new();
+    let mut parts = 0;
+    loop {
+        let theirs = node.entries.heights(&topic).into_iter().collect();
+        let part = guest.entries.lacking(&topic, &theirs, usize::MAX, &[]);
+        let Some((bundle, more)) = part.unwrap() else {
+            break;
+        };
+        let report = verify_with(&bundle[..], Default::default()).unwrap();
+        assert!(report.runs <= 900, "{}", report.runs);
+        assert_eq!(node.take(topic, &bundle).unwrap().waiting, 0);
+        parts += 1;
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(parts, 2);
+    assert_eq!(node.entries.heights(&topic), guest.entries.heights(&topic));
 }
 
 #[test]

@@ -26,9 +26,9 @@ fn it_does_under_node_as_natively() {
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
     // by the browser's clock, so that what is written now may build on it
     let mut scene = Scene::new();
-    for text in ["good morning", "what can I do for you?"] {
-        scene.say(text);
-    }
+    scene.say("good morning");
+    write("older.synlog", &scene.bundle());
+    scene.say("what can I do for you?");
     let mut guest = scene.guest();
     let topic = scene.world.topic;
     let (sequenced, _) = guest.fold(&mut Native, &topic).unwrap().0.roots();
