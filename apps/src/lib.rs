@@ -5,6 +5,7 @@
 
 pub mod native;
 pub mod template;
+pub mod uis;
 
 use synlog_app_relation::RelationApp;
 use synlog_app_space::SpaceApp;

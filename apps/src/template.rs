@@ -10,12 +10,15 @@ const NAME: &str = "{{name}}";
 const VERSION: &str = "{{version}}";
 
 /// Every file, the placeholders still in it.
-static FILES: [File; 21] = [
+static FILES: [File; 24] = [
     ("Cargo.toml", include_str!("../template/project.toml")),
     (".gitignore", include_str!("../template/ignore")),
     ("README.md", include_str!("../template/README.md")),
     ("events.jsonl", include_str!("../template/events.jsonl")),
     ("src/lib.rs", include_str!("../template/src/lib.rs")),
+    ("ui/ui.json", include_str!("../template/ui/ui.json")),
+    ("ui/index.html", include_str!("../template/ui/index.html")),
+    ("ui/page.js", include_str!("../template/ui/page.js")),
     (
         "synlog-reducer/Cargo.toml",
         include_str!("../template/sdk.toml"),

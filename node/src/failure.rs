@@ -150,6 +150,9 @@ pub enum Failure {
         /// Why.
         reason: String,
     },
+    /// The user interface of an app that is none.
+    #[error("the user interface is refused: {0}")]
+    BadUi(synlog_web::uis::Wrong),
     /// A reducer can't go on.
     #[error("{0}")]
     Halted(String),
@@ -320,6 +323,7 @@ impl Failure {
             Self::Backup { source, .. } => source.exit(),
             Self::Blob(source) => source.exit(),
             Self::AgainstRules { .. } | Self::BadReducer { .. } | Self::Halted(_) => Exit::Refused,
+            Self::BadUi(_) => Exit::Refused,
             Self::NoReducer(_) | Self::RowsTooLarge(_) | Self::NoEncryptionKey(_) => Exit::Findings,
             Self::EpochMissing { .. } => Exit::Refused,
             Self::NoTopic(_) | Self::NoEntry(_) | Self::NoDevice(_) | Self::Findings(_) => {
@@ -390,6 +394,7 @@ impl Failure {
             Self::AgainstRules { .. } => "rejected",
             Self::NoReducer(_) => "no_reducer",
             Self::BadReducer { code, .. } => code,
+            Self::BadUi(_) => "bad_ui",
             Self::Halted(_) => "halted",
             Self::RowsTooLarge(_) => "rows_too_large",
             Self::NoTopic(_) => "no_topic",

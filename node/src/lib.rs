@@ -39,6 +39,7 @@ pub mod replay;
 pub mod rows;
 pub mod secrets;
 pub mod trial;
+pub mod uis;
 pub mod upkeep;
 pub mod web;
 pub mod writing;

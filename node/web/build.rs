@@ -21,6 +21,7 @@ const TYPES: &[(&str, &str)] = &[
 
 /// Modules of the owner's pages that the guests' use, too.
 const SHARED: &[&str] = &[
+    "broker.js",
     "elements.js",
     "format.js",
     "words.js",

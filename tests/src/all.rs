@@ -56,6 +56,8 @@ mod tidy;
 mod udp_proxy;
 mod vectors;
 mod web_api;
+mod web_apps;
+mod web_apps_hostile;
 mod web_browser;
 mod web_client;
 mod web_first_contact;

@@ -17,7 +17,11 @@ pub(crate) struct Browser {
     child: Child,
     commands: ChildStdin,
     messages: Receiver<Json>,
+    /// Of what is spoken with: the page, or a frame in it that has a process of its own.
     session: String,
+    page: String,
+    /// Frames in the page, in the order in which they came.
+    frames: Vec<String>,
     number: u64,
     /// What went wrong in the page: exceptions, errors on the console, dialogs.
     pub(crate) troubles: Vec<String>,
@@ -38,7 +42,12 @@ pub(crate) fn find() -> Option<PathBuf> {
 
 impl Browser {
     /// Starts it with an empty page of some width.
-    pub(crate) fn start(program: &Path, (width, height): (u32, u32)) -> Self {
+    pub(crate) fn start(program: &Path, size: (u32, u32)) -> Self {
+        Self::start_with(program, size, &[])
+    }
+
+    /// The same with more words on its command line.
+    pub(crate) fn start_with(program: &Path, (width, height): (u32, u32), more: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>&2"])
@@ -57,6 +66,7 @@ impl Browser {
                 "--remote-debugging-pipe",
             ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(more)
             .arg("about:blank")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -81,6 +91,8 @@ impl Browser {
             commands,
             messages,
             session: String::new(),
+            page: String::new(),
+            frames: Vec::new(),
             number: 0,
             troubles: Vec::new(),
             _profile: profile,
@@ -89,6 +101,10 @@ impl Browser {
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attach);
         browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        browser.page = browser.session.clone();
+        let attach =
+            json!({ "autoAttach": true, "waitForDebuggerOnStart": false, "flatten": true });
+        browser.call("Target.setAutoAttach", attach);
         for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
             browser.call(domain, json!({}));
         }
@@ -101,6 +117,13 @@ impl Browser {
 
     /// Sends a command and waits for its answer.
     pub(crate) fn call(&mut self, method: &str, params: Json) -> Json {
+        let answer = self.attempt(method, params);
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    /// The same, whatever the answer is.
+    fn attempt(&mut self, method: &str, params: Json) -> Json {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": params });
         if !self.session.is_empty() {
@@ -116,16 +139,44 @@ impl Browser {
                 .recv_timeout(PATIENCE)
                 .expect("an answer of the browser");
             if message["id"] == self.number {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].clone();
+                return message;
             }
             self.note(&message);
         }
     }
 
+    /// Speaks with the newest frame in the page from now on.
+    pub(crate) fn enter(&mut self) {
+        self.leave();
+        let begun = Instant::now();
+        while self.frames.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "no frame; {:?}", self.troubles);
+            self.value("new Promise((done) => setTimeout(done, 20))");
+        }
+        self.session = self.frames.last().unwrap().clone();
+        for domain in ["Runtime.enable", "Log.enable"] {
+            self.call(domain, json!({}));
+        }
+        // it is there before its page is
+        let one = json!({ "expression": "1" });
+        while !self.attempt("Runtime.evaluate", one.clone())["error"].is_null() {
+            assert!(begun.elapsed() < PATIENCE, "a frame without a page");
+        }
+    }
+
+    /// Speaks with the page again.
+    pub(crate) fn leave(&mut self) {
+        self.session = self.page.clone();
+    }
+
     fn note(&mut self, message: &Json) {
         let params = &message["params"];
+        let session = || params["sessionId"].as_str().unwrap_or_default().to_owned();
         match message["method"].as_str().unwrap_or_default() {
+            "Target.attachedToTarget" if params["targetInfo"]["type"] == "iframe" => {
+                self.frames.push(session());
+            }
+            "Target.detachedFromTarget" => self.frames.retain(|frame| *frame != session()),
             "Runtime.exceptionThrown" => self.troubles.push(params["exceptionDetails"].to_string()),
             "Page.javascriptDialogOpening" => self.troubles.push(params.to_string()),
             "Log.entryAdded" if params["entry"]["level"] == "error" => {
@@ -179,7 +230,10 @@ impl Browser {
             json!(label)
         );
         self.value(&script);
+        // what is typed goes to what has the focus, wherever that is
+        let session = std::mem::replace(&mut self.session, self.page.clone());
         self.call("Input.insertText", json!({ "text": text }));
+        self.session = session;
     }
 
     /// Presses the last button or summary of a name that can be seen.
@@ -204,7 +258,7 @@ impl Browser {
             self.value(&format!("{source}; true"));
         }
         let found = self.value(
-            "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map((it) => \
+            "axe.run(document, { resultTypes: ['violations'], ...(parent === window ? {} : { preload: false, rules: { 'page-has-heading-one': { enabled: false } } }) }).then(({ violations }) => violations.map((it) => \
              `${it.id}: ${it.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`))",
         );
         let found = found.as_array().cloned().unwrap_or_default();
@@ -265,7 +319,9 @@ impl Browser {
         let Some(directory) = std::env::var_os("SYNLOG_SHOTS") else {
             return;
         };
+        let session = std::mem::replace(&mut self.session, self.page.clone());
         let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        self.session = session;
         let text = shot["data"].as_str().unwrap().as_bytes();
         let bytes = base64(text);
         std::fs::write(Path::new(&directory).join(format!("{name}.png")), bytes).unwrap();

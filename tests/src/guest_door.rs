@@ -624,7 +624,8 @@ fn slow_and_many_connections_are_let_go() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     let begun = std::time::Instant::now();
     assert!(ends(open()), "one more than one address may have");
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    // before a head that is waited for would have been given up
+    assert!(begun.elapsed() < std::time::Duration::from_secs(9));
     assert!(ends(slow), "a head that never ends");
     drop(held);
     std::thread::sleep(std::time::Duration::from_millis(300));

@@ -28,7 +28,7 @@ const SHELL: &[(&str, &[&str])] = &[
     ),
     ("node/web/build.rs", &["std::fs"]),
     ("node/web/src/guests/server.rs", &["std::net", "tokio::net"]),
-    ("node/web/src/serving.rs", &["tokio::net"]),
+    ("node/web/src/serving.rs", &["std::net", "tokio::net"]),
     ("apps/sdk/examples/hash.rs", &["std::fs"]),
     (
         "replication/net/src/",

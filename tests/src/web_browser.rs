@@ -256,6 +256,16 @@ fn write_words_down(page: &mut Browser, desk: &Desk) {
     let words: Vec<String> = serde_json::from_value(words).unwrap();
     let listed = desk.ok(&["root", "words", "--json"]).json()["words"].clone();
     assert_eq!(json!(words), listed);
+    // news come in, and the screen is made anew: what somebody copies stays
+    page.value(
+        "window.__made = 0; new MutationObserver(() => { window.__made += 1; }).observe(document.querySelector('main'), { childList: true }); true",
+    );
+    desk.ok(&["topic", "new", "aside", "--app", "tally"]);
+    page.until("window.__made > 0");
+    assert_eq!(
+        page.value("document.querySelectorAll('ol.words li').length"),
+        24
+    );
     page.press("I wrote them down");
     let answer = |page: &mut Browser, wrong: bool| {
         let asked = page.value(
@@ -364,7 +374,8 @@ fn all_screens_on_a_phone() {
         ("calendar", "As a list"),
         ("hours", "Add what can be booked"),
         ("import", "Drop a file"),
-        ("money", "Nothing"),
+        ("money", "What it may do"),
+        ("apps", "Tallies"),
         ("space", "How it shows itself"),
         ("discover", NASTY[0]),
         ("mine", "You have ordered nothing"),

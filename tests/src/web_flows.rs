@@ -284,12 +284,16 @@ fn an_offer_a_confirm_and_the_money() {
     carry(&client, &desk, &["aino"]);
     let up = login(&mut page, &desk);
     go(&mut page, "#/money", "Money");
+    check_screen(&mut page);
+    // it is the page of an app, in its frame
+    page.enter();
     page.until("document.querySelector('.sums dd.accent')?.textContent.includes('9.00')");
     page.until("document.querySelector('svg.chart rect')");
-    check_screen(&mut page);
+    assert_eq!(page.axe(), Vec::<String>::new());
     page.shoot("money");
     page.press("The money came");
     page.until("document.querySelector('.sums dd.good')?.textContent.includes('9.00')");
+    page.leave();
     let leg = desk
         .ok(&["view", "list", "aino", "payments", "--json"])
         .json();

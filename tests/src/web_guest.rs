@@ -1,8 +1,6 @@
 //! A customer's browser and a provider's node: a real Chromium of the size of a phone, from
 //! the link to the completed order; skipped, with a word, where there is no Chromium.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
 use crate::chromium::Browser;
@@ -285,16 +283,7 @@ fn a_customer_orders_from_a_phone() {
 
 fn desk_messages(up: &Up, topic: &str) -> String {
     let owner = Web::login(up.ready["web"]["login"].as_str().unwrap());
-    for _ in 0..200 {
-        let rows = owner
-            .ok(&format!("/topics/{topic}/views/messages"))
-            .to_string();
-        if rows.contains("while you were away") {
-            return rows;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    owner
-        .ok(&format!("/topics/{topic}/views/messages"))
-        .to_string()
+    let path = format!("/topics/{topic}/views/messages");
+    let arrived = |rows: &String| rows.contains("while you were away");
+    soon(|| owner.ok(&path).to_string(), arrived)
 }

@@ -63,7 +63,7 @@ fn what_is_lacking_is_said() {
 fn an_owner_elsewhere_has_the_pages_by_tls() {
     let desk = Desk::new("counter");
     desk.ok(&["topic", "new", "shop", "--app", "space"]);
-    let up = up(&desk, &settings(&desk, "localhost"));
+    let up = up(&desk, &settings(&desk, "localhost, counter.example:443"));
     let remote = &up.ready["web"]["remote"];
     let url = remote["url"].as_str().unwrap();
     let at = url.trim_start_matches("https://").trim_end_matches('/');

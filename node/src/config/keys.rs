@@ -61,8 +61,8 @@ pub enum Kind {
         /// Whether one is.
         check: fn(&str) -> bool,
     },
-    /// Any number of texts.
-    Texts,
+    /// Any number of texts, with this between them where they are one.
+    Texts(char),
 }
 
 /// What a setting says.
@@ -192,7 +192,7 @@ pub static SPECS: &[Spec] = &[
     spec(
         Key::NetNeighbours,
         "net.neighbours",
-        Kind::Texts,
+        Kind::Texts(':'),
         "",
         "data directories of other nodes on this machine to connect to",
     ),
@@ -227,7 +227,7 @@ pub static SPECS: &[Spec] = &[
     spec(
         Key::WebNames,
         "web.names",
-        Kind::Texts,
+        Kind::Texts(','),
         "",
         "what they call it, as in counter.example.org:4443",
     ),
@@ -319,28 +319,31 @@ impl Spec {
             Kind::Flag => "true or false".to_owned(),
             Kind::Word(words) => words.join(" or "),
             Kind::Text { right, .. } => right.to_owned(),
-            Kind::Texts => "a list of texts".to_owned(),
+            Kind::Texts(_) => "a list of texts".to_owned(),
         }
     }
 
     /// What counts where nobody says anything.
     pub fn fallback(&self) -> Value {
         let empty = match self.kind {
-            Kind::Texts => Value::Texts(Vec::new()),
+            Kind::Texts(_) => Value::Texts(Vec::new()),
             _ => Value::Text(self.default.to_owned()),
         };
         self.typed(&[self.default]).unwrap_or(empty)
     }
 
-    /// A value as it was typed, or stands in a variable. A list of directories may be one
-    /// text with colons between, as in `PATH`.
+    /// A value as it was typed, or stands in a variable. A list may be one text: of
+    /// directories with colons between, as in `PATH`, of names with commas.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn typed(&self, texts: &[&str]) -> Result<Value, String> {
-        if matches!(self.kind, Kind::Texts) {
-            let parts = texts.iter().flat_map(|text| text.split(':'));
-            let parts = parts.filter(|part| !part.is_empty()).map(str::to_owned);
+        if let Kind::Texts(between) = self.kind {
+            let parts = texts.iter().flat_map(|text| text.split(between));
+            let parts = parts
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned);
             return Ok(Value::Texts(parts.collect()));
         }
         let [text] = texts else {
@@ -360,7 +363,7 @@ impl Spec {
     /// What is wrong with it.
     pub fn checked(&self, value: Value) -> Result<Value, String> {
         let right = match (&value, self.kind) {
-            (Value::Flag(_), Kind::Flag) | (Value::Texts(_), Kind::Texts) => true,
+            (Value::Flag(_), Kind::Flag) | (Value::Texts(_), Kind::Texts(_)) => true,
             (Value::Text(text), Kind::Word(words)) => words.contains(&text.as_str()),
             (Value::Text(text), Kind::Text { check, .. }) => {
                 (text.is_empty() && self.default.is_empty()) || check(text)

@@ -294,3 +294,20 @@ fn the_file_is_changed_and_the_rest_of_it_stays() {
         assert!(change.is_err(), "{change:?}");
     }
 }
+
+#[test]
+fn a_list_may_be_one_text() {
+    let spec = |name: &str| SPECS.iter().find(|spec| spec.name == name).unwrap();
+    for (name, typed, texts) in [
+        ("net.neighbours", "/a:/b", &["/a", "/b"][..]),
+        (
+            "web.names",
+            "counter.example:4443, [::1]:1,",
+            &["counter.example:4443", "[::1]:1"],
+        ),
+        ("web.names", "", &[]),
+    ] {
+        let texts = texts.iter().map(|&text| text.to_owned()).collect();
+        assert_eq!(spec(name).typed(&[typed]), Ok(Value::Texts(texts)));
+    }
+}

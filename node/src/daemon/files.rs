@@ -157,6 +157,53 @@ fn decode_memories(bytes: &[u8]) -> Result<BTreeMap<NodeId, PeerMemory>, Refusal
     Ok(memories)
 }
 
+/// By what a file is told from another one in its place.
+pub(crate) type Stamp = (u64, Option<std::time::SystemTime>);
+
+/// Where user interfaces of apps are that somebody here installed.
+fn ui_path(home: &Home, app: &str) -> PathBuf {
+    home.path().join("uis").join(format!("{app}.ui"))
+}
+
+/// The files of those, in the order of their names.
+pub(crate) fn ui_files(home: &Home) -> Result<Vec<(PathBuf, Stamp)>, Failure> {
+    let directory = home.path().join("uis");
+    let entries = match fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::file(directory)(error)),
+    };
+    let mut files = Vec::new();
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let Ok(known) = fs::metadata(&path) else {
+            continue;
+        };
+        if known.is_file() && path.extension().is_some_and(|end| end == "ui") {
+            files.push((path, (known.len(), known.modified().ok())));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Puts one there, in place of that of the same app.
+pub(crate) fn save_ui(home: &Home, app: &str, packed: &[u8]) -> Result<(), Failure> {
+    let path = ui_path(home, app);
+    let directory = home.path().join("uis");
+    fs::create_dir_all(&directory).map_err(Failure::file(&directory))?;
+    save(home, path, packed)
+}
+
+/// Takes one away; false where there is none.
+pub(crate) fn remove_ui(home: &Home, app: &str) -> Result<bool, Failure> {
+    let path = ui_path(home, app);
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Failure::file(path)(error)),
+    }
+}
+
 /// What is in a file, if there is one.
 pub(crate) fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     match fs::read(path) {

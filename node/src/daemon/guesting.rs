@@ -9,7 +9,8 @@ use std::time::Duration;
 use synlog_log::ids::{EntityId, TopicId};
 use synlog_net::{Gate, GuestStream};
 use synlog_replication::peer::NodeId;
-use synlog_web::guests::{GuestServer, server};
+use synlog_web::guests::GuestServer;
+use synlog_web::serving;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::daemon::session::Service;
@@ -57,8 +58,8 @@ pub fn listen(guests: &Guests) -> Result<Door, Failure> {
         let at = address(text).map_err(Failure::Usage)?;
         let usual = settings.port.filter(|_| at.port() == 0);
         let usual = usual.map(|port| SocketAddr::new(at.ip(), port));
-        let listener = usual.and_then(|usual| server::listen(usual).ok());
-        let listener = listener.map_or_else(|| server::listen(at), Ok);
+        let listener = usual.and_then(|usual| serving::listen(usual).ok());
+        let listener = listener.map_or_else(|| serving::listen(at), Ok);
         let listener = listener.map_err(|source| Failure::Web {
             address: at.to_string(),
             source,

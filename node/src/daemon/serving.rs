@@ -9,7 +9,7 @@ use std::sync::Arc;
 use synlog_log::limits::BLOB_MAX;
 use synlog_relay::serve::certificate;
 use synlog_web::server::Remote;
-use synlog_web::{Server, server, sites};
+use synlog_web::{Server, server, serving as web_serving, sites};
 
 use crate::daemon::session::Service;
 use crate::failure::Failure;
@@ -66,7 +66,7 @@ pub fn listen_to_others(web: Web, remote: Option<RemoteWeb>) -> Result<Option<Re
     })?;
     let address = remote.address;
     sites::check(&remote.names).map_err(|error| Failure::Usage(error.to_string()))?;
-    let listener = server::listen_to_all(address).map_err(|source| Failure::Web {
+    let listener = web_serving::listen(address).map_err(|source| Failure::Web {
         address: address.to_string(),
         source,
     })?;

@@ -99,6 +99,9 @@ impl Failure {
                 "get the app's .wasm from whom you trust and run `synlog app install FILE`, or take it from their bundle with `synlog bundle read FILE --install-reducers`"
             }
             Self::BadReducer { .. } => "`synlog app check FILE` says what is wrong with a module",
+            Self::BadUi(_) => {
+                "docs/APPS.md, \"A user interface\", says what belongs into its folder; nothing was changed"
+            }
             Self::Halted(_) => {
                 "its rows are not shown; the entries are untouched: ask the app's author, and tell which event it names"
             }

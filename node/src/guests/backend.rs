@@ -12,6 +12,7 @@ use synlog_web::Problem;
 use synlog_web::backend::{BlobInfo, Rows};
 use synlog_web::guests::backend::{Heights, told_heights};
 use synlog_web::guests::{Founded, Guest, GuestBackend, Proof, Proven, Pulled};
+use synlog_web::uis::Package;
 
 use crate::clock::now_ms;
 use crate::daemon::files;
@@ -25,17 +26,18 @@ use crate::guests::returning;
 use crate::guests::search;
 use crate::guests::spaces::{self, problem};
 use crate::node::Node;
+use crate::uis::Shelf;
 
 /// What a device signs begins so.
 const PURPOSE: &[u8] = b"synlog guest session v1\0";
 
 /// A running node as its guests see it.
-pub struct GuestsBackend(Service);
+pub struct GuestsBackend(Service, Shelf);
 
 impl GuestsBackend {
     /// What a running node serves to guests.
     pub fn new(service: Service) -> Self {
-        Self(service)
+        Self(service, Shelf::default())
     }
 
     /// Runs something with the node, as soon as nobody else uses it.
@@ -108,6 +110,12 @@ impl GuestBackend for GuestsBackend {
 
     fn manifest(&self, space: &str) -> Result<Json, Problem> {
         self.with(|node| spaces::manifest(node, &self.0.guests, space))
+    }
+
+    fn uis(&self) -> Vec<Arc<Package>> {
+        let mut all = self.1.all(&self.0.home);
+        all.retain(|package| package.manifest.guests);
+        all
     }
 
     fn image(&self, hash: &str) -> Result<BlobInfo, Problem> {

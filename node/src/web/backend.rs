@@ -1,6 +1,7 @@
 //! A running node as the web sees it.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -8,23 +9,25 @@ use synlog_web::Problem;
 use synlog_web::access::Scope;
 use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed, Questions};
 use synlog_web::metrics::Measure;
+use synlog_web::uis::Package;
 
 use crate::clock::now_ms;
 use crate::daemon::session::Service;
 use crate::daemon::uploads;
 use crate::entropy::random;
+use crate::uis::Shelf;
 use crate::web::answers::{answer, read, with};
 use crate::web::imports::Imports;
 use crate::web::{blobs, entries, problems, rows, tokens};
 
 /// A running node as the web sees it.
-pub struct NodeBackend(Service, Imports);
+pub struct NodeBackend(Service, Imports, Shelf);
 
 impl NodeBackend {
     /// What a running node serves.
     pub fn new(service: Service) -> Self {
         uploads::clear(&service.home);
-        Self(service, Imports::default())
+        Self(service, Imports::default(), Shelf::default())
     }
 }
 
@@ -105,6 +108,18 @@ impl Backend for NodeBackend {
     ) -> Result<Json, Problem> {
         let topic = self.topic_id(topic)?;
         self.1.add(&self.0, &topic, name, format, bytes)
+    }
+
+    fn uis(&self) -> Vec<Arc<Package>> {
+        self.2.all(&self.0.home)
+    }
+
+    fn topic_app(&self, topic: &str) -> Result<Option<(String, u16)>, Problem> {
+        with(&self.0, |node| {
+            let topic = node.find_topic(topic)?;
+            let genesis = node.opened_genesis(&topic)?;
+            Ok(genesis.map(|genesis| (genesis.app, genesis.major)))
+        })
     }
 
     fn token(&self, secret: &str) -> Option<Scope> {

@@ -1,6 +1,7 @@
 //! Who may do what: a pure function of a request's line and headers.
 //!
-//! The server listens on loopback, yet any page in the owner's browser can send requests
+//! The server listens on loopback, and elsewhere only where its owner says so and with TLS,
+//! yet any page in the owner's browser can send requests
 //! there, and any name can be made to resolve to it. So the Host must be one of ours (no
 //! rebinding), a request that another page made is refused whatever it carries, and only
 //! a session's cookie or a program's token opens anything.

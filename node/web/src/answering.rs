@@ -27,6 +27,7 @@ use crate::routes::{Does, Route};
 use crate::server::Shared;
 use crate::sites::Site;
 use crate::stream::{Place, Watcher, blocking};
+use crate::uis;
 
 /// Bytes of a JSON body. An event has at most 64 KiB; written as JSON it is longer.
 const BODY_MAX: usize = 256 << 10;
@@ -57,6 +58,11 @@ pub(crate) fn page(shared: &Shared, page: &'static pages::Page, parts: &Parts) -
         return refused(&problem);
     }
     let mut response = pages::answer(page, &parts.headers);
+    if page.path == "/" {
+        // frames hold user interfaces of apps, at this server alone
+        let policy = pages::policy(shared.site(&parts.extensions).apps);
+        set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
+    }
     response.extensions_mut().insert(Named(page.path));
     response
 }
@@ -99,9 +105,17 @@ async fn attempt(
     };
     let json = if is_file { &[][..] } else { &body };
     let inputs = Inputs::read(route, path, parts.uri.query().unwrap_or_default(), json)?;
+    let ui = uis::named(&shared, &parts.headers).await?;
+    if ui.is_some() && !matches!(route.does, Does::Ask(_) | Does::Blob) {
+        return Err(uis::scope::beyond());
+    }
     match &route.does {
         Does::Ask(ask) => {
-            let json = match ask(&inputs)? {
+            let ask = ask(&inputs)?;
+            if let Some(ui) = &ui {
+                uis::hold(&shared, ui, &ask).await?;
+            }
+            let json = match ask {
                 Ask::Rows(rows) => shared.reader.ask(rows).await?,
                 ask => {
                     let backend = Arc::clone(&shared.backend);
@@ -110,6 +124,7 @@ async fn attempt(
             };
             Ok(told(&json))
         }
+        Does::Uis => Ok(told(&uis::list(&shared).await?)),
         Does::OpenApi => Ok(told(&openapi::document())),
         Does::Session => Ok(told(&json!({ "scope": has.word() }))),
         Does::Login => login(&shared, shared.site(&parts.extensions), &inputs),

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::access::Scope;
 use crate::metrics::Measure;
 use crate::problem::Problem;
+use crate::uis::Package;
 
 /// A question or an order, read from a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -422,6 +423,25 @@ pub trait Backend: Send + Sync + 'static {
         format: Option<&str>,
         bytes: &[u8],
     ) -> Result<Json, Problem>;
+
+    /// The user interfaces of apps that are here.
+    fn uis(&self) -> Vec<Arc<Package>> {
+        Vec::new()
+    }
+
+    /// That of one app.
+    fn ui(&self, app: &str) -> Option<Arc<Package>> {
+        let mut all = self.uis().into_iter();
+        all.find(|package| package.manifest.app == app)
+    }
+
+    /// App and major version of a topic; `None` where it is not known.
+    ///
+    /// # Errors
+    /// Where there is no such topic.
+    fn topic_app(&self, topic: &str) -> Result<Option<(String, u16)>, Problem> {
+        self.topic_id(topic).map(|_| None)
+    }
 
     /// What a program's token allows; `None`: it is none.
     fn token(&self, secret: &str) -> Option<Scope>;

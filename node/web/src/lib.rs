@@ -20,6 +20,7 @@ mod reading;
 pub mod routes;
 pub mod server;
 pub mod stream;
+pub mod uis;
 
 mod answering;
 mod disk;
@@ -28,7 +29,7 @@ mod owner;
 mod places;
 mod probes;
 mod requests;
-mod serving;
+pub mod serving;
 pub mod sites;
 mod table;
 #[cfg(test)]

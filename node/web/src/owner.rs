@@ -166,6 +166,14 @@ pub(crate) static ROUTES: &[Route] = &[
             })
         },
     ),
+    own(
+        Method::Get,
+        "/uis",
+        "uis",
+        "The user interfaces of apps that are here, and what each may read and write",
+        Scope::Read,
+        Does::Uis,
+    ),
     get(
         "/imports",
         "imports",

@@ -38,6 +38,18 @@ pub const HEADERS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The policy of the page itself, which alone may have frames: with user interfaces of apps, at
+/// this server. A frame that wants to go elsewhere is stopped by it, too.
+pub(crate) fn policy(apps: Option<u16>) -> String {
+    let (_, usual) = HEADERS[0];
+    let apart = match apps {
+        None => String::new(),
+        Some(80) => " http://*.localhost".to_owned(),
+        Some(port) => format!(" http://*.localhost:{port}"),
+    };
+    format!("{usual}; frame-src 'self'{apart}")
+}
+
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const ICON: &str = "image/svg+xml";
@@ -60,6 +72,8 @@ pub static PAGES: &[Page] = &[
     page!("/icon.svg", ICON, "icon.svg"),
     page!("/style.css", STYLE, "style.css"),
     page!("/app.js", SCRIPT, "app.js"),
+    page!("/apps.js", SCRIPT, "apps.js"),
+    page!("/broker.js", SCRIPT, "broker.js"),
     page!("/audit.js", SCRIPT, "audit.js"),
     page!("/catalog.js", SCRIPT, "catalog.js"),
     page!("/clients.js", SCRIPT, "clients.js"),
@@ -89,7 +103,6 @@ pub static PAGES: &[Page] = &[
     page!("/lists.js", SCRIPT, "lists.js"),
     page!("/map.js", SCRIPT, "map.js"),
     page!("/mine.js", SCRIPT, "mine.js"),
-    page!("/money.js", SCRIPT, "money.js"),
     page!("/notify.js", SCRIPT, "notify.js"),
     page!("/places.js", SCRIPT, "places.js"),
     page!("/quote.js", SCRIPT, "quote.js"),

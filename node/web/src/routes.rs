@@ -62,6 +62,8 @@ pub(crate) enum Does {
     Logout,
     /// Says what the caller may do.
     Session,
+    /// The user interfaces of apps.
+    Uis,
     /// Sends what happens.
     Stream,
     /// Sends a blob.

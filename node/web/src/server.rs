@@ -34,6 +34,7 @@ use crate::routes::{self, Method, ROOT};
 use crate::serving::{self, Bounds, Ends};
 use crate::sites::Site;
 use crate::stream::Hub;
+use crate::uis;
 
 /// Streams at once.
 pub(crate) const WATCHERS_MAX: usize = 2_000;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) blob_max: usize,
     pub(crate) counts: Counts,
+    pub(crate) uis: uis::Door,
     ids: Ids,
 }
 
@@ -78,7 +80,7 @@ impl Shared {
 
 /// A door for the owner's browsers and programs on other machines.
 pub struct Remote {
-    /// Where it listens.
+    /// Where it listens; see [`serving::listen`].
     pub listener: TcpListener,
     /// How it proves who it is.
     pub tls: Arc<ServerConfig>,
@@ -96,8 +98,8 @@ impl Desk {
         self.0.here.url.clone()
     }
 
-    /// A link that logs one browser in, once, within ten minutes. The token stands behind the `#`, which
-    /// browsers send to nobody.
+    /// A link that logs one browser in, once, within ten minutes. The token stands behind
+    /// the `#`, which browsers send to nobody.
     ///
     /// # Errors
     /// Where the system has no random bytes.
@@ -146,21 +148,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
             ),
         ));
     }
-    bind(address)
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// Listens at any address, for a [`Remote`].
-///
-/// # Errors
-/// What the system says.
-pub fn listen_to_all(address: SocketAddr) -> io::Result<TcpListener> {
-    bind(address)
+    serving::listen(address)
 }
 
 /// What all requests share, for a server at an address.
@@ -175,6 +163,7 @@ pub(crate) fn shared(
         .map_or([0; 4], |[a, b, c, d, ..]| [a, b, c, d]);
     Arc::new(Shared {
         counts: Counts::default(),
+        uis: uis::Door::new(backend.random().unwrap_or_default()),
         ids: Ids::new(u32::from_be_bytes(front)),
         hub: Hub::new(Arc::clone(&backend)),
         reader: Reader::start(Arc::clone(&backend)),
@@ -229,6 +218,10 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .fallback(nowhere(false))
         .method_not_allowed_fallback(nowhere(true))
         .layer(middleware::map_response(answering::dressed))
+        .layer(middleware::from_fn({
+            let shared = Arc::clone(shared);
+            move |request, next| uis::before(Arc::clone(&shared), request, next)
+        }))
         .layer(middleware::from_fn({
             let shared = Arc::clone(shared);
             move |request, next| watched(Arc::clone(&shared), request, next)

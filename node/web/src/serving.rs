@@ -5,6 +5,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::convert::Infallible;
 use std::io;
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -63,6 +64,16 @@ pub(crate) fn source(address: IpAddr) -> IpAddr {
         }
         v4 => v4,
     }
+}
+
+/// Listens at any address.
+///
+/// # Errors
+/// What the system says.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// Lets connections in until told to stop, then waits for those who are in. Requests have

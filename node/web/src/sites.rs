@@ -12,6 +12,8 @@ pub(crate) struct Site {
     pub(crate) is_remote: bool,
     /// Where it is.
     pub(crate) url: String,
+    /// The port at which user interfaces of apps have names of their own, if they have.
+    pub(crate) apps: Option<u16>,
 }
 
 /// Why a name is none.
@@ -36,6 +38,7 @@ impl Site {
             cookie: format!("synlog-{port}"),
             is_remote: false,
             url: format!("http://{address}/"),
+            apps: Some(port),
         }
     }
 
@@ -50,6 +53,7 @@ impl Site {
             // browsers take it from TLS alone, for this very host and nothing beside it
             cookie: "__Host-synlog".to_owned(),
             is_remote: true,
+            apps: None,
             hosts,
         })
     }

@@ -20,7 +20,9 @@ const screens = {
   clients: async () => (await import('/clients.js')).clients,
   chats: async () => (await import('/chat.js')).chats,
   chat: async () => (await import('/chat.js')).chat,
-  money: async () => (await import('/money.js')).money,
+  money: async () => (await import('/apps.js')).money,
+  apps: async () => (await import('/apps.js')).apps,
+  app: async () => (await import('/apps.js')).app,
   space: async () => (await import('/space.js')).space,
   discover: async () => (await import('/discover.js')).discover,
   mine: async () => (await import('/mine.js')).mine,
@@ -32,10 +34,10 @@ const screens = {
   doctor: async () => (await import('/doctor.js')).doctor,
   settings: async () => (await import('/node.js')).settings,
 };
-const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine',
+const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine', 'apps',
   'audit', 'feeds', 'peers', 'devices', 'doctor', 'settings'];
 /** Screens that belong to one of those. */
-const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', hours: 'calendar', import: 'catalog' };
+const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', hours: 'calendar', import: 'catalog', app: 'apps' };
 /** Milliseconds in which several news are one. */
 const CALM = 150;
 
@@ -85,7 +87,7 @@ function place() {
   return Object.hasOwn(screens, parts[0]) ? parts : ['today'];
 }
 
-/** Remembers where the reader is: what has the focus, and what was opened. Gives what brings it back. */
+/** Remembers where the reader is: what has the focus, what was opened, and what was made for the reader alone (`data-held`). Gives what brings it back. */
 function keep() {
   const label = (element) => element.labels?.[0]?.textContent ?? element.getAttribute('aria-label') ?? '';
   const named = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${label(element)} ${element.matches('select') ? '' : element.textContent}`;
@@ -104,7 +106,10 @@ function keep() {
   };
   const open = new Set(summaries().filter(({ details }) => details.open).map(({ name }) => name));
   const place = scrollY;
+  // what was asked for, or is being asked for, by a button: words, codes, tickets
+  const held = [...main.querySelectorAll('[data-held]')];
   return () => {
+    for (const element of held) main.querySelector(`[data-held="${element.dataset.held}"]`)?.replaceWith(element);
     for (const { name, details } of summaries()) {
       if (open.has(name)) details.open = true;
     }
@@ -164,7 +169,8 @@ async function show(again = false) {
 
 /** Whether somebody writes: what is typed stays. */
 function writing() {
-  const busy = main.querySelector('form[data-busy], [data-keep]');
+  // a frame can't be moved: it would begin anew
+  const busy = main.querySelector('form[data-busy], iframe.app');
   const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue));
   return busy || typed;
 }
@@ -180,7 +186,7 @@ function follow() {
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
   api.watch({
     entry: (entry) => { soon(); news(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
-    reset: () => { say(t('reset')); soon(); },
+    reset: () => { say(t('reset')); soon(); document.dispatchEvent(new CustomEvent('reset')); },
     state: (open) => {
       state.live ??= h('span');
       state.live.className = open ? 'live open' : 'live';

@@ -76,13 +76,12 @@ function wordFields(count) {
 
 function wordsStep({ root, is }, go) {
   if (root.root_form === 'absent') return h('p', null, t('words.absent'));
-  const box = h('div', { 'data-private': true });
+  // news must not take away what somebody is copying
+  const box = h('div', { 'data-private': true, 'data-held': `words-${root.root_form}` });
   const locked = root.root_form !== 'plain';
   const pass = h('input', { type: 'password', required: true, autocomplete: 'off' });
   const ask = async (passphrase) => {
     const { words } = await api.post('/root/words', passphrase ? { passphrase } : {});
-    // news must not take away what somebody is copying
-    box.dataset.keep = 'yes';
     put(box, h('p', { class: 'warn' }, t('words.care')),
       h('ol', { class: 'words', translate: 'no' }, words.map((one) => h('li', null, one))),
       h('p', null, h('button', { type: 'button', class: 'main', onclick: () => check(words.length) }, t('words.written'))));
@@ -141,7 +140,7 @@ function hoursStep({ topic, about }, go) {
 
 async function shareStep({ topic, about }, go, { topics }) {
   if (!about) return needsSpace();
-  const after = h('div');
+  const after = h('div', { 'data-held': 'shared' });
   return [invitation(topics, topic.topic, async () => {
     await note('share', 'done');
     put(after, h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go(null) }, t('begin.next'))));

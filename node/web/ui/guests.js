@@ -32,7 +32,7 @@ function guest(of) {
 /** The card: link, code, list. */
 export async function guests() {
   const told = await api.get('/guests');
-  const shown = h('div');
+  const shown = h('div', { 'data-held': 'guests' });
   const pick = h('select', null, told.spaces.map((space) => h('option', { value: space.topic }, space.name)));
   const others = told.blocked.filter((entity) => !told.relations.some((of) => of.entity === entity));
   return h('details', { open: told.asked.length > 0 || null }, h('summary', null, t('guests')),

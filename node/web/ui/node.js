@@ -26,7 +26,7 @@ export async function peers({ topics }) {
 
 /** A ticket with its code, for a topic that can be chosen, or for one. */
 export function invitation(topics, only, made_ = () => {}) {
-  const shown = h('div');
+  const shown = h('div', { 'data-held': 'invitation' });
   const pick = h('select', null, h('option', { value: '' }, t('invite.nothing')),
     topics.map((topic) => h('option', { value: topic.topic }, topic.name ?? short(topic.topic))));
   if (only) pick.value = only;

@@ -46,8 +46,9 @@ export type Watching = {
 };
 
 export class Synlog {
-  /** At `base`, with a program's token, or with the cookie of this page's session. */
-  constructor(options?: { base?: string; token?: string });
+  /** At `base`, with a program's token, or with the cookie of this page's session; `ui`: only
+   * what the user interface of that app may ask. */
+  constructor(options?: { base?: string; token?: string; ui?: string });
   /** Any question, as in get('/topics'). */
   get<T = any>(path: string, query?: Record<string, unknown>): Promise<T>;
   post<T = any>(path: string, body?: unknown): Promise<T>;

@@ -24,9 +24,10 @@ export class Synlog {
   #base;
   #headers;
 
-  constructor({ base = '', token } = {}) {
+  constructor({ base = '', token, ui } = {}) {
     this.#base = base + ROOT;
     this.#headers = token ? { Authorization: `Bearer ${token}` } : {};
+    if (ui) this.#headers['Synlog-UI'] = ui;
   }
 
   #url(path, query = {}) {

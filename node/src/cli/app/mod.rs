@@ -9,6 +9,7 @@ mod new;
 mod sample;
 mod test;
 mod toolchain;
+mod ui;
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,7 @@ enum Command {
     Install(install::Args),
     List(list::Args),
     Use(activate::Args),
+    Ui(ui::Args),
 }
 
 impl Args {
@@ -62,6 +64,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         Command::Install(args) => install::run(args, setting),
         Command::List(args) => list::run(args, setting),
         Command::Use(args) => activate::run(args, setting),
+        Command::Ui(args) => ui::run(args, setting),
     }
 }
 

@@ -1,7 +1,7 @@
 // The pages of a customer: which screen is shown, and news that make it look again.
 
 import { h, put } from '/elements.js';
-import { t } from '/words.js';
+import { language, t } from '/words.js';
 import { Core } from '/core.js';
 import { Storage } from '/storage.js';
 import { Door } from '/door.js';
@@ -13,8 +13,9 @@ import { book } from '/booking.js';
 import { chat } from '/chat.js';
 import { audit } from '/audit.js';
 import { key } from '/key.js';
+import { page } from '/apps.js';
 
-const screens = { provider, item, orders, order, booking, book, chat, audit, key };
+const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: page };
 const shownInNav = ['provider', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */
@@ -40,6 +41,8 @@ export const app = {
   storage: null,
   here: null,
   space: null,
+  /** User interfaces of apps that are for guests. */
+  uis: [],
   /** What the provider said of public things, from what was kept where it is not reached. */
   async cached(name, ask) {
     const place = `cache/${app.space}/${name}`;
@@ -71,7 +74,7 @@ export const app = {
   },
 };
 
-const state = { round: 0, waiting: null, early: null };
+const state = { round: 0, waiting: null, early: null, uis: null };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -89,7 +92,9 @@ function chrome(here) {
   nav.setAttribute('aria-label', t('nav'));
   // the keyboard stays where it was
   const focused = nav.contains(document.activeElement) && document.activeElement.getAttribute('href');
-  put(nav, h('ul', null, shownInNav.map(one)));
+  // pages that the provider's apps bring along
+  const more = app.uis.map((ui) => h('li', null, h('a', { href: to('app', ui.app), 'aria-current': here === 'app' && place()[1] === ui.app ? 'page' : null }, ui.title[language] ?? ui.title.en)));
+  put(nav, h('ul', null, shownInNav.map(one), more));
   if (focused) nav.querySelector(`a[href="${focused}"]`)?.focus();
   put(document.getElementById('top'), h('strong', null, app.here?.name ?? 'synlog'),
     h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
@@ -169,7 +174,7 @@ function soon() {
     const [name] = place();
     chrome(parents[name] ?? name);
     // what comes from the catalog does not change by an entry of the relation
-    if (['provider', 'item', 'book', 'key'].includes(name)) return;
+    if (['provider', 'item', 'book', 'key', 'app'].includes(name)) return;
     if (!writing()) show(true);
   }, CALM);
 }
@@ -194,6 +199,8 @@ async function choose() {
   const offered = app.here?.spaces ?? [];
   app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
+  // the catalog does not wait for them
+  state.uis = app.cached('uis', () => app.door.get('/uis')).then(({ uis }) => { app.uis = uis; }, () => {});
 }
 
 async function begin() {
@@ -214,7 +221,7 @@ async function begin() {
     const told = () => { soon(); };
     const core = await Core.of(module);
     app.link = new Link({ core, storage, door: app.door, told });
-    await app.link.open();
+    await Promise.all([app.link.open(), state.uis]);
     app.link.onwritten = () => tabs?.postMessage('written');
     tabs?.addEventListener('message', () => { app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
     addEventListener('hashchange', () => (/[#&]space=/.test(location.hash) ? choose().then(() => show()) : show()));

@@ -9,6 +9,7 @@ use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::request::Parts;
 use axum::http::{Method as HttpMethod, Request, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::unfold;
 use serde_json::json;
@@ -31,6 +32,7 @@ use crate::problem::Problem;
 use crate::routes::Method;
 use crate::serving::{self, Ends};
 use crate::stream::blocking;
+use crate::uis::{self, At};
 
 /// What may be asked of public rows by one address in a minute: a busy page asks 100 times.
 const QUERIES_OF_ONE: usize = 1_200;
@@ -84,6 +86,41 @@ pub(super) fn nowhere(shared: &Shared, parts: &Parts, method_is_wrong: bool) -> 
         true => Problem::new(405, "wrong_method", "this is not done by this method"),
         false => Problem::new(404, "no_such_page", "nothing is here"),
     })
+}
+
+/// Answers what is asked of user interfaces of apps: files that everybody may have. A sandboxed
+/// page is of no origin, so where a request comes from says nothing here.
+pub(super) async fn ui(shared: Arc<Shared>, request: Request<Body>, next: Next) -> Response {
+    let path = request.uri().path().strip_prefix("/ui/");
+    let Some((app, name)) = path.and_then(|path| path.split_once('/')) else {
+        return next.run(request).await;
+    };
+    let (app, name) = (app.to_owned(), name.to_owned());
+    let mut parts = request.into_parts().0;
+    let host = text(&parts.headers, header::HOST).unwrap_or_default();
+    // whoever carries it may end TLS
+    let both = |place: &str| format!("http://{host}{place} https://{host}{place}");
+    let at = At {
+        place: both(&format!("/ui/{app}/")),
+        holders: vec![both("")],
+    };
+    for header in ["origin", "sec-fetch-site"] {
+        parts.headers.remove(header);
+    }
+    if let Err(problem) = enter(&shared, &parts, true) {
+        return refused(&problem);
+    }
+    let backend = Arc::clone(&shared.backend);
+    let all = blocking(move || Ok(backend.uis()))
+        .await
+        .unwrap_or_default();
+    let package = all.into_iter().find(|it| it.manifest.app == app);
+    match package {
+        Some(package) if matches!(parts.method, HttpMethod::GET | HttpMethod::HEAD) => {
+            uis::file(&package, &name, &at, &parts.headers)
+        }
+        _ => uis::nothing(),
+    }
 }
 
 /// Lets a request in, or says why not. Gives by what it is counted.
@@ -218,6 +255,7 @@ async fn outside(
     let backend = Arc::clone(&shared.backend);
     let json = match does {
         Does::Here => blocking(move || backend.here()).await?,
+        Does::Uis => json!({ "uis": uis::told(blocking(move || Ok(backend.uis())).await?) }),
         Does::Rows => {
             let rows = asked::rows(inputs, None)?;
             match inputs.text("words") {

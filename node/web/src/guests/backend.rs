@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::backend::{BlobInfo, Rows};
 use crate::problem::Problem;
+use crate::uis::Package;
 
 /// With what a guest shows which device it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,11 @@ pub trait GuestBackend: Send + Sync + 'static {
     /// # Errors
     /// Where it is not offered.
     fn manifest(&self, space: &str) -> Result<Json, Problem>;
+
+    /// The user interfaces of apps that guests get.
+    fn uis(&self) -> Vec<Arc<Package>> {
+        Vec::new()
+    }
 
     /// What is known of an image of an offered space.
     ///

@@ -31,7 +31,7 @@ pub const HEADERS: &[(&str, &str)] = &[
         "content-security-policy",
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self' blob: data:; connect-src 'self'; manifest-src 'self'; \
-         worker-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+         worker-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),

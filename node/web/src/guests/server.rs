@@ -3,7 +3,7 @@
 //! A shell file: it talks to sockets.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -136,16 +136,10 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .fallback(nowhere(false))
         .method_not_allowed_fallback(nowhere(true))
         .layer(middleware::map_response(pages::dressed))
-}
-
-/// Listens at any address.
-///
-/// # Errors
-/// What the system says.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+        .layer(middleware::from_fn({
+            let shared = Arc::clone(shared);
+            move |request, next| answering::ui(Arc::clone(&shared), request, next)
+        }))
 }
 
 /// A running server.

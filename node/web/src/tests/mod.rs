@@ -7,6 +7,7 @@ mod door;
 mod probes;
 mod remote;
 mod streams;
+mod uis;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -24,6 +25,7 @@ use crate::access::Scope;
 use crate::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
 use crate::server::{Shared, router, shared};
 use crate::sites::Site;
+use crate::uis::Package;
 
 /// Entries, of which each third is of the topic `b`, and every one changes a row.
 #[derive(Default)]
@@ -150,6 +152,23 @@ impl Backend for Fake {
         bytes: &[u8],
     ) -> Result<Json, Problem> {
         Ok(json!({ "topic": topic, "name": name, "format": format, "size": bytes.len() }))
+    }
+
+    fn uis(&self) -> Vec<Arc<Package>> {
+        let json = r#"{"format":1,"app":"tally","major":1,"title":{"en":"Tally"},
+            "reads":["tallies"],"writes":["tally.add"]}"#;
+        let files = [("ui.json", json), ("index.html", "<!doctype html>")];
+        let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+        vec![Arc::new(Package::of(files.into()).unwrap())]
+    }
+
+    fn topic_app(&self, topic: &str) -> Result<Option<(String, u16)>, Problem> {
+        match topic {
+            "a" => Ok(Some(("tally".to_owned(), 1))),
+            other => self
+                .topic_id(other)
+                .map(|_| Some(("relation".to_owned(), 1))),
+        }
     }
 
     fn token(&self, secret: &str) -> Option<Scope> {
