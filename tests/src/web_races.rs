@@ -335,8 +335,8 @@ fn an_owner_orders_elsewhere() {
     let asked = client.ok(&["order", "request", "aino", "--line", &line]);
     let order = asked.word();
     // what is shown at the door was told once, beside the answer
-    let code = asked.err.split(|it: char| !it.is_ascii_hexdigit());
-    let code = code.filter(|it| it.len() == 64).next_back().unwrap();
+    let mut code = asked.err.split(|it: char| !it.is_ascii_hexdigit());
+    let code = code.rfind(|it| it.len() == 64).unwrap();
     let topic = client.ok(&["topic", "show", "aino", "--json"]).json()["topic"].clone();
     let topic = topic.as_str().unwrap().to_owned();
     let up = login(&mut page, &client);

@@ -74,7 +74,7 @@ export const app = {
   },
 };
 
-const state = { round: 0, waiting: null, early: null };
+const state = { round: 0, waiting: null, early: null, uis: null };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -199,7 +199,8 @@ async function choose() {
   const offered = app.here?.spaces ?? [];
   app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
-  app.uis = (await app.cached('uis', () => app.door.get('/uis')).catch(() => ({ uis: [] }))).uis;
+  // the catalog does not wait for them
+  state.uis = app.cached('uis', () => app.door.get('/uis')).then(({ uis }) => { app.uis = uis; }, () => {});
 }
 
 async function begin() {
@@ -220,7 +221,7 @@ async function begin() {
     const told = () => { soon(); };
     const core = await Core.of(module);
     app.link = new Link({ core, storage, door: app.door, told });
-    await app.link.open();
+    await Promise.all([app.link.open(), state.uis]);
     app.link.onwritten = () => tabs?.postMessage('written');
     tabs?.addEventListener('message', () => { app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
     addEventListener('hashchange', () => (/[#&]space=/.test(location.hash) ? choose().then(() => show()) : show()));
