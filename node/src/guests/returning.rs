@@ -28,7 +28,7 @@ impl Writers {
         if node.genesis(topic).is_some()
             && let Ok(order) = node.order(topic)
         {
-            entities.extend(order.policy().members.keys().copied());
+            entities.extend(order.policy().members.keys());
         }
         Self {
             entities,

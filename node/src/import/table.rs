@@ -341,7 +341,7 @@ impl Rows<'_> {
         let code = code.ok_or_else(|| {
             Remark::new(
                 "no_currency",
-                "no currency; fill the column or name one with --currency",
+                "no currency; fill the column, or name one for all (--currency)",
             )
         })?;
         let code = currency(code)

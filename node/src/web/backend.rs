@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use synlog_web::Problem;
 use synlog_web::access::Scope;
-use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed, Questions};
+use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed, NewImport, Questions};
 use synlog_web::metrics::Measure;
 use synlog_web::uis::Package;
 
@@ -99,15 +99,12 @@ impl Backend for NodeBackend {
         added
     }
 
-    fn add_import(
-        &self,
-        topic: &str,
-        name: &str,
-        format: Option<&str>,
-        bytes: &[u8],
-    ) -> Result<Json, Problem> {
-        let topic = self.topic_id(topic)?;
-        self.1.add(&self.0, &topic, name, format, bytes)
+    fn add_import(&self, new: &NewImport, bytes: &[u8]) -> Result<Json, Problem> {
+        let new = NewImport {
+            topic: self.topic_id(&new.topic)?,
+            ..new.clone()
+        };
+        self.1.add(&self.0, new, bytes)
     }
 
     fn uis(&self) -> Vec<Arc<Package>> {

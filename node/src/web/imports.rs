@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value as Json, json};
 use synlog_log::ids::hex;
 use synlog_web::Problem;
-use synlog_web::backend::DoImport;
+use synlog_web::backend::{DoImport, NewImport};
 
 use crate::daemon::session::Service;
 use crate::daemon::uploads;
@@ -216,19 +216,18 @@ impl Imports {
     pub(super) fn add(
         &self,
         service: &Service,
-        topic: &str,
-        name: &str,
-        format: Option<&str>,
+        new: NewImport,
         bytes: &[u8],
     ) -> Result<Json, Problem> {
-        let format = format.map_or_else(|| format_of(name), |format| known(format).ok());
+        let said = new.format.as_deref();
+        let format = said.map_or_else(|| format_of(&new.name), |format| known(format).ok());
         let format = format.ok_or_else(|| {
-            Problem::usage(format!("nobody knows what {name:?} is"))
+            Problem::usage(format!("nobody knows what {:?} is", new.name))
                 .hint("csv, jsonl, schema-org (.jsonld) or osm (.osm.pbf)")
         })?;
         let fail = |failure: &crate::failure::Failure| problems::problem(failure);
         let id = hex(&random::<8>().map_err(|failure| fail(&failure))?);
-        let name = plain_name(name);
+        let name = plain_name(&new.name);
         let mut all = self.all();
         if all.len() >= JOBS_MAX {
             // what somebody looks at, and may write yet, goes last
@@ -245,13 +244,18 @@ impl Imports {
             directory: directory.map_err(|failure| fail(&failure))?,
             id,
             name,
-            topic: topic.to_owned(),
+            topic: new.topic,
             size: bytes.len() as u64,
             read: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             state: Mutex::new(State {
                 stage: "ready",
                 format: format.to_owned(),
+                options: DoImport {
+                    currency: new.currency,
+                    zone: new.zone,
+                    ..DoImport::default()
+                },
                 ..State::default()
             }),
         });

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
 use crate::access::{self, Door, Facts, Scope};
-use crate::backend::Ask;
+use crate::backend::{Ask, NewImport};
 use crate::blobs::{self, set};
 use crate::inputs::Inputs;
 use crate::keys::{self, Login};
@@ -151,9 +151,14 @@ async fn attempt(
         Does::AddImport => {
             let backend = Arc::clone(&shared.backend);
             let [topic, name] = ["topic", "name"].map(|it| inputs.text(it).unwrap_or_default());
-            let format = inputs.text("format");
-            let added =
-                blocking(move || backend.add_import(&topic, &name, format.as_deref(), &body));
+            let new = NewImport {
+                topic,
+                name,
+                format: inputs.text("format"),
+                currency: inputs.text("currency"),
+                zone: inputs.text("zone"),
+            };
+            let added = blocking(move || backend.add_import(&new, &body));
             Ok(told(&added.await?))
         }
     }

@@ -128,6 +128,21 @@ pub enum Ask {
     DoImport(DoImport),
 }
 
+/// A file that is given to be imported.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewImport {
+    /// The topic to write to.
+    pub topic: String,
+    /// The name of the file.
+    pub name: String,
+    /// csv, jsonl, schema-org or osm; by the end of the name where nothing is said.
+    pub format: Option<String>,
+    /// Currency of prices without one.
+    pub currency: Option<String>,
+    /// Time zone of what has none.
+    pub zone: Option<String>,
+}
+
 /// A new device of the entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDevice {
@@ -416,13 +431,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     /// Where it can't be kept, or nobody knows what it is.
-    fn add_import(
-        &self,
-        topic: &str,
-        name: &str,
-        format: Option<&str>,
-        bytes: &[u8],
-    ) -> Result<Json, Problem>;
+    fn add_import(&self, new: &NewImport, bytes: &[u8]) -> Result<Json, Problem>;
 
     /// The user interfaces of apps that are here.
     fn uis(&self) -> Vec<Arc<Package>> {

@@ -11,6 +11,9 @@ const FORMAT: Param = param(
     "csv, jsonl, schema-org or osm; by the end of the name where nothing is said",
 );
 
+const CURRENCY: Param = param("currency", Kind::Text, "currency of prices without one");
+const ZONE: Param = param("zone", Kind::Text, "IANA time zone of what has none");
+
 /// Of these the owner's own browser alone may ask, whatever a program's token allows.
 const fn owners(route: Route) -> Route {
     Route {
@@ -186,6 +189,8 @@ pub(crate) static ROUTES: &[Route] = &[
             must("topic", Kind::Text, "the topic to write to"),
             must("name", Kind::Text, "the name of the file"),
             FORMAT,
+            CURRENCY,
+            ZONE,
         ],
         ..own(
             Method::Post,
@@ -210,8 +215,8 @@ pub(crate) static ROUTES: &[Route] = &[
         &[
             must("action", Kind::Text, "preview, run, cancel or forget"),
             FORMAT,
-            param("currency", Kind::Text, "currency of prices without one"),
-            param("zone", Kind::Text, "IANA time zone of what has none"),
+            CURRENCY,
+            ZONE,
             param(
                 "kind",
                 Kind::Text,

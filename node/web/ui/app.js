@@ -63,8 +63,10 @@ export const heading = (...text) => h('h1', { tabindex: '-1' }, text);
 
 function login() {
   document.getElementById('nav').replaceChildren();
+  // it answers: it only doesn't know who asks
+  document.getElementById('apart').hidden = true;
   const failed = state.failed && h('p', { class: 'problem', role: 'alert' }, t('login.wrong'));
-  put(main, heading(t('login.title')), failed, h('p', null, t('login.how')), h('pre', null, 'synlog web'));
+  put(main, heading(t('login.title')), failed, h('p', null, t('login.how')), h('pre', null, 'synlog web'), h('p', { class: 'hint' }, t('login.home')));
 }
 
 function chrome(here) {
@@ -205,6 +207,8 @@ async function isFirst() {
 }
 
 async function begin() {
+  // a link that is opened where the page is already changes what stands behind the # alone
+  addEventListener('hashchange', () => { if (location.hash.startsWith('#login=')) location.reload(); });
   put(document.getElementById('skip'), t('skip'));
   const link = /^#login=([0-9a-f]+)$/.exec(location.hash);
   if (link) {

@@ -69,7 +69,18 @@ function item(topic, row, isOwner, currency) {
     isOwner && columns.state !== 'retired' && [
       h('p', { class: 'row' }, columns.state === 'active' ? move('paused', 'catalog.pause') : move('active', 'catalog.resume')),
       h('details', null, h('summary', null, t('catalog.edit')), editor(topic, columns, currency)),
+      columns.stock !== null && columns.stock !== undefined && h('details', null, h('summary', null, t('stock.count')), count(topic, columns)),
     ]);
+}
+
+/** How many there are now: what came or went is what is written. */
+function count(topic, { item: slug, stock }) {
+  const now = h('input', { type: 'number', min: '0', step: '1', required: true });
+  now.defaultValue = now.value = stock;
+  return form([field(t('item.stock'), now)], t('save'), async () => {
+    const delta = Number(now.value) - stock;
+    if (delta) written(await api.send(topic, 'item.stock', { body: { item: slug, delta } }));
+  });
 }
 
 /** "12.50" as minor units of a currency. */

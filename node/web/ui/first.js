@@ -8,7 +8,7 @@ import { editor } from '/catalog.js';
 import { placeForm, policyForm } from '/places.js';
 import { invitation } from '/node.js';
 import { STEPS, standing } from '/steps.js';
-import { here } from '/zones.js';
+import { here, isZone } from '/zones.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const note = (step, state) => api.post('/steps', { step, state });
@@ -46,18 +46,26 @@ export async function begin(context) {
   ];
 }
 
+/** Whether there is such a currency; a browser that doesn't know them takes any. */
+const isCurrency = (text) => Intl.supportedValuesOf?.('currency').includes(text) ?? true;
+
 function spaceStep({ topic, about }, go) {
   if (about) return h('p', null, h('strong', null, about.name), ' ', h('a', { href: to('space', topic.topic) }, t('catalog.edit')));
   const name = h('input', { required: true, maxlength: '100' });
   const text = h('textarea', { maxlength: '2000' });
   const category = h('input', { maxlength: '100', autocomplete: 'off' });
   const currency = preset(h('input', { required: true, maxlength: '3', pattern: '[A-Z]{3}' }), 'EUR');
+  const zone = preset(h('input', { required: true, autocomplete: 'off' }), here);
   const colour = preset(h('input', { type: 'color' }), '#1f5f8b');
   return kept('first:space', form([field(t('first.name'), name), field(t('first.about'), text), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
-    field(t('first.currency'), currency), field(t('first.colour'), colour)], t('first.make'), async () => {
+    field(t('first.currency'), currency, t('first.forgood')), field(t('hours.zone'), zone, t('first.forgood')), field(t('first.colour'), colour)], t('first.make'), async () => {
+    name.value = name.value.trim();
+    if (!name.value) throw new Error(t('first.unnamed'));
+    if (!isZone(zone.value)) throw new Error(t('hours.nozone', { zone: zone.value }));
+    if (!isCurrency(currency.value)) throw new Error(t('first.nocurrency', { text: currency.value }));
     // who was cut off between the two has a topic without its first event
     const id = topic?.topic ?? (await api.post('/topics', { name: name.value, app: 'space' })).topic;
-    const body = { name: name.value, currency: currency.value, zone: here };
+    const body = { name: name.value, currency: currency.value, zone: zone.value };
     if (text.value) body.about = text.value;
     if (category.value) body.category = category.value;
     await api.send(id, 'space.create', { body });

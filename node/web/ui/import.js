@@ -57,7 +57,9 @@ export async function imports(context) {
     for (const file of files) {
       try {
         if (file.size > MOST) throw Object.assign(new Error(t('import.large', { name: file.name, n: MOST >> 20 })), { hint: t('import.command') });
-        await api.give(file, target.value);
+        const [space] = (await api.rows(target.value, 'space')).rows;
+        const { currency, zone } = space?.columns ?? {};
+        await api.give(file, target.value, { ...(currency && { currency }), ...(zone && { zone }) });
       } catch (error) {
         wrong.append(problem(error));
       }
@@ -102,7 +104,7 @@ function one(job, spaces, look, draw) {
     summary && told(summary),
     job.preview.length > 0 && h('details', { open: job.stage === 'ready' }, h('summary', null, t('import.first', { n: job.preview.length, all: job.events })), preview(job.preview)),
     h('p', { class: 'row' },
-      ['ready', 'cancelled', 'failed'].includes(job.stage) && button(t('import.run', { n: summary?.dry_run ? job.events : '' }), 'run', true, async () => { await look(); setTimeout(refresh, 0); }),
+      ['ready', 'cancelled', 'failed'].includes(job.stage) && job.events > 0 && button(t('import.run', { n: summary?.dry_run ? job.events : '' }), 'run', true, async () => { await look(); setTimeout(refresh, 0); }),
       busy(job) && button(t('cancel'), 'cancel'),
       !busy(job) && button(t('import.forget'), 'forget', false, draw),
       job.stage === 'done' && h('a', { href: to('catalog', job.topic) }, t('catalog'))),
@@ -116,7 +118,7 @@ function options(job, act, look) {
   const zone = preset(h('input', { autocomplete: 'off' }), job.zone ?? '');
   const kind = preset(h('input', { autocomplete: 'off' }), job.kind);
   const columns = preset(h('textarea', { spellcheck: 'false' }), lines(job.columns));
-  return h('details', { open: job.stage === 'failed' }, h('summary', null, t('import.options')), form([
+  return h('details', { open: job.stage === 'failed' || job.events === 0 }, h('summary', null, t('import.options')), form([
     field(t('import.format'), format), field(t('first.currency'), currency), field(t('hours.zone'), zone, here),
     job.format === 'csv' && field(t('import.columns'), columns, 'Artikelname=title'), job.format === 'jsonl' && field(t('import.kind'), kind, 'item.put'),
   ], t('import.again'), async () => {

@@ -21,7 +21,7 @@ export function placeForm(topic, before, done = () => {}) {
   const radius = preset(h('input', { type: 'number', min: '0', step: '1' }), before?.radius_m ?? '');
   return kept(`place:${topic}:${before?.place ?? ''}`, form([
     field(t('first.name'), name), field(t('place.hours'), hours, 'Mo-Fr 09:00-17:00; Sa 10:00-14:00; PH off'), field(t('place.address'), address),
-    field(t('place.geo'), geo, '60.1699,24.9384'), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
+    field(t('place.geo'), geo, '60.1699,24.9384'), hereButton(geo), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
     h('details', null, h('summary', null, t('optional')), field(t('place.slug'), slug), field(t('hours.zone'), zone), field(t('place.phone'), phone),
       field(t('place.website'), website), field(t('place.email'), email), field(t('place.radius'), radius)),
   ], t('save'), async () => {
@@ -35,6 +35,14 @@ export function placeForm(topic, before, done = () => {}) {
     written(await api.send(topic, 'place.put', { body }));
     done();
   }));
+}
+
+/** Fills in where this machine is, where the browser knows it and its owner agrees. */
+function hereButton(geo) {
+  if (!navigator.geolocation) return null;
+  const told = h('span', { class: 'soft', role: 'status' });
+  const found = ({ coords }) => { geo.value = `${coords.latitude.toFixed(5)},${coords.longitude.toFixed(5)}`; geo.dispatchEvent(new Event('input', { bubbles: true })); told.replaceChildren(); };
+  return h('p', { class: 'row' }, h('button', { type: 'button', onclick: () => navigator.geolocation.getCurrentPosition(found, () => told.replaceChildren(t('place.unknown'))) }, t('place.here')), told);
 }
 
 const STAGES = ['requested', 'agreed', 'confirmed', 'packed', 'out_for_delivery', 'at_location', 'started'];

@@ -65,7 +65,7 @@ export class Synlog {
   /** Stores bytes as a blob. `reference` is how an event names it. */
   upload(bytes: Blob | ArrayBuffer, topic?: string): Promise<{ blob: string; size: number; type: string; reference: unknown }>;
   /** Gives a file to be imported; it is looked at, and nothing is written yet. */
-  give(file: File, topic: string, format?: 'csv' | 'jsonl' | 'schema-org' | 'osm'): Promise<{ import: string; stage: string }>;
+  give(file: File, topic: string, more?: { format?: 'csv' | 'jsonl' | 'schema-org' | 'osm'; currency?: string; zone?: string }): Promise<{ import: string; stage: string }>;
   blobUrl(hash: string): string;
   /** What happens, as it happens, across interruptions without loss or repeat. Gives what ends it. */
   watch(watching: Watching): () => void;

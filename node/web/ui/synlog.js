@@ -97,8 +97,8 @@ export class Synlog {
   }
 
   /** Gives a file to be imported into a topic. */
-  async give(file, topic, format) {
-    const url = this.#url('/imports', { topic, name: file.name, format });
+  async give(file, topic, more = {}) {
+    const url = this.#url('/imports', { topic, name: file.name, ...more });
     return (await this.#ask(url, { method: 'POST', body: file })).json();
   }
 

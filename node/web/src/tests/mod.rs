@@ -22,7 +22,7 @@ use tower::ServiceExt;
 
 use crate::Problem;
 use crate::access::Scope;
-use crate::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
+use crate::backend::{Arrived, Ask, Backend, BlobInfo, Changed, NewImport};
 use crate::server::{Shared, router, shared};
 use crate::sites::Site;
 use crate::uis::Package;
@@ -144,14 +144,8 @@ impl Backend for Fake {
         Ok(json!({ "size": bytes.len() }))
     }
 
-    fn add_import(
-        &self,
-        topic: &str,
-        name: &str,
-        format: Option<&str>,
-        bytes: &[u8],
-    ) -> Result<Json, Problem> {
-        Ok(json!({ "topic": topic, "name": name, "format": format, "size": bytes.len() }))
+    fn add_import(&self, new: &NewImport, bytes: &[u8]) -> Result<Json, Problem> {
+        Ok(json!({ "asked": format!("{new:?}"), "size": bytes.len() }))
     }
 
     fn uis(&self) -> Vec<Arc<Package>> {

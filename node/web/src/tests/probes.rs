@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Fake, HOST, logged_in, place, read, request, runtime, sent};
 use crate::access::Scope;
-use crate::backend::{Arrived, Ask, Backend, BlobInfo, Changed};
+use crate::backend::{Arrived, Ask, Backend, BlobInfo, Changed, NewImport};
 use crate::metrics::{Kind, Measure};
 use crate::problem::Problem;
 use crate::server::{router, shared};
@@ -52,14 +52,8 @@ impl Backend for Open {
     fn add_blob(&self, topic: Option<&str>, bytes: &[u8]) -> Result<serde_json::Value, Problem> {
         self.0.add_blob(topic, bytes)
     }
-    fn add_import(
-        &self,
-        topic: &str,
-        name: &str,
-        format: Option<&str>,
-        bytes: &[u8],
-    ) -> Result<serde_json::Value, Problem> {
-        self.0.add_import(topic, name, format, bytes)
+    fn add_import(&self, new: &NewImport, bytes: &[u8]) -> Result<serde_json::Value, Problem> {
+        self.0.add_import(new, bytes)
     }
     fn token(&self, secret: &str) -> Option<Scope> {
         self.0.token(secret)
