@@ -45,7 +45,7 @@ function ending(device, end, form_) {
 
 function adding(me, form_) {
   const request = h('textarea', { required: true, spellcheck: 'false', autocomplete: 'off' });
-  const step = h('div', { 'aria-live': 'polite' });
+  const step = h('div', { 'aria-live': 'polite', 'data-held': 'device' });
   return [
     h('p', null, t('device.there')), h('pre', null, `synlog device request --for ${me.entity} --name phone`),
     form([field(t('device.request'), request, t('device.request.hint'))], t('device.look'), async () => {
@@ -58,7 +58,7 @@ function adding(me, form_) {
 
 function compare(request, name, check, form_) {
   const phrase = pass(form_);
-  const box = h('section', { class: 'card', 'data-keep': true });
+  const box = h('section', { class: 'card' });
   put(box, h('h3', { tabindex: '-1' }, t('device.compare', { name })),
     h('p', { class: 'words' }, h('strong', { translate: 'no' }, check)), h('p', { class: 'warn' }, t('device.compare.how')),
     form([phrase.shown], t('device.same'), async () => {
@@ -70,7 +70,7 @@ function compare(request, name, check, form_) {
         pairs([[t('topics'), answer.topics]]),
         h('p', { class: 'row' },
           h('button', { type: 'button', onclick: () => navigator.clipboard.writeText(answer.answer).then(() => say(t('copied')), () => say(t('problem'))) }, t('copy')),
-          h('button', { type: 'button', class: 'main', onclick: () => { delete box.dataset.keep; box.remove(); refresh(); } }, t('device.done'))));
+          h('button', { type: 'button', class: 'main', onclick: () => { box.remove(); refresh(); } }, t('device.done'))));
       box.querySelector('h3').focus();
     }),
     h('p', null, h('button', { type: 'button', onclick: () => box.remove() }, t('device.differ'))));
