@@ -40,9 +40,11 @@ export async function latest({ mine }) {
   const { rows } = await api.appRows('relation', 'messages', { index: 'by_at', desc: true, limit: LATEST });
   const of = new Map();
   for (const row of rows) {
-    if (!of.has(row.topic)) of.set(row.topic, { last: row, fresh: 0, known: seen(row.topic) });
+    if (!of.has(row.topic)) of.set(row.topic, { last: row, fresh: 0, known: seen(row.topic), isAnswered: false });
     const it = of.get(row.topic);
-    if (!mine(row.columns.author) && !it.known.has(nameOf(row))) it.fresh += 1;
+    // who answered, here or on another device, has read what was said before
+    if (mine(row.columns.author)) it.isAnswered = true;
+    else if (!it.isAnswered && !it.known.has(nameOf(row))) it.fresh += 1;
   }
   return of;
 }

@@ -170,7 +170,9 @@ function wish(entries, offer) {
 
 /** Rows as a table. */
 export function tableOf(table, rows, currency) {
-  const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && rows.some((row) => row.columns[name] !== null && row.columns[name] !== undefined));
+  // what is nothing in all rows is no column
+  const says = (value, type) => value !== null && value !== undefined && value !== false && !(type === 'money' && units(value) === 0);
+  const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && name !== 'line' && rows.some((row) => says(row.columns[name], type)));
   return scroll(table.title, h('table', null,
     h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, word(name))))),
     h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => {
