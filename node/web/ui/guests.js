@@ -31,7 +31,7 @@ function guest(of) {
 
 /** What is printed and hung up: the name, the code, the link, and nothing else of the page. */
 function poster(name, made) {
-  const sheet = h('section', { class: 'poster' }, h('h1', null, name), h('p', null, t('guests.scan')), code(made.squares, t('guests.code')), h('p', { class: 'long' }, made.url));
+  const sheet = h('section', { class: 'poster' }, h('p', { class: 'large' }, name), h('p', null, t('guests.scan')), code(made.squares, t('guests.code')), h('p', { class: 'long' }, made.url));
   const over = () => {
     document.body.classList.remove('posting');
     sheet.remove();
