@@ -102,7 +102,7 @@ export async function order(context) {
     if (!rows.length) return null;
     return [h('h2', null, BESIDE[name] ? t(BESIDE[name]) : other.title), tableOf(other, rows, columns.currency)];
   }));
-  const named_ = topics.find((it) => it.topic === topic);
+  const relation = topics.find((it) => it.topic === topic);
   const said = ({ name }) => columns[name] !== null && columns[name] !== undefined;
   const pair = ({ name, type }) => [word(name), shown(columns[name], type, columns.currency)];
   // what matters to people first; ids and what is zero are further down
@@ -116,16 +116,19 @@ export async function order(context) {
   const id = digits(columns.order ?? columns.booking);
   const [progress, actions] = [0, 1].map(() => h('div', null, h('p', { class: 'soft' }, t('loading'))));
   const failed = (element) => (error) => put(element, problem(error));
-  steps(topic, manifest, id, isOrder ? key : null).then((made) => put(progress, made), failed(progress));
-  offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor) })
-    .then((made) => put(actions, made), failed(actions));
+  const making = [
+    steps(topic, manifest, id, isOrder ? key : null).then((made) => put(progress, made), failed(progress)),
+    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor) })
+      .then((made) => put(actions, made), failed(actions)),
+  ];
+  // what was opened is opened again only where it is there already
+  if (context.again) await Promise.all(making);
   const name = await nameOf({ ...row, topic, table: view, key });
-  const others = isOrder ? null : t('order.booking', { name: name || columns.resource });
   return [
-    heading(others ?? (name || t('order.of', { id: short(id) }))),
+    heading(isOrder ? name || t('order.of', { id: short(id) }) : t('order.booking', { name: name || columns.resource })),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)), columns.next && h('span', { class: 'soft' }, waitsFor(row, context.mine)),
       row.tentative && h('span', { class: 'badge warn' }, t('tentative')),
-      h('a', { href: to('chat', topic) }, t('order.with', { name: named_?.name ?? short(topic) })),
+      h('a', { href: to('chat', topic) }, t('order.with', { name: relation?.name ?? short(topic) })),
       h('a', { href: to('audit', topic) }, t('audit')),
       !isOrder && columns.start && h('a', { href: to('calendar', 'day', dayOf(columns.start, here)) }, t('calendar')),
       isOrder && h('a', { href: to('invoice', topic, key, 'order') }, t('order.print')),
@@ -206,15 +209,15 @@ async function steps(topic, manifest, order, key) {
   const legs = await Promise.all(rows.map(async ({ columns }) => {
     const states = [...(STEPS[columns.kind] ?? []), 'failed', 'returned'];
     const tried = await Promise.all(states.map((state) => rehearse(topic, 'fulfil.state', { order, leg: columns.leg, state })));
-    const with_ = (verdict) => states.filter((_, at) => tried[at] === verdict);
-    return { leg: columns.leg, kind: columns.kind, state: columns.state, next: with_('accepted'), proofs: with_('no_proof'), isUnpaid: tried.includes('unpaid') };
+    const said = (verdict) => states.filter((_, at) => tried[at] === verdict);
+    return { leg: columns.leg, kind: columns.kind, state: columns.state, next: said('accepted'), proofs: said('no_proof'), isUnpaid: tried.includes('unpaid') };
   }));
   const open = legs.filter(({ next, proofs, isUnpaid }) => next.length || proofs.length || isUnpaid);
   return open.map((it) => leg(topic, order, it, legs.length > 1));
 }
 
-function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOne) {
-  const go = (to_) => api.send(topic, 'fulfil.state', { body: { order, leg, state: to_ } });
+function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOneOfMany) {
+  const go = (next) => api.send(topic, 'fulfil.state', { body: { order, leg, state: next } });
   const told = h('div');
   const button = (to_) => {
     const isWay = !['failed', 'returned'].includes(to_);
@@ -234,7 +237,7 @@ function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOne) 
     };
     return h('button', { type: 'button', class: isWay ? 'main' : null, onclick: pressed }, t('fulfil.now', { state: word(to_) }));
   };
-  const title = t('fulfil', { kind: word(kind) }) + (isOne ? ` (${leg})` : '');
+  const title = t('fulfil', { kind: word(kind) }) + (isOneOfMany ? ` (${leg})` : '');
   const id = fresh('leg');
   return h('section', { class: 'card', 'aria-labelledby': id }, h('h3', { id }, title),
     h('p', null, t('fulfil.is', { state: word(state) })),
@@ -261,11 +264,11 @@ const APART = ['fulfil.state', 'fulfil.proof', 'order.quote', 'order.revise', 'o
 
 /** With what a command is rehearsed: what is known of the order fills in what it needs. `preset` can be changed. */
 async function filled(topic, { kind, title }, known, { key, entries, currency }, rowsOf) {
-  const money_ = (minor) => (minor > 0 ? `${typed(minor, currency)} ${currency}` : null);
+  const inFull = (minor) => (minor > 0 ? `${typed(minor, currency)} ${currency}` : null);
   const ofLegs = async (left) => (await rowsOf('payments')).map(({ columns }) => {
     const value = (name) => units(columns[name]);
     return { leg: columns.leg, minor: left(value) };
-  }).filter(({ minor }) => minor > 0).map(({ leg, minor }) => ({ known: { ...known, leg }, preset: { amount: money_(minor) }, label: `${title}: ${amount(minor, currency)} (${leg})` }));
+  }).filter(({ minor }) => minor > 0).map(({ leg, minor }) => ({ known: { ...known, leg }, preset: { amount: inFull(minor) }, label: `${title}: ${amount(minor, currency)} (${leg})` }));
   const received = (value) => value('paid') + value('held') + value('returned');
   switch (kind) {
     case 'pay.claim': return ofLegs((value) => value('amount') - received(value) - value('claimed'));
