@@ -180,7 +180,7 @@ export function tableOf(table, rows, currency) {
     h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, word(name))))),
     h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => {
       const text = shown(row.columns[name], type, currency);
-      return h('td', null, name === 'state' ? word(text) : text);
+      return h('td', null, ['state', 'kind'].includes(name) ? word(text) : text);
     }))))));
 }
 
