@@ -358,7 +358,7 @@ fn all_screens_on_a_phone() {
 
     // an order: its history with marks, and what can be done by the rules of the app
     page.value("document.querySelector('main li.card a').click()");
-    page.until("document.querySelector('h1')?.textContent.startsWith('Order')");
+    page.until("document.querySelector('h1')?.textContent.startsWith('2 × ')");
     page.until("[...document.querySelectorAll('summary')].some((it) => it.textContent === 'Decline the order')");
     check_screen(&mut page);
     page.shoot("order-phone");

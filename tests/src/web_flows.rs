@@ -1,5 +1,6 @@
 //! What owners do on the pages, in a real browser: bookings and their races, offers, money,
-//! long lists, hearing of news, going by keyboard alone.
+//! long lists, hearing of news, going by keyboard alone, an order from its address to its end,
+//! messages, the link for customers.
 
 use std::time::Duration;
 
@@ -547,6 +548,211 @@ fn what_is_near_is_found_and_says_why() {
     check_screen(&mut page);
     page.value("document.querySelector('svg.map').scrollIntoView({ block: 'center' })");
     page.shoot("discover");
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+/// An offer for an order, which its client has then.
+fn offered(desk: &Desk, client: &Desk, order: &str) {
+    let quote = ["order", "quote", "aino", order, "--revision", "1"];
+    let price = [
+        "--breakup",
+        "title=two loaves,amount=9.00 EUR",
+        "--total",
+        "9.00 EUR",
+        "--leg",
+        "leg=all,amount=9.00 EUR,trigger=on",
+    ];
+    let way = r#"{"leg":"all","kind":"goods","lines":[{"line":0,"quantity":2}]}"#;
+    let until = ["--takes", "[]", "--valid-until", "2099-12-31"];
+    desk.ok(&[&quote[..], &price, &["--fulfilment", way], &until].concat());
+    carry(desk, client, &["aino", "shop"]);
+}
+
+#[test]
+fn an_order_is_brought_to_its_end_by_buttons() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let (desk, [client, _]) = bakery();
+    let shop = desk.ok(&["topic", "show", "shop", "--json"]).json()["topic"].clone();
+    let line = format!("space={},item=bread,quantity=2", shop.as_str().unwrap());
+    let window = "start=1795420800000,end=1795424400000";
+    let words = ["order", "request", "aino", "--line", &line];
+    let where_to = ["--address", NASTY[0], "--window", window];
+    let asked = client.ok(&[&words[..], &where_to].concat());
+    let order = asked.word();
+    let code = asked.err.split(|it: char| !it.is_ascii_hexdigit());
+    let code = code.filter(|it| it.len() == 64).next_back().unwrap();
+    carry(&client, &desk, &["aino"]);
+    let up = login(&mut page, &desk);
+
+    // what was ordered, where to and when
+    page.until("document.querySelector('main li.card a')?.textContent.startsWith('2 × ')");
+    page.value("document.querySelector('main li.card a').click()");
+    page.until("document.querySelector('h1')?.textContent.startsWith('2 × ')");
+    let about = "[...document.querySelectorAll('dl')][0].textContent";
+    page.until(&format!("{about}.includes({})", json!(NASTY[0])));
+    page.until(&format!(
+        "{about}.includes('Wished time') && {about}.includes('2026')"
+    ));
+    // rows of a draft come back as rows
+    page.press("Add: Part of the price");
+    page.value(
+        "(() => { const row = [...document.querySelectorAll('fieldset.line')].filter((it) => it.textContent.startsWith('Part of the price')).pop(); \
+         const [title, price] = row.querySelectorAll('input'); title.value = 'Wrapping'; price.value = '1.00'; \
+         price.dispatchEvent(new Event('input', { bubbles: true })); return true; })()",
+    );
+    let back = page.value("location.hash");
+    go(&mut page, "#/clients", "Clients");
+    page.value(&format!("location.hash = {back}"));
+    page.until("document.querySelectorAll('fieldset.line').length === 3");
+    assert_eq!(
+        page.value("[...document.querySelectorAll('fieldset.line')].map((it) => [...it.querySelectorAll('input')].slice(0, 2).map((field) => field.value).join(' '))"),
+        json!(["2 × Rye bread 9.00", "Wrapping 1.00", "all 9.00"])
+    );
+    page.until("document.querySelector('.sums-line .bad')");
+
+    // the customer wishes something else
+    offered(&desk, &client, &order);
+    client.ok(&["order", "counter", "aino", &order, "--total", "8.00 EUR"]);
+    carry(&client, &desk, &["aino"]);
+    go(&mut page, "#/clients", "Clients");
+    page.value(&format!("location.hash = {back}"));
+    page.until("document.querySelector('main').textContent.includes('wishes €8.00')");
+    check_screen(&mut page);
+    client.ok(&["order", "agree", "aino", &order]);
+    carry(&client, &desk, &["aino"]);
+    page.until("document.querySelector('main .badge')?.textContent === 'agreed'");
+    page.press("Confirm the order");
+    page.until("document.querySelector('main .badge')?.textContent === 'confirmed'");
+
+    // one button for each state that can be next, and nothing for arbiters
+    for state in ["packed", "picked up", "out for delivery"] {
+        page.press(&format!("It is {state}"));
+        page.until(&format!(
+            "document.querySelector('main').textContent.includes('Now: {state}')"
+        ));
+    }
+    assert_eq!(
+        page.value("/arbiter|secret|Show when/.test(document.querySelector('main').textContent)"),
+        false
+    );
+    // another code than the customer's, and then theirs as their phone shows it
+    page.fill("Code of the customer", &"0".repeat(64));
+    page.press("It is delivered");
+    page.until("document.querySelector('main [role=alert]')?.textContent.includes('Ask the customer for the code')");
+    page.troubles.retain(|trouble| !trouble.contains("422"));
+    check_screen(&mut page);
+    page.shoot("order-door");
+    let groups: Vec<&str> = (0..16).map(|at| &code[at * 4..at * 4 + 4]).collect();
+    page.fill("Code of the customer", &groups.join(" "));
+    page.press("It is delivered");
+    page.until("document.querySelector('main').textContent.includes('delivered') && !document.querySelector('main').textContent.includes('Code of the customer')");
+    let leg = desk
+        .ok(&["view", "list", "aino", "fulfilments", "--json"])
+        .json();
+    assert_eq!(leg["columns"]["state"], "delivered");
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+#[test]
+fn messages_are_told_and_news_leave_rows_alone() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let (desk, [client, _]) = bakery();
+    client.ok(&["say", "aino", "--private", NASTY[1]]);
+    client.ok(&["say", "aino", "--text", "the last one"]);
+    carry(&client, &desk, &["aino"]);
+    let up = login(&mut page, &desk);
+    page.until("document.querySelector('main').textContent.includes('the last one') && document.querySelector('main').textContent.includes('2 new')");
+    check_screen(&mut page);
+    page.press("aino");
+    page.until("document.querySelectorAll('.talk li').length === 2");
+    assert_eq!(
+        page.value("document.querySelector('.talk li p').textContent"),
+        NASTY[1]
+    );
+    // blanks are no message
+    page.fill("Message", "   ");
+    page.press("Send");
+    page.until("document.querySelector('main [role=alert]')");
+    page.fill("Message", " an answer ");
+    page.press("Send");
+    page.until("document.querySelector('.talk li.mine')?.textContent.startsWith('an answer')");
+    page.until("document.querySelector('.talk li.mine').textContent.includes('you')");
+    // it was read, and what comes after it was not
+    go(&mut page, "#/today", "Today");
+    assert_eq!(
+        page.value("document.querySelector('main').textContent.includes('New messages')"),
+        false
+    );
+    client.ok(&["say", "aino", "--text", "one more"]);
+    carry(&client, &desk, &["aino"]);
+    page.until("document.querySelector('main').textContent.includes('1 new')");
+
+    // a row that was just added is not thrown away by news
+    go(&mut page, "#/hours", "Hours");
+    page.press("Baking class");
+    let fields = "document.querySelectorAll('fieldset.day input').length";
+    page.until(&format!("{fields} === 14"));
+    page.press("Add hours");
+    page.until(&format!("{fields} === 16"));
+    client.ok(&["say", "aino", "--text", "and another"]);
+    carry(&client, &desk, &["aino"]);
+    // longer than it takes until news are looked at
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(page.value(fields), 16);
+    page.press("Save the week");
+    page.until("!document.querySelector('form[data-dirty]')");
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+#[test]
+fn customers_get_a_link_and_nodes_a_ticket() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let (desk, _) = bakery();
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/begin/share", "First steps");
+    page.until("document.querySelector('main').textContent.includes('synlog up --guests')");
+    up.stop();
+    page.troubles.clear();
+    let guests = ["--offline", "--guests", "127.0.0.1:0"];
+    let up = Up::start(&desk, &guests);
+    page.open("about:blank");
+    page.open(up.ready["web"]["login"].as_str().unwrap());
+    page.until("document.querySelector('h1')?.textContent === 'Today'");
+    go(&mut page, "#/begin/share", "First steps");
+    page.until(
+        "document.querySelector('section.card svg.qr path')?.getAttribute('d').length > 1000",
+    );
+    page.until("document.querySelector('section.card a.long')?.textContent.includes('#space=')");
+    assert_eq!(
+        page.value("document.querySelector('main').textContent.includes('synlog1')"),
+        false
+    );
+    check_screen(&mut page);
+    page.shoot("share");
+    // on paper there is the code with the link, and nothing of the page
+    page.value("window.print = () => {}; true");
+    page.press("Print");
+    page.call("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    assert_eq!(
+        page.value("document.querySelector('main').checkVisibility()"),
+        false
+    );
+    page.call("Emulation.setEmulatedMedia", json!({ "media": "" }));
+    page.press("Next");
+    page.until(
+        "document.querySelector('.steps').textContent.includes('Let people find you (done)')",
+    );
+    page.troubles
+        .retain(|trouble| !trouble.contains("ERR_CONNECTION_REFUSED"));
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     up.stop();
 }

@@ -234,7 +234,7 @@ fn a_shop_comes_back_from_a_backup() {
     owner.shoot("doctor-backup");
     show(&mut owner, "#/orders/requested", "Orders");
     let cards = "JSON.stringify([...document.querySelectorAll('main li.card h2')].map((it) => it.textContent))";
-    owner.until("document.querySelector('main li.card h2')");
+    owner.until("document.querySelector('main li.card h2')?.textContent.includes('×')");
     let before = owner.value(cards);
 
     // both go on; then the machine is lost
@@ -286,7 +286,7 @@ fn a_shop_comes_back_from_a_backup() {
     // the owner's pages show what they showed, and what came back
     log_in_again(&mut owner, &restored);
     show(&mut owner, "#/orders/requested", "Orders");
-    owner.until("document.querySelectorAll('main li.card h2').length === 2");
+    owner.until("[...document.querySelectorAll('main li.card h2')].filter((it) => it.textContent.includes('×')).length === 2");
     let after = owner.value(cards);
     let before: Vec<String> = serde_json::from_str(before.as_str().unwrap()).unwrap();
     let after: Vec<String> = serde_json::from_str(after.as_str().unwrap()).unwrap();

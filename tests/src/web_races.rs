@@ -297,7 +297,8 @@ fn who_came_and_who_did_not() {
     shop.up.stop();
 }
 
-/// Opens the command of some kind on an order's page, fills in what is asked for, and sends.
+/// Opens the command of some kind on an order's page, fills in what is asked for (what the
+/// page knows itself has no field), and sends.
 fn command(page: &mut Browser, topic: &str, kind: &str, fields: &[(&str, &str)]) {
     let title = page.value(&format!(
         "import('/orders.js').then(({{ manifestOf }}) => manifestOf({})).then((it) => it.events.find((event) => event.kind === {}).title)",
@@ -305,7 +306,7 @@ fn command(page: &mut Browser, topic: &str, kind: &str, fields: &[(&str, &str)])
         json!(kind)
     ));
     let part = format!(
-        "[...document.querySelectorAll('main details.card')].find((it) => it.querySelector('summary').firstChild.textContent === {title})"
+        "[...document.querySelectorAll('main details.card')].find((it) => it.querySelector('summary').firstChild.textContent.startsWith({title}))"
     );
     page.until(&part);
     let mut script = format!(
@@ -313,7 +314,7 @@ fn command(page: &mut Browser, topic: &str, kind: &str, fields: &[(&str, &str)])
     );
     for (name, value) in fields {
         script.push_str(&format!(
-            "part.querySelector('[name={name}]').value = {}; ",
+            "for (const of of part.querySelectorAll('[name={name}]')) of.value = {}; ",
             json!(value)
         ));
     }
@@ -378,7 +379,7 @@ fn an_owner_orders_elsewhere() {
     back();
     mine(&mut page, "open", "quoted");
     page.value("document.querySelector('main li.card a').click(); true");
-    page.until("document.querySelector('h1')?.textContent.startsWith('Order')");
+    page.until("document.querySelector('h1')?.textContent.startsWith('2 × ')");
     says(&mut page, "9.00");
     check_screen(&mut page);
     command(&mut page, &topic, "order.agree", &[]);

@@ -172,7 +172,7 @@ async function show(again = false) {
 /** Whether somebody writes: what is typed stays. */
 function writing() {
   // a frame can't be moved: it would begin anew
-  const busy = main.querySelector('form[data-busy], iframe.app');
+  const busy = main.querySelector('form[data-busy], form[data-dirty], iframe.app');
   const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue));
   return busy || typed;
 }

@@ -5,11 +5,13 @@ import { t } from '/words.js';
 import { api, heading, say, to } from '/app.js';
 import { field, form } from '/forms.js';
 import { short } from '/format.js';
+import { guests } from '/guests.js';
 
 /** All relations, and a form that begins one and writes to the other side. */
 export async function clients({ topics }) {
   const relations = topics.filter((topic) => topic.app === 'relation');
   return [heading(t('clients')),
+    await guests(),
     h('details', null, h('summary', null, t('client.add')), h('p', { class: 'hint' }, t('client.how')), begin()),
     relations.length
       ? h('ul', { class: 'cards' }, relations.map(card))

@@ -5,6 +5,7 @@ import { t } from '/words.js';
 import { api, heading, problem, refresh, say, to } from '/app.js';
 import { field, form, kept } from '/forms.js';
 import { editor } from '/catalog.js';
+import { customers, guestsOff } from '/guests.js';
 import { placeForm, policyForm } from '/places.js';
 import { invitation } from '/node.js';
 import { STEPS, standing } from '/steps.js';
@@ -146,12 +147,21 @@ function hoursStep({ topic, about }, go) {
   ];
 }
 
-async function shareStep({ topic, about }, go, { topics }) {
+/** The customers' link first; the ticket is for other nodes, no phone opens it. */
+async function shareStep({ topic, about, is }, go, { topics }) {
   if (!about) return needsSpace();
-  const after = h('div', { 'data-held': 'shared' });
-  return [invitation(topics, topic.topic, async () => {
+  const { urls } = await api.get('/guests');
+  const isServed = urls.length > 0;
+  const onward = () => h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go('done').catch((error) => say(error.message)) }, t('begin.next')));
+  const after = h('div', { 'data-held': 'shared' }, isServed && is.share !== 'done' && onward());
+  const done = async () => {
+    if (is.share === 'done') return;
     await note('share', 'done');
-    put(after, h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go(null) }, t('begin.next'))));
-  }), after];
+    put(after, onward());
+  };
+  return [
+    isServed ? await customers(topic.topic, about.name, () => done().catch((error) => say(error.message))) : guestsOff(),
+    after,
+    h('details', { class: 'card', open: !isServed }, h('summary', null, t('begin.nodes')), invitation(topics, topic.topic, done)),
+  ];
 }
-

@@ -31,6 +31,12 @@ function control(of) {
   }
 }
 
+/** Ids and secrets as they are read aloud or shown in groups: without the blanks. */
+export const joined = (text) => {
+  const close = text.replace(/[\s-]+/g, '');
+  return /^[0-9a-f]+$/i.test(close) ? close.toLowerCase() : text.trim();
+};
+
 /** What a field says, as the API takes it; undefined where it says nothing. */
 async function said(of, element, topic) {
   if (of.type === 'blob' || of.type === 'blobs') {
@@ -44,6 +50,7 @@ async function said(of, element, topic) {
   if (of.type === 'int') return Number(text);
   if (of.type === 'bool') return text === 'true';
   if (of.type === 'instant') return new Date(text).getTime();
+  if (['entry', 'entity', 'id', 'bytes'].includes(of.type)) return joined(text);
   return text;
 }
 
@@ -60,6 +67,17 @@ export function putAt(body, path, value) {
   at[end] = value;
 }
 
+/** What must be filled in and holds nothing but blanks, which a browser takes for text. */
+const blank = (made) => [...made.querySelectorAll('input[required], textarea[required]')]
+  .find((field) => !['password', 'file'].includes(field.type) && field.checkVisibility() && !field.value.trim());
+
+/** Says that rows of a form came or went: that is written, too, and stays when there is news. */
+export const touched = (element) => {
+  const made = element.closest('form');
+  if (made) made.dataset.dirty = 'yes';
+  element.dispatchEvent(new Event('input', { bubbles: true }));
+};
+
 /** A form that does something, tells what went wrong, and is not sent twice. */
 export function form(children, label, act) {
   const told = h('div');
@@ -67,6 +85,12 @@ export function form(children, label, act) {
   const made = h('form', {
     onsubmit: async (event) => {
       event.preventDefault();
+      const empty = blank(made);
+      if (empty) {
+        put(told, problem(new Error(t('blank'))));
+        empty.focus();
+        return;
+      }
       button.disabled = true;
       made.dataset.busy = 'yes';
       told.replaceChildren();
@@ -75,6 +99,7 @@ export function form(children, label, act) {
         made.reset();
         made.dispatchEvent(new Event('sent'));
         delete made.dataset.busy;
+        delete made.dataset.dirty;
         made.closest('details')?.removeAttribute('open');
         refresh();
       } catch (error) {
@@ -85,21 +110,35 @@ export function form(children, label, act) {
       }
     },
   }, children, told, h('p', null, button));
+  // a choice differs from no default that could be compared
+  made.addEventListener('change', ({ target }) => { if (target.matches('select')) made.dataset.dirty = 'yes'; });
   return made;
 }
 
 /** Keeps what is typed into a form of a name until it is sent, also when the page is read
- * anew. What is secret is never kept. */
-export function kept(name, made) {
+ * anew. What is secret is never kept. Where a form has rows that come and go, `rows` reads
+ * them as JSON ({read, write}) and builds them again: a place in a list says nothing. */
+export function kept(name, made, rows) {
   const key = `draft:${name}`;
   const fields = () => [...made.querySelectorAll('input, textarea, select')]
-    .filter((field) => !['file', 'password', 'checkbox', 'radio'].includes(field.type) && !field.hasAttribute('data-secret'));
+    .filter((field) => !['file', 'password', 'checkbox', 'radio'].includes(field.type) && !field.hasAttribute('data-secret') && !field.closest('[data-rows]'));
   try {
     const before = JSON.parse(localStorage.getItem(key) ?? 'null');
-    if (Array.isArray(before)) fields().forEach((field, at) => { if (typeof before[at] === 'string' && before[at]) field.value = before[at]; });
+    const values = rows ? before?.fields : before;
+    const known = fields();
+    // a draft of another shape belongs to another form
+    if (Array.isArray(values) && values.length === known.length) {
+      if (rows && before.rows !== undefined) {
+        rows.write(before.rows);
+        made.dataset.dirty = 'yes';
+      }
+      known.forEach((field, at) => { if (typeof values[at] === 'string' && values[at]) field.value = values[at]; });
+      made.dispatchEvent(new Event('restored'));
+    }
   } catch { /* a private window forgets */ }
   made.addEventListener('input', () => {
-    try { localStorage.setItem(key, JSON.stringify(fields().map((field) => field.value))); } catch { /* the same */ }
+    const values = fields().map((field) => field.value);
+    try { localStorage.setItem(key, JSON.stringify(rows ? { fields: values, rows: rows.read() } : values)); } catch { /* the same */ }
   });
   made.addEventListener('sent', () => {
     try { localStorage.removeItem(key); } catch { /* the same */ }
@@ -110,7 +149,7 @@ export function kept(name, made) {
 /** Throws away what was typed and not sent: whoever comes next is somebody else. */
 export function forget() {
   try {
-    for (const key of Object.keys(localStorage)) if (key.startsWith('draft:')) localStorage.removeItem(key);
+    for (const key of Object.keys(localStorage)) if (/^(draft|seen):/.test(key)) localStorage.removeItem(key);
   } catch { /* there is nothing, then */ }
 }
 
@@ -131,12 +170,14 @@ function secret(texts) {
   box.showModal();
 }
 
-/** The form of a command of an app. `known` are fields that are settled. */
-export function commandForm(topic, command, known = {}) {
+/** The form of a command of an app. `known` are fields that are settled, `preset` those that
+ * are filled in and can be changed; `label` is what its button says. */
+export function commandForm(topic, command, known = {}, preset = {}, label = command.title) {
   const open = (of) => !of.name.includes('[]') && !(of.name in known);
   const fields = command.fields.filter(open).map((of) => ({ of, part: 'body' }))
     .concat(command.erasable.filter(open).map((of) => ({ of, part: 'erasable' })));
   const rows = fields.map(({ of, part }) => ({ of, part, element: control(of) }));
+  for (const { of, element } of rows) if (of.name in preset) element.defaultValue = element.value = preset[of.name];
   const show = ({ of, part, element }) => field(of.title || of.name, element,
     [hints[of.type], part === 'erasable' && t('chat.erasable')].filter(Boolean).join('; '));
   const first = rows.filter(({ of }) => of.required && !of.made);
@@ -145,7 +186,7 @@ export function commandForm(topic, command, known = {}) {
   return form([
     first.map(show),
     folded ? h('details', null, h('summary', null, t('optional')), more.map(show)) : more.map(show),
-  ], command.title, async () => {
+  ], label, async () => {
     const event = { body: {}, erasable: {} };
     for (const [name, value] of Object.entries(known)) putAt(event.body, name, value);
     for (const { of, part, element } of rows) {

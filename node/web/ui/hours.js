@@ -3,7 +3,7 @@
 import { h } from '/elements.js';
 import { t } from '/words.js';
 import { api, heading, to } from '/app.js';
-import { field, form, kept, written } from '/forms.js';
+import { field, form, kept, touched, written } from '/forms.js';
 import { ownResources } from '/calendar.js';
 import { dayName, fromField, here, isZone, toField } from '/zones.js';
 
@@ -83,12 +83,12 @@ function week(resource) {
     const add = (from, to_s) => {
       const time = (value, label) => preset(h('input', { type: 'time', required: true, 'aria-label': `${name}: ${label}` }), value);
       const row = h('p', { class: 'row times' }, time(from, t('hours.from')), '–', time(to_s, t('hours.to')),
-        h('button', { type: 'button', 'aria-label': `${name}: ${t('remove')}`, onclick: () => row.remove() }, '×'));
+        h('button', { type: 'button', 'aria-label': `${name}: ${t('remove')}`, onclick: () => { row.remove(); touched(rows); } }, '×'));
       rows.append(row);
     };
     known.filter((it) => it.day === day).forEach((it) => add(asTime(it.from), asTime(it.to)));
     return { rows, line: h('fieldset', { class: 'day' }, h('legend', null, name), rows,
-      h('button', { type: 'button', onclick: () => add('09:00', '17:00'), 'aria-label': `${name}: ${t('hours.more')}` }, t('hours.more'))) };
+      h('button', { type: 'button', onclick: () => { add('09:00', '17:00'); touched(rows); }, 'aria-label': `${name}: ${t('hours.more')}` }, t('hours.more'))) };
   });
   return form([h('p', { class: 'hint' }, t('hours.clock', { zone: resource.zone })), h('div', { class: 'cards' }, days.map((it) => it.line)),
     dated.length > 0 && h('p', { class: 'hint' }, t('hours.dated', { n: dated.length }))], t('hours.save'), async () => {

@@ -1,12 +1,13 @@
 // Orders: the list by state, and one with its timeline and what can be done.
 
-import { h, pairs, put, scroll } from '/elements.js';
+import { fresh, h, pairs, put, scroll } from '/elements.js';
 import { t, word } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { amount, digits, instant, short, shown } from '/format.js';
-import { commandForm } from '/forms.js';
+import { api, heading, problem, refresh, to } from '/app.js';
+import { amount, digits, instant, short, shown, typed, units } from '/format.js';
+import { commandForm, field, form, joined, written } from '/forms.js';
 import { pages } from '/lists.js';
 import { timeline } from '/timeline.js';
+import { dayOf, here } from '/zones.js';
 import { confirmOrder, offerable, offerOf, quoteForm } from '/quote.js';
 
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
@@ -26,15 +27,48 @@ export async function merged(view, states, limit = PAGE) {
   return pages.flatMap((page) => page.rows);
 }
 
+const names = new Map();
+/** What an order or booking is about, in one line; it never changes, so it is asked for once. */
+async function nameOf({ topic, table, key, columns }) {
+  const at = `${topic} ${key}`;
+  if (!names.has(at)) {
+    const [path, name] = table === 'bookings'
+      ? [`/topics/${digits(columns.space)}/rows/resources/${encodeURIComponent(`resource/${columns.resource}`)}`, (rows) => rows[0]?.columns.title]
+      : [`/topics/${topic}/rows/lines/${encodeURIComponent(key)}`, (rows) => lineNames(rows)];
+    const { rows } = await api.get(path).catch(() => ({ rows: [] }));
+    // what is not here yet is asked for again
+    if (!name(rows)) return '';
+    names.set(at, name(rows));
+  }
+  return names.get(at);
+}
+const lineNames = (rows) => rows.map(({ columns }) => `${columns.quantity} × ${columns.title ?? columns.item}`).join(', ');
+
+/** The name of an order or booking as a link or text: its number, or what is booked, until more is known. */
+export function named(row, element) {
+  const fallback = row.table === 'bookings' ? row.columns.resource ?? short(row.columns.booking) : t('order.of', { id: short(row.columns.order) });
+  put(element, names.get(`${row.topic} ${row.key}`) ?? fallback);
+  if (!names.has(`${row.topic} ${row.key}`)) nameOf(row).then((name) => { if (name) put(element, name); });
+  return element;
+}
+
+/** Who is to do something next, as the reader is told. */
+export function waitsFor({ columns }, mine) {
+  const isClient = columns.client && mine(columns.client);
+  const isProvider = columns.provider ? mine(columns.provider) : !isClient;
+  const you = (columns.next === 'client' && isClient) || (columns.next === 'provider' && isProvider);
+  return columns.next ? t(you ? 'filter.next.you' : 'filter.next', { who: word(columns.next) }) : null;
+}
+
 /** An order on a card. */
-export function card(row, { topics }, level = 'h3') {
+export function card(row, { topics, mine }, level = 'h3') {
   const { columns } = row;
   const topic = topics.find((topic) => topic.topic === row.topic);
   return h('li', { class: 'card' },
-    h(level, { class: 'name' }, h('a', { href: to('order', row.topic, 'orders', row.key) }, t('order.of', { id: short(columns.order) }))),
+    h(level, { class: 'name' }, named(row, h('a', { href: to('order', row.topic, 'orders', row.key) }))),
     h('p', null, t('order.with', { name: topic?.name ?? short(row.topic) })),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)),
-      columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) })),
+      columns.next && h('span', { class: 'soft' }, waitsFor(row, mine)),
       row.tentative && h('span', { class: 'badge warn' }, t('tentative'))),
     h('p', null, amount(columns.total, columns.currency), ' ', h('span', { class: 'soft' }, instant(columns.updated))));
 }
@@ -68,30 +102,51 @@ export async function order(context) {
     if (!rows.length) return null;
     return [h('h2', null, BESIDE[name] ? t(BESIDE[name]) : other.title), tableOf(other, rows, columns.currency)];
   }));
-  const named = topics.find((it) => it.topic === topic);
+  const relation = topics.find((it) => it.topic === topic);
   const said = ({ name }) => columns[name] !== null && columns[name] !== undefined;
-  const pair = ({ name, type }) => [word(name), name === 'next' ? word(columns[name]) : shown(columns[name], type, columns.currency)];
+  const pair = ({ name, type }) => [word(name), shown(columns[name], type, columns.currency)];
   // what matters to people first; ids and what is zero are further down
-  const isPlain = ({ name, type }) => !['entry', 'entity', 'id', 'bytes'].includes(type) && !['state', 'stage', 'currency', 'revision'].includes(name)
-    && columns[name] !== 0 && columns[name] !== false;
+  const isPlain = ({ name, type }) => !['entry', 'entity', 'id', 'bytes'].includes(type) && !['state', 'stage', 'next', 'currency', 'revision'].includes(name)
+    && columns[name] !== false && !((type === 'money' || typeof columns[name] === 'number') && units(columns[name]) === 0);
   const about = table.columns.filter((column) => said(column) && isPlain(column)).map(pair);
   const rest = table.columns.filter((column) => said(column) && !isPlain(column)).map(pair);
-  const editor = view === 'orders' && !context.mine(columns.client) ? await provider(topic, key, row, entries) : null;
-  const actions = h('div', null, h('p', { class: 'soft' }, t('loading')));
-  offer(topic, manifest, view === 'orders' ? 'order' : 'booking', digits(columns.order ?? columns.booking))
-    .then((made) => put(actions, made), (error) => put(actions, error.message));
-  return [
-    heading(t('order.of', { id: short(columns.order ?? columns.booking) })),
-    h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)), row.tentative && h('span', { class: 'badge warn' }, t('tentative')),
-      h('a', { href: to('chat', topic) }, t('order.with', { name: named?.name ?? short(topic) })),
-      h('a', { href: to('audit', topic) }, t('audit')),
-      view === 'orders' && h('a', { href: to('invoice', topic, key, 'order') }, t('order.print')),
-      view === 'orders' && columns.agree && h('a', { href: to('invoice', topic, key) }, t('invoice'))),
-    pairs(about), beside,
-    h('h2', null, t('order.actions')), editor, actions,
-    h('h2', null, t('order.history')), timeline(entries),
-    h('details', null, h('summary', null, t('details')), pairs(rest)),
+  const isOrder = view === 'orders';
+  const isOwn = isOrder && context.mine(columns.client);
+  const editor = isOrder && !isOwn ? await provider(topic, key, row, entries) : null;
+  const id = digits(columns.order ?? columns.booking);
+  const [progress, actions] = [0, 1].map(() => h('div', null, h('p', { class: 'soft' }, t('loading'))));
+  const failed = (element) => (error) => put(element, problem(error));
+  const making = [
+    steps(topic, manifest, id, isOrder ? key : null).then((made) => put(progress, made), failed(progress)),
+    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor) })
+      .then((made) => put(actions, made), failed(actions)),
   ];
+  // what was opened is opened again only where it is there already
+  if (context.again) await Promise.all(making);
+  const name = await nameOf({ ...row, topic, table: view, key });
+  return [
+    heading(isOrder ? name || t('order.of', { id: short(id) }) : t('order.booking', { name: name || columns.resource })),
+    h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)), columns.next && h('span', { class: 'soft' }, waitsFor(row, context.mine)),
+      row.tentative && h('span', { class: 'badge warn' }, t('tentative')),
+      h('a', { href: to('chat', topic) }, t('order.with', { name: relation?.name ?? short(topic) })),
+      h('a', { href: to('audit', topic) }, t('audit')),
+      !isOrder && columns.start && h('a', { href: to('calendar', 'day', dayOf(columns.start, here)) }, t('calendar')),
+      isOrder && h('a', { href: to('invoice', topic, key, 'order') }, t('order.print')),
+      isOrder && columns.agree && h('a', { href: to('invoice', topic, key) }, t('invoice'))),
+    pairs([...asked(entries, id), ...about]), beside,
+    h('h2', null, t('order.actions')), progress, editor, actions,
+    h('h2', null, t('order.history')), timeline(entries),
+    h('details', null, h('summary', null, t('details')), pairs([[t('invoice.number'), short(id)], ...rest])),
+  ];
+}
+
+/** Where to and when, as the client asked for it: what can be erased is in the entry alone. */
+export function asked(entries, id) {
+  const request = entries.find((entry) => entry.id === id);
+  const { start, end } = request?.body?.window ?? {};
+  const window = [start, end].map(instant).filter(Boolean).join(' – ');
+  const address = request?.erasable?.address ?? (request?.erased ? t('order.erased') : null);
+  return [[t('order.address'), address], [t('order.window'), window]];
 }
 
 /** What a provider does with an order: offer, confirm, offer anew. */
@@ -100,43 +155,169 @@ async function provider(topic, key, row, entries) {
   const { rows: lines } = await api.rows(topic, 'lines', { prefix: key });
   const offer = offerOf(row.columns, entries)?.body;
   const fold = (label, made, open) => h('details', { class: 'card', open }, h('summary', null, label), made);
-  if (offerable(state)) return fold(t('quote'), await quoteForm(topic, row, lines, offer), state === 'requested');
+  if (offerable(state)) return [state === 'countered' && wish(entries, offer), fold(t('quote'), await quoteForm(topic, row, lines, offer), state !== 'quoted')];
   if (state === 'agreed' && offer) return [fold(t('quote.confirm'), confirmOrder(topic, row, lines, offer), true), fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'))];
   if (['confirmed', 'in_progress'].includes(state) && offer) return fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'));
   return null;
 }
 
+/** What the client asked for instead of the offer. */
+function wish(entries, offer) {
+  const counter = entries.findLast((entry) => entry.kind === 'order.counter' && entry.verdict === 'accepted' && !entry.rejected);
+  if (!counter) return null;
+  const { total, note } = counter.body ?? {};
+  return h('section', { class: 'card', 'aria-label': t('quote.wish') }, h('h3', null, t('quote.wish')),
+    total && h('p', null, h('strong', null, t('quote.wishes', { amount: amount(total) })), offer?.total && h('span', { class: 'soft' }, ` (${t('quote.offered', { amount: amount(offer.total) })})`)),
+    note && h('p', null, note), h('p', { class: 'soft' }, instant(counter.time)));
+}
+
 /** Rows as a table. */
 export function tableOf(table, rows, currency) {
-  const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && rows.some((row) => row.columns[name] !== null && row.columns[name] !== undefined));
+  // what is nothing in all rows is no column
+  const says = (value, type) => value !== null && value !== undefined && value !== false && !(type === 'money' && units(value) === 0);
+  const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && name !== 'line' && rows.some((row) => says(row.columns[name], type)));
   return scroll(table.title, h('table', null,
     h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, word(name))))),
     h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => {
       const text = shown(row.columns[name], type, currency);
-      return h('td', null, name === 'state' ? word(text) : text);
+      return h('td', null, ['state', 'kind'].includes(name) ? word(text) : text);
     }))))));
 }
 
-/** What may be done with an order or booking: the node says of each command what the rules say. */
-async function offer(topic, manifest, about, id) {
-  const commands = manifest.events.filter((event) => event.command && event.fields[0]?.name === about && event.fields[0].type === 'entry');
-  const asked = await Promise.all(commands.map(async (command) => {
-    try {
-      const answer = await api.send(topic, command.kind, { body: { [about]: id }, dry_run: true });
-      return { command, verdict: answer.verdict };
-    } catch (error) {
-      if (error.status === 401 || error.status === 0) throw error;
-      return { command, verdict: error.code };
-    }
+/** What the rules say of an event that is not written. */
+async function rehearse(topic, kind, body) {
+  try {
+    return (await api.send(topic, kind, { body, dry_run: true })).verdict;
+  } catch (error) {
+    if (error.status === 401 || error.status === 0) throw error;
+    return error.rule ?? error.code;
+  }
+}
+
+/** The steps of the kinds of fulfilment; which of them comes next is for the rules to say. */
+const STEPS = {
+  goods: ['assigned', 'packed', 'picked_up', 'out_for_delivery', 'delivered'],
+  pickup: ['assigned', 'packed', 'delivered'],
+  visit: ['in_transit', 'at_location', 'started', 'completed'],
+  digital: ['available', 'accessed'],
+};
+
+/** How far the work is: a button for each state that can be next. */
+async function steps(topic, manifest, order, key) {
+  if (!key || !manifest.events.some((event) => event.kind === 'fulfil.state')) return null;
+  const { rows } = await api.rows(topic, 'fulfilments', { prefix: key });
+  const legs = await Promise.all(rows.map(async ({ columns }) => {
+    const states = [...(STEPS[columns.kind] ?? []), 'failed', 'returned'];
+    const tried = await Promise.all(states.map((state) => rehearse(topic, 'fulfil.state', { order, leg: columns.leg, state })));
+    const said = (verdict) => states.filter((_, at) => tried[at] === verdict);
+    return { leg: columns.leg, kind: columns.kind, state: columns.state, next: said('accepted'), proofs: said('no_proof'), isUnpaid: tried.includes('unpaid') };
   }));
-  const missing = ['incomplete', 'bad_event', 'bad_value', 'sum_mismatch', 'unknown_leg', 'no_take'];
-  const one = ({ command, verdict }) => h('details', { class: 'card' },
-    h('summary', null, command.title, missing.includes(verdict) || verdict === 'accepted' ? null : h('span', { class: 'soft' }, ` (${word(verdict)})`)),
-    commandForm(topic, command, { [about]: id }));
-  const now = asked.filter(({ verdict }) => verdict === 'accepted');
-  const more = asked.filter(({ verdict }) => missing.includes(verdict));
-  const later = asked.filter((it) => !now.includes(it) && !more.includes(it));
-  return h('div', null, now.map(one),
-    more.length > 0 && h('details', { open: now.length === 0 }, h('summary', null, t('order.needs')), more.map(one)),
-    later.length > 0 && h('details', null, h('summary', null, t('order.notnow')), later.map(one)));
+  const open = legs.filter(({ next, proofs, isUnpaid }) => next.length || proofs.length || isUnpaid);
+  return open.map((it) => leg(topic, order, it, legs.length > 1));
+}
+
+function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOneOfMany) {
+  const go = (next) => api.send(topic, 'fulfil.state', { body: { order, leg, state: next } });
+  const told = h('div');
+  const button = (to_) => {
+    const isWay = !['failed', 'returned'].includes(to_);
+    const pressed = async ({ target }) => {
+      // who hits failed by mistake can't take it back
+      if (!isWay && !confirm(t('fulfil.sure', { state: word(to_) }))) return;
+      target.disabled = true;
+      told.replaceChildren();
+      try {
+        written(await go(to_));
+        refresh();
+      } catch (error) {
+        put(told, problem(error));
+      } finally {
+        target.disabled = false;
+      }
+    };
+    return h('button', { type: 'button', class: isWay ? 'main' : null, onclick: pressed }, t('fulfil.now', { state: word(to_) }));
+  };
+  const title = t('fulfil', { kind: word(kind) }) + (isOneOfMany ? ` (${leg})` : '');
+  const id = fresh('leg');
+  return h('section', { class: 'card', 'aria-labelledby': id }, h('h3', { id }, title),
+    h('p', null, t('fulfil.is', { state: word(state) })),
+    isUnpaid && h('p', { class: 'warn' }, t('fulfil.unpaid')),
+    next.length > 0 && h('p', { class: 'row' }, next.map(button)), told,
+    proofs.map((to_) => proof(topic, { order, leg }, to_, go)));
+}
+
+/** The last step, for which the client's code is asked for. */
+function proof(topic, about, state, go) {
+  const code = h('input', { required: true, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'data-secret': true });
+  return form([h('p', { class: 'hint' }, t('fulfil.ask')), field(t('fulfil.code'), code, t('fulfil.code.hint'))], t('fulfil.now', { state: word(state) }), async () => {
+    const preimage = joined(code.value);
+    if (!/^[0-9a-f]{64}$/.test(preimage)) throw new Error(t('fulfil.code.wrong', { n: preimage.length }));
+    await api.send(topic, 'fulfil.proof', { body: { ...about, preimage } }).catch((error) => {
+      throw error.rule === 'no_proof' ? new Error(t('fulfil.code.other')) : error;
+    });
+    written(await go(state));
+  });
+}
+
+/** What has a form or buttons of its own, or is written by programs. */
+const APART = ['fulfil.state', 'fulfil.proof', 'order.quote', 'order.revise', 'order.reserve', 'order.link', 'booking.confirm', 'booking.reschedule'];
+
+/** With what a command is rehearsed: what is known of the order fills in what it needs. `preset` can be changed. */
+async function filled(topic, { kind, title }, known, { key, entries, currency }, rowsOf) {
+  const inFull = (minor) => (minor > 0 ? `${typed(minor, currency)} ${currency}` : null);
+  const ofLegs = async (left) => (await rowsOf('payments')).map(({ columns }) => {
+    const value = (name) => units(columns[name]);
+    return { leg: columns.leg, minor: left(value) };
+  }).filter(({ minor }) => minor > 0).map(({ leg, minor }) => ({ known: { ...known, leg }, preset: { amount: inFull(minor) }, label: `${title}: ${amount(minor, currency)} (${leg})` }));
+  const received = (value) => value('paid') + value('held') + value('returned');
+  switch (kind) {
+    case 'pay.claim': return ofLegs((value) => value('amount') - received(value) - value('claimed'));
+    case 'pay.ack': case 'pay.hold': return ofLegs((value) => value('claimed') || value('amount') - received(value));
+    case 'pay.refund': return ofLegs((value) => value('paid') - value('refunded'));
+    case 'pay.release': return ofLegs((value) => value('held'));
+    case 'pay.split': return (await ofLegs((value) => value('held'))).map((it) => ({ ...it, preset: { provider: it.preset.amount, client: `0 ${currency}` } }));
+    case 'dispute.rule': {
+      const held = (await rowsOf('payments')).reduce((sum, { columns }) => sum + units(columns.held), 0);
+      return currency ? [{ known, preset: { provider: `${typed(held, currency)} ${currency}`, client: `0 ${currency}` } }] : [];
+    }
+    case 'return.approve': case 'return.decline': case 'return.received':
+      return (await rowsOf('returns')).map(({ columns }) => ({ known: { ...known, return: digits(columns.return) }, preset: {} }));
+    case 'return.request': {
+      const lines = (await rowsOf('lines')).map(({ columns }) => ({ line: columns.line, quantity: columns.quantity }));
+      return (await rowsOf('fulfilments')).map(({ columns }) => ({ known: { ...known, leg: columns.leg, lines }, preset: { outcome: 'refund' } }));
+    }
+    case 'order.receipt':
+      return entries.filter((entry) => entry.kind === 'order.cancel').map((entry) => ({ known: { ...known, cancel: entry.id }, preset: {} }));
+    case 'booking.hold': return [{ known, tried: { until: Date.now() + 3600000 }, preset: {} }];
+    default: return [{ known, preset: {} }];
+  }
+}
+
+/** What a command is called: in the reader's words where there are some. */
+const titleOf = (command) => {
+  const text = word(command.kind);
+  return text === command.kind.replaceAll('_', ' ') ? command.title : text;
+};
+
+/** What may be done with an order or booking now: the node says of each command what the rules say. */
+async function offer(topic, manifest, about, id, facts) {
+  const commands = manifest.events.filter((event) => event.command && event.fields[0]?.name === about && event.fields[0].type === 'entry'
+    && !APART.includes(event.kind) && !(facts.hasEditor && event.kind === 'order.confirm'))
+    .map((command) => ({ ...command, title: titleOf(command) }));
+  const asked = new Map();
+  const rowsOf = (view) => {
+    if (!asked.has(view)) asked.set(view, api.rows(topic, view, { prefix: facts.key }).then(({ rows }) => rows));
+    return asked.get(view);
+  };
+  const possible = await Promise.all(commands.map(async (command) => {
+    const ways = await filled(topic, command, { [about]: id }, facts, rowsOf);
+    return Promise.all(ways.map(async (way) => {
+      const verdict = await rehearse(topic, command.kind, { ...way.known, ...way.preset, ...way.tried });
+      return verdict === 'accepted' ? { command, ...way } : null;
+    }));
+  }));
+  const now = possible.flat().filter(Boolean);
+  return h('div', null, now.map(({ command, known, preset, label = command.title }) => h('details', { class: 'card' },
+    h('summary', null, label), commandForm(topic, command, known, preset, command.title))),
+  now.length === 0 && h('p', { class: 'soft' }, t('order.nothing')));
 }

@@ -4,7 +4,7 @@
 import { h, put } from '/elements.js';
 import { t, word } from '/words.js';
 import { api } from '/app.js';
-import { field, form, kept, written } from '/forms.js';
+import { field, form, kept, touched, written } from '/forms.js';
 import { digits, minorOf, money, typed, units } from '/format.js';
 import { fromField, here, toField, DAY } from '/zones.js';
 
@@ -22,18 +22,31 @@ export function offerOf(columns, entries) {
     ?? entries.findLast((entry) => ['order.quote', 'order.revise'].includes(entry.kind) && !entry.rejected && entry.verdict === 'accepted');
 }
 
-/** A table of rows that come and go. */
+/** A table of rows that come and go; `write` builds it anew of what `read` gave. */
 function rowsOf(title, make, first) {
-  const body = h('div');
+  const body = h('div', { 'data-rows': true });
   const add = (value) => {
     const fields = make(value);
     const row = h('fieldset', { class: 'line' }, h('legend', null, title), ...fields.shown,
-      h('button', { type: 'button', onclick: () => { row.remove(); body.dispatchEvent(new Event('input', { bubbles: true })); } }, t('remove')));
+      h('button', { type: 'button', onclick: () => { row.remove(); touched(body); } }, t('remove')));
     row.read = fields.read;
+    row.text = fields.text;
     body.append(row);
   };
   first.forEach(add);
-  return { element: h('div', null, body, h('p', null, h('button', { type: 'button', onclick: () => { add(null); body.querySelector('fieldset:last-child input')?.focus(); } }, t('quote.add', { what: title })))), read: () => [...body.children].map((row) => row.read()) };
+  const more = () => {
+    add(null);
+    touched(body);
+    body.querySelector('fieldset:last-child input')?.focus();
+  };
+  const all = (name) => [...body.children].map((row) => row[name]());
+  return {
+    element: h('div', null, body, h('p', null, h('button', { type: 'button', onclick: more }, t('quote.add', { what: title })))),
+    read: () => all('read'),
+    /** What is typed, right or wrong. */
+    text: () => all('text'),
+    write: (texts) => { body.replaceChildren(); texts.forEach((text) => add({ text })); },
+  };
 }
 
 /** The price of an item as its space shows it now. */
@@ -58,10 +71,14 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote')
     title: `${line.columns.quantity} × ${line.columns.title ?? line.columns.item}`,
     amount: { minor: prices[at].minor === null ? undefined : prices[at].minor * line.columns.quantity, currency },
   }));
+  // what was typed before, in the order of the fields
+  const fill = (fields, texts) => fields.forEach((field, at) => { if (typeof texts?.[at] === 'string') field.value = texts[at]; });
+  const textOf = (fields) => () => fields.map((field) => field.value);
   const parts = rowsOf(t('quote.part'), (part) => {
     const title = preset(h('input', { required: true, maxlength: '120', 'aria-label': t('item.title') }), part?.title);
     const minor = amountField(part?.amount?.minor, t('quote.amount', { currency }));
-    return { shown: [title, minor], read: () => ({ title: title.value, minor: read(minor) }) };
+    fill([title, minor], part?.text);
+    return { shown: [title, minor], text: textOf([title, minor]), read: () => ({ title: title.value.trim(), minor: read(minor) }) };
   }, offered);
   const guess = offered.reduce((sum, part) => sum + (part.amount.minor ?? 0), 0);
   const legs = rowsOf(t('quote.leg'), (leg) => {
@@ -69,13 +86,15 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote')
     const minor = amountField(leg?.amount?.minor, t('quote.amount', { currency }));
     const trigger = h('select', { 'aria-label': t('quote.trigger') }, options(['on_agree', 'before', 'on', 'after', 'date'], leg?.trigger ?? 'on'));
     const due = preset(h('input', { type: 'datetime-local', 'aria-label': t('money.until') }), leg?.due ? toField(leg.due, here) : '');
+    fill([name, minor, trigger, due], leg?.text);
+    const escrow = leg?.escrow || leg?.text?.[4] === 'escrow';
     const shown = () => { due.hidden = trigger.value !== 'date'; };
     trigger.addEventListener('change', shown);
     shown();
-    return { shown: [name, minor, trigger, due], read: () => ({ leg: name.value, minor: read(minor), trigger: trigger.value, due: trigger.value === 'date' ? fromField(due.value, here) : null, escrow: leg?.escrow }) };
+    return { shown: [name, minor, trigger, due], text: () => [...textOf([name, minor, trigger, due])(), escrow ? 'escrow' : ''], read: () => ({ leg: name.value, minor: read(minor), trigger: trigger.value, due: trigger.value === 'date' ? fromField(due.value, here) : null, escrow }) };
   }, before?.legs ?? [{ leg: 'all', amount: { minor: guess }, trigger: 'on' }]);
   const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? 'goods'));
-  const until = preset(h('input', { type: 'datetime-local', required: true }), toField(Date.now() + 7 * DAY, here));
+  const until = preset(h('input', { type: 'datetime-local', required: true, min: toField(Date.now(), here) }), toField(Date.now() + 7 * DAY, here));
   const back = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_s ? String(Math.round(before.return_s / 86400)) : '');
   const counted = lines.map((line, at) => ({ line: at, item: line.columns.title ?? line.columns.item, stock: prices[at].stock })).filter((it) => it.stock !== null && it.stock !== undefined);
   const takes = counted.map((it) => ({ ...it, box: h('input', { type: 'checkbox', checked: before ? (before.takes ?? []).includes(it.line) : true }) }));
@@ -112,8 +131,12 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote')
     written(await api.send(topic, kind, { body }));
   });
   made.addEventListener('input', check);
+  made.addEventListener('restored', check);
   check();
-  return kept(`quote:${digits(columns.order)}:${columns.revision ?? 0}:${kind}`, made);
+  return kept(`quote:${digits(columns.order)}:${columns.revision ?? 0}:${kind}`, made, {
+    read: () => ({ parts: parts.text(), legs: legs.text() }),
+    write: (drafted) => { parts.write(drafted.parts); legs.write(drafted.legs); },
+  });
 }
 
 /** Confirms what was agreed: takes the stock that the offer names, then shows the takes. */

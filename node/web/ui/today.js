@@ -3,8 +3,10 @@
 import { h } from '/elements.js';
 import { t, word } from '/words.js';
 import { api, heading, refresh, say, to } from '/app.js';
-import { card, merged } from '/orders.js';
+import { lastLine, latest } from '/chat.js';
+import { card, merged, named, waitsFor } from '/orders.js';
 import { instant, short } from '/format.js';
+import { dayOf, here } from '/zones.js';
 import { asking } from '/guests.js';
 import { STEPS, standing } from '/steps.js';
 
@@ -15,8 +17,8 @@ export async function today(context) {
   const { topics, mine } = context;
   const relations = topics.filter((topic) => topic.app === 'relation');
   const of = (view, states) => (relations.length ? merged(view, states) : []);
-  const [orders, bookings, { letters }, { asked }, { steps }] = await Promise.all([
-    of('orders', OPEN), of('bookings', ['pending', 'held', 'confirmed']), ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
+  const [orders, bookings, said, { letters }, { asked }, { steps }] = await Promise.all([
+    of('orders', OPEN), of('bookings', ['pending', 'held', 'confirmed']), relations.length ? latest(context) : new Map(), ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
   const side = (row) => {
     const { provider, client } = row.columns;
     if (mine(client)) return 'client';
@@ -27,6 +29,7 @@ export async function today(context) {
   const others = orders.filter((row) => !waits(row));
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
+  const fresh = relations.filter((topic) => said.get(topic.topic)?.fresh > 0);
   const open = steps.all === 'open' ? unfinished((await standing(context)).is) : '';
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))
@@ -38,6 +41,8 @@ export async function today(context) {
     h('h2', null, t('today.answer')),
     letters.length + asked.length > 0 && h('ul', { class: 'cards' }, letters.map(letter), asking(asked)),
     (answer.length > 0 || letters.length + asked.length === 0) && list(answer, t('today.quiet')),
+    fresh.length > 0 && [h('h2', null, t('today.messages')),
+      h('ul', { class: 'cards' }, await Promise.all(fresh.map((topic) => lastLine(topic, said.get(topic.topic), mine, 'h3'))))],
     h('h2', null, t('today.bookings')), list(coming, t('none')),
     h('h2', null, t('today.others')), list(others, t('none')),
   ];
@@ -61,13 +66,17 @@ function letter(of) {
     h('p', null, of.message ?? t('letter.closed')), h('p', { class: 'row' }, of.topic && answer(true), answer(false)));
 }
 
-function booking(row, { topics }) {
+/** A booking; it is answered on the calendar's day. */
+function booking(row, { topics, mine }) {
   const { columns } = row;
   const topic = topics.find((topic) => topic.topic === row.topic);
+  const isOwn = columns.client && mine(columns.client);
+  const href = isOwn ? to('order', row.topic, 'bookings', row.key) : to('calendar', 'day', dayOf(columns.start, here));
   return h('li', { class: 'card' },
-    h('h3', null, h('a', { href: to('order', row.topic, 'bookings', row.key) }, columns.resource ?? short(columns.booking))),
+    h('h3', { class: 'name' }, named(row, h('a', { href }))),
     h('p', null, `${instant(columns.start)} – ${instant(columns.end)}`),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)),
+      columns.next && h('span', { class: 'soft' }, waitsFor(row, mine)),
       row.tentative && h('span', { class: 'badge warn' }, t('tentative')),
       h('span', { class: 'soft' }, topic?.name)));
 }
