@@ -60,14 +60,18 @@ export const app = {
     if (now) return show(true);
     return soon();
   },
-  /** Asks once more before something is done; true: do it. */
+  /** Asks once more before something is done; true: do it. Who leaves the screen says no. */
   confirm(title, children, label) {
     return new Promise((resolve) => {
-      const answer = (yes) => () => { dialog.close(); dialog.remove(); resolve(yes); };
-      const dialog = h('dialog', { 'aria-labelledby': 'confirm-title', oncancel: (event) => { event.preventDefault(); answer(false)(); } },
+      const left = new AbortController();
+      const end = (yes) => { left.abort(); dialog.close(); dialog.remove(); resolve(yes); };
+      const answer = (yes) => () => end(yes);
+      const dialog = h('dialog', { 'aria-labelledby': 'confirm-title', oncancel: (event) => { event.preventDefault(); end(false); } },
         h('h2', { id: 'confirm-title', tabindex: '-1' }, title), children,
         h('p', { class: 'row' }, h('button', { type: 'button', class: 'main', onclick: answer(true) }, label), h('button', { type: 'button', onclick: answer(false) }, t('back'))));
       document.body.append(dialog);
+      // the phone's Back changes the screen behind it: it must not be sent from there
+      addEventListener('hashchange', answer(false), { signal: left.signal });
       dialog.showModal();
       dialog.querySelector('h2').focus();
     });
