@@ -9,6 +9,7 @@ import { Link } from '/link.js';
 import { problem, reason } from '/form.js';
 import { provider, item } from '/provider.js';
 import { orders, order, booking } from '/orders.js';
+import { lapsed } from '/offer.js';
 import { book } from '/booking.js';
 import { chat } from '/chat.js';
 import { audit } from '/audit.js';
@@ -89,7 +90,7 @@ function place() {
 
 function chrome(here) {
   const { link } = app;
-  const waits = (link.rows()?.tables.orders ?? []).filter((row) => row.columns.next === 'client').length;
+  const waits = (link.rows()?.tables.orders ?? []).filter(({ columns }) => columns.next === 'client' && !lapsed(columns)).length;
   const one = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(`nav.${name}`),
     name === 'orders' && waits > 0 && [' ', h('span', { class: 'badge unread', 'aria-label': t('orders.waiting', { n: waits }) }, waits)]));
   const nav = document.getElementById('nav');

@@ -7,6 +7,7 @@ import { amount, digits, instant, short } from '/format.js';
 import { app, heading, say, to } from '/app.js';
 import { elsewhere } from '/booking.js';
 import { bytes, field, form, minor, problem } from '/form.js';
+import { compared, conditions, lapsed } from '/offer.js';
 
 /** Minor units of a column of money, which may stand with its currency. */
 const units = (value) => value?.minor ?? value ?? 0;
@@ -15,6 +16,12 @@ const table = (rows, name, key) => (rows?.tables[name] ?? []).filter((row) => ke
 
 function badge(row) {
   return [h('span', { class: 'badge' }, word(row.columns.state)), row.tentative && h('span', { class: 'badge warn' }, t('tentative'))];
+}
+
+/** Whose turn it is, in words. */
+function turn(columns) {
+  if (lapsed(columns)) return h('span', { class: 'warn' }, t('offer.over.long'));
+  return columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }));
 }
 
 /** What was ordered, in one line. */
@@ -36,7 +43,7 @@ export async function orders() {
         h('p', { class: 'warn' }, t('draft.waits')))))],
     sorted.length ? h('ul', { class: 'cards' }, sorted.map((row) => h('li', { class: 'card' },
       h('h2', { class: 'name' }, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
-      h('p', { class: 'row' }, badge(row), row.columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(row.columns.next) }))),
+      h('p', { class: 'row' }, badge(row), turn(row.columns)),
       h('p', null, row.columns.total ? amount(row.columns.total, row.columns.currency) : '', ' ', h('span', { class: 'soft' }, instant(row.columns.updated))))))
       : app.link.drafts.length === 0 && h('p', { class: 'soft' }, t('orders.none')),
     bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row) => h('li', { class: 'card' },
@@ -57,24 +64,48 @@ export async function order({ parts: [id] }) {
   const payments = table(rows, 'payments', key);
   const fulfilments = table(rows, 'fulfilments', key);
   const currency = columns.currency;
+  const request = events.find((event) => event.id === id);
+  const agreed = digits(events.find((event) => event.id === digits(columns.agree))?.body?.quote);
+  const standing = offers.find((offer) => offer.id === digits(columns.quote));
+  const bought = table(rows, 'lines', key).map((line) => line.columns);
+  again(columns);
   return [
     heading(lines(rows, key) || t('order.of', { id: id.slice(0, 10) })),
-    h('p', { class: 'row' }, badge(row), columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }))),
+    h('p', { class: 'row' }, badge(row), turn(columns)),
     pairs([
       [t('order.total'), units(columns.total) ? amount(columns.total, currency) : null],
       [t('order.paid'), units(columns.paid) ? amount(columns.paid, currency) : null],
       [t('order.balance'), units(columns.balance) && units(columns.total) ? amount(columns.balance, currency) : null],
       [t('order.fee'), units(columns.fee_now) ? amount(columns.fee_now, currency) : null],
-      [t('order.place'), columns.place], [t('order.note'), columns.note], [t('order.reason'), columns.reason],
+      ...wishes(request, columns), [t('order.note'), columns.note], [t('order.reason'), columns.reason],
     ]),
-    offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns)],
+    offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns, agreed, bought)],
     payments.length > 0 && [h('h2', null, t('order.pay')), h('ul', null, payments.map(({ columns: leg }) => h('li', null,
       `${leg.leg}: ${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],
     fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`)))],
     code(id, columns),
-    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency }),
+    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency, standing, bought }),
     h('h2', null, t('order.history')), history(events),
   ];
+}
+
+/** Where to and when, as the customer asked for it: the address is in the part that can be erased. */
+function wishes(request, columns) {
+  const window = request?.body?.window;
+  const address = request?.erasable?.address ?? (request?.erased ? h('span', { class: 'soft' }, t('order.place.erased')) : null);
+  return [
+    [t('order.place'), address ?? columns.place],
+    [t('order.when'), window && `${instant(window.start)} – ${instant(window.end)}`],
+  ];
+}
+
+let waiting = null;
+/** Looks again when the offer runs out. */
+function again({ valid_until: until }) {
+  clearTimeout(waiting);
+  const left = until - Date.now();
+  // longer than timers reach: it is looked at anew before that
+  if (left > 0 && left < 2 ** 31) waiting = setTimeout(() => app.refresh(), left + 1000);
 }
 
 /** One booking. */
@@ -98,25 +129,6 @@ export async function booking({ parts: [id] }) {
 function about(audit, id) {
   const names = (value) => value?.$hex === id || (Array.isArray(value) && value.some(names));
   return (audit?.events ?? []).filter((event) => event.id === id || Object.values(event.body ?? {}).some(names));
-}
-
-/** Offers side by side: what each says, and what the next one changes. */
-function compared(offers, columns) {
-  const rows = offers.map((offer, index) => {
-    const before = offers[index - 1]?.body.total;
-    const total = offer.body.total;
-    const changed = before && total && before.currency === total.currency ? total.minor - before.minor : 0;
-    const parts = (offer.body.breakup ?? []).map((part) => h('li', null, `${part.title}: ${amount(part.amount)}`));
-    return h('tr', null,
-      h('td', null, t(offer.by === 'you' ? 'offer.yours' : 'offer.theirs'), h('div', { class: 'soft' }, instant(offer.time))),
-      h('td', null, total ? h('span', { class: 'price' }, amount(total)) : '–', changed !== 0 && h('div', { class: 'soft' }, `${changed > 0 ? '+' : '−'} ${amount({ ...total, minor: Math.abs(changed) })}`)),
-      h('td', null, parts.length > 0 && h('ul', { class: 'plain' }, parts), offer.body.note,
-        (offer.body.terms ?? []).map((term) => h('div', { class: 'soft' }, t('term', { stage: word(term.stage), fee: term.fee_bp ? `${term.fee_bp / 100} %` : term.fee_minor ? amount(term.fee_minor, columns.currency) : t('term.free') }))),
-        offer.body.valid_until && h('div', { class: 'soft' }, t('offer.until', { when: instant(offer.body.valid_until) })),
-        digits(columns.quote) === offer.id && h('div', { class: 'badge good' }, t('offer.stands'))));
-  });
-  return h('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-label': t('offers') }, h('table', null,
-    h('thead', null, h('tr', null, [t('offer.who'), t('order.total'), t('offer.what')].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', null, rows)));
 }
 
 /** The code that is shown at the door, for orders that have one. */
@@ -151,7 +163,7 @@ export const named = (event) => {
 };
 
 /** What the customer may do now. */
-function actions(subject, id, { rows, key, currency }) {
+function actions(subject, id, { rows, key, currency, standing, bought }) {
   const known = { [subject]: bytes(id) };
   const manifest = app.link.manifest();
   const list = h('div');
@@ -162,7 +174,10 @@ function actions(subject, id, { rows, key, currency }) {
     for (const one of filled(command, known, { rows, key, currency })) {
       let verdict;
       try { verdict = possible(command.kind, one.body); } catch (error) { return problem(error); }
-      if (verdict.verdict === 'accepted') made.push(action(command, one, currency));
+      if (verdict.verdict !== 'accepted') continue;
+      // what is agreed to stands in front, with all that it says
+      if (command.kind === 'order.agree' && standing) made.unshift(agreement(one, standing, bought));
+      else made.push(action(command, one, currency));
     }
   }
   return put(list, made.length ? made : h('p', { class: 'soft' }, t('order.nothing')));
@@ -183,6 +198,18 @@ function filled(command, known, { rows, key, currency }) {
     return table(rows, 'fulfilments', key).map(({ columns }) => ({ body: { ...body, leg: columns.leg, lines: bought, outcome: 'refund' } }));
   }
   return [{ body }];
+}
+
+/** The offer that stands, and the button that agrees to it. */
+function agreement({ body }, { body: offer }, bought) {
+  const title = t('do.order.agree');
+  return h('section', { class: 'card' }, h('h3', null, title),
+    offer.total && h('p', { class: 'price' }, amount(offer.total)), offer.note && h('p', null, offer.note), conditions(offer, bought),
+    form([], title, async () => {
+      await app.link.write('order.agree', body);
+      say(t('done', { what: title }));
+      return () => app.refresh(true);
+    }));
 }
 
 /** A form for a command that may be done now. */

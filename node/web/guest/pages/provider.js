@@ -5,6 +5,7 @@ import { t, word } from '/words.js';
 import { amount, digits } from '/format.js';
 import { app, heading, say, to } from '/app.js';
 import { bytes, field, form } from '/form.js';
+import { terms } from '/offer.js';
 
 const PAGE = 30;
 
@@ -17,11 +18,6 @@ export function price({ price_kind: kind, min, max, currency, per_unit: unit }) 
 
 const hour = (seconds) => `${String(Math.floor(seconds / 3600) % 24).padStart(2, '0')}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}`;
 const day = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: 'short', timeZone: 'UTC' }).format(new Date((4 + number) * 86400000));
-
-function terms(list, currency) {
-  return (list ?? []).map(({ stage, fee_bp: bp, fee_minor: fee }) => h('li', null,
-    t('term', { stage: word(stage), fee: [bp ? `${bp / 100} %` : null, fee ? amount(fee, currency) : null].filter(Boolean).join(' + ') || t('term.free') })));
-}
 
 /** The page of a provider: about it, then its catalog. */
 export async function provider({ parts: [wanted = ''] }) {
