@@ -85,7 +85,7 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
     put(asked, h('section', { class: 'card' }, h('h2', { tabindex: '-1' }, `${resource.title}, ${instant(slot.start)} – ${instant(slot.end)}`), form([
       field(t('order.note'), note), !app.link.me && field(t('your.name'), name, t('your.name.hint')),
     ], t('book.send'), async () => {
-      if (!app.link.me) await app.link.begin(name.value);
+      if (!app.link.me) await app.link.begin(name.value.trim());
       const body = { space: bytes(app.space), resource: resource.resource, start: slot.start, end: slot.end, seats: Number(seats.value) };
       if (note.value.trim()) body.note = note.value.trim();
       await app.link.write('booking.request', body, { space: app.space });

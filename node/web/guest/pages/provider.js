@@ -126,7 +126,7 @@ export async function item({ parts: [slug] }) {
       h('p', { class: 'soft' }, t('order.confirm.text')),
     ], t('order.send'));
     if (!confirmed) return false;
-    if (!app.link.me) await app.link.begin(name.value);
+    if (!app.link.me) await app.link.begin(name.value.trim());
     await app.link.write('order.request', body, { erasable, space: app.space });
     say(t('order.sent'));
     location.hash = to('orders');
