@@ -9,7 +9,7 @@ export default {
   'about.more': 'Orte, Zeiten und Bedingungen', 'about.pay': 'Bezahlen:', 'about.terms': 'Was eine Absage kostet', term: 'ab „{stage}“: {fee}', 'term.free': 'nichts',
   search: 'Im Angebot suchen', 'search.none': 'Diese Wörter stehen nirgends.', 'price.quote': 'Preis auf Anfrage', 'stock.left': 'noch {n}',
   'order.ask': 'Bestellen', 'order.quantity': 'Wie viele', 'order.more': 'Wohin, wann, eine Notiz', 'order.place': 'Adresse', 'order.place.erased': 'wurde gelöscht', 'order.when': 'Wann', 'order.place.hint': 'Nur der Anbieter kann sie lesen, und sie ist später löschbar.',
-  'order.from': 'Von', 'order.until': 'Bis', 'order.note': 'Notiz', 'order.review': 'Durchsehen', 'order.price': 'Preis laut Liste:', 'order.send': 'Bestellung senden',
+  'order.from': 'Von', 'order.until': 'Bis', 'order.note': 'Notiz', 'order.review': 'Durchsehen', 'order.price': 'Preis laut Liste:', 'order.sum': '{n} × {price} = {sum}', 'order.short': 'Es sind nur noch {n} da: Der Anbieter bietet vielleicht weniger an oder später.', 'order.send': 'Bestellung senden',
   'order.confirm.title': 'Diese Bestellung senden?', 'order.confirm.text': 'Sie bittet den Anbieter um ein Angebot. Sie schulden nichts, bevor Sie einem zustimmen.', 'order.sent': 'Die Bestellung ist unterwegs.',
   'order.of': 'Bestellung {id}', 'order.total': 'Preis', 'order.paid': 'Bezahlt', 'order.balance': 'Noch zu zahlen', 'order.fee': 'Absagen kostet jetzt', 'order.reason': 'Grund',
   'order.pay': 'Zahlungen', 'order.fulfil': 'Lieferung', 'order.actions': 'Was Sie tun können', 'order.history': 'Was geschah', 'order.nothing': 'Gerade nichts: der Anbieter ist dran, oder alles ist erledigt.',

@@ -9,7 +9,7 @@ export default {
   'about.more': 'Places, hours and terms', 'about.pay': 'Ways to pay:', 'about.terms': 'What cancelling costs', term: 'from “{stage}”: {fee}', 'term.free': 'nothing',
   search: 'Search the catalog', 'search.none': 'Nothing has these words.', 'price.quote': 'price on request', 'stock.left': '{n} left',
   'order.ask': 'Order', 'order.quantity': 'How many', 'order.more': 'Where, when, a note', 'order.place': 'Address', 'order.place.erased': 'was erased', 'order.when': 'When', 'order.place.hint': 'Only the provider can read it, and it can be erased later.',
-  'order.from': 'From', 'order.until': 'Until', 'order.note': 'Note', 'order.review': 'Look it over', 'order.price': 'Listed price:', 'order.send': 'Send the order',
+  'order.from': 'From', 'order.until': 'Until', 'order.note': 'Note', 'order.review': 'Look it over', 'order.price': 'Listed price:', 'order.sum': '{n} × {price} = {sum}', 'order.short': 'Only {n} are left: the provider may offer fewer, or later.', 'order.send': 'Send the order',
   'order.confirm.title': 'Send this order?', 'order.confirm.text': 'It asks the provider for an offer. Nothing is owed before you agree to one.', 'order.sent': 'The order is on its way.',
   'order.of': 'Order {id}', 'order.total': 'Price', 'order.paid': 'Paid', 'order.balance': 'Still to pay', 'order.fee': 'Cancelling now costs', 'order.reason': 'Reason',
   'order.pay': 'Payments', 'order.fulfil': 'Delivery', 'order.actions': 'What you can do', 'order.history': 'What happened', 'order.nothing': 'Nothing for now: the provider is next, or all is done.',
