@@ -5,7 +5,7 @@ import { h, pairs, put } from '/elements.js';
 import { t, word } from '/words.js';
 import { amount, digits, instant, short } from '/format.js';
 import { app, heading, say, to } from '/app.js';
-import { elsewhere } from '/booking.js';
+import { elsewhere, known, stretch } from '/booking.js';
 import { bytes, field, form, minor, problem } from '/form.js';
 import { compared, conditions, lapsed } from '/offer.js';
 
@@ -34,6 +34,7 @@ export async function orders() {
   const rows = app.link.rows();
   const sorted = table(rows, 'orders').sort((a, b) => (b.columns.updated ?? 0) - (a.columns.updated ?? 0));
   const bookings = table(rows, 'bookings').sort((a, b) => (b.columns.start ?? 0) - (a.columns.start ?? 0));
+  const places = await Promise.all(bookings.map(({ columns }) => known(columns.resource)));
   return [
     heading(t('orders')),
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
@@ -46,8 +47,8 @@ export async function orders() {
       h('p', { class: 'row' }, badge(row), turn(row.columns)),
       h('p', null, row.columns.total ? amount(row.columns.total, row.columns.currency) : '', ' ', h('span', { class: 'soft' }, instant(row.columns.updated))))))
       : app.link.drafts.length === 0 && h('p', { class: 'soft' }, t('orders.none')),
-    bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row) => h('li', { class: 'card' },
-      h('h3', { class: 'name' }, h('a', { href: to('booking', digits(row.columns.booking)) }, `${row.columns.resource} · ${instant(row.columns.start)}`)),
+    bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row, at) => h('li', { class: 'card' },
+      h('h3', { class: 'name' }, h('a', { href: to('booking', digits(row.columns.booking)) }, `${places[at]?.title ?? row.columns.resource} · ${stretch(places[at], row.columns.start, row.columns.end)}`)),
       h('p', { class: 'row' }, badge(row)))))],
   ];
 }
@@ -115,10 +116,11 @@ export async function booking({ parts: [id] }) {
   const [row] = table(rows, 'bookings', key);
   if (!row) return [heading(t('bookings')), h('p', { class: 'soft' }, t('not.here'))];
   const { columns } = row;
+  const resource = await known(columns.resource);
   return [
-    heading(`${columns.resource} · ${instant(columns.start)}`),
+    heading(`${resource?.title ?? columns.resource} · ${instant(columns.start)}`),
     h('p', { class: 'row' }, badge(row)),
-    pairs([[t('book.from'), instant(columns.start)], [t('book.to'), instant(columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
+    pairs([[t('order.when'), stretch(resource, columns.start, columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
     elsewhere(columns),
     h('h2', null, t('order.actions')), actions('booking', id, { rows, key }),
     h('h2', null, t('order.history')), history(about(app.link.history(), id)),
