@@ -42,6 +42,10 @@ export const app = {
   storage: null,
   here: null,
   space: null,
+  /** What the space says of itself. */
+  profile: null,
+  /** Who this is: as the provider calls itself, or its space. */
+  get name() { return app.here?.name ?? app.profile?.name ?? 'synlog'; },
   /** User interfaces of apps that are for guests. */
   uis: [],
   /** What the provider said of public things, from what was kept where it is not reached. */
@@ -101,7 +105,7 @@ function chrome(here) {
   const more = app.uis.map((ui) => h('li', null, h('a', { href: to('app', ui.app), 'aria-current': here === 'app' && place()[1] === ui.app ? 'page' : null }, ui.title[language] ?? ui.title.en)));
   put(nav, h('ul', null, shownInNav.map(one), more));
   if (focused) nav.querySelector(`a[href="${focused}"]`)?.focus();
-  put(document.getElementById('top'), h('strong', null, app.here?.name ?? 'synlog'),
+  put(document.getElementById('top'), h('strong', null, app.name),
     h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
   banner();
 }
@@ -168,7 +172,7 @@ async function show(again = false) {
   }
   if (again || round !== state.round) return;
   const title = main.querySelector('h1');
-  document.title = `${title?.textContent ?? ''} – ${app.here?.name ?? 'synlog'}`;
+  document.title = title && title.textContent !== app.name ? `${title.textContent} – ${app.name}` : app.name;
   title?.focus();
 }
 
@@ -204,7 +208,12 @@ async function choose() {
   const offered = app.here?.spaces ?? [];
   app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
-  app.uis = (await app.cached('uis', () => app.door.get('/uis')).catch(() => ({ uis: [] }))).uis;
+  const [uis, about] = await Promise.all([
+    app.cached('uis', () => app.door.get('/uis')).catch(() => null),
+    app.space ? app.cached('space', () => app.door.rows(app.space, 'space')).catch(() => null) : null,
+  ]);
+  app.uis = uis?.uis ?? [];
+  app.profile = about?.rows[0]?.columns ?? null;
 }
 
 async function begin() {

@@ -62,10 +62,16 @@ export function compared(offers, columns, agreed, bought) {
     return h('tr', null,
       h('td', null, t(wish ? 'offer.yours' : 'offer.theirs'), h('div', { class: 'soft' }, instant(offer.time)), stands(offer, columns, agreed)),
       h('td', null, total ? h('span', { class: 'price' }, amount(total)) : '–', changed !== 0 && h('div', { class: 'soft' }, `${changed > 0 ? '+' : '−'} ${amount({ ...total, minor: Math.abs(changed) })}`)),
-      h('td', null, parts.length > 0 && h('ul', { class: 'plain' }, parts), offer.body.note, !wish && conditions(offer.body, bought)));
+      h('td', null, parts.length > 0 && h('ul', { class: 'plain' }, parts), offer.body.note, !wish && said(offer, agreed, bought)));
   });
   return h('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-label': t('offers') }, h('table', null,
     h('thead', null, h('tr', null, [t('offer.who'), t('order.total'), t('offer.what')].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', null, rows)));
+}
+
+/** What an offer says: of the one that was agreed to at once. */
+function said({ id, body }, agreed, bought) {
+  const all = conditions(body, bought);
+  return id === agreed ? all : h('details', null, h('summary', null, t('details')), all);
 }
 
 /** Whether an offer counts: it was agreed to, or can be, or could have been. */

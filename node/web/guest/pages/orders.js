@@ -9,6 +9,9 @@ import { elsewhere, known, stretch } from '/booking.js';
 import { bytes, field, form, minor, problem } from '/form.js';
 import { compared, conditions, lapsed } from '/offer.js';
 
+/** States of what has come. */
+const DONE = ['delivered', 'completed', 'accessed'];
+
 /** Minor units of a column of money, which may stand with its currency. */
 const units = (value) => value?.minor ?? value ?? 0;
 
@@ -70,6 +73,7 @@ export async function order({ parts: [id] }) {
   const standing = offers.find((offer) => offer.id === digits(columns.quote));
   const bought = table(rows, 'lines', key).map((line) => line.columns);
   again(columns);
+  const done = fulfilments.length > 0 && fulfilments.every(({ columns: leg }) => DONE.includes(leg.state));
   return [
     heading(lines(rows, key) || t('order.of', { id: id.slice(0, 10) })),
     h('p', { class: 'row' }, badge(row), turn(columns)),
@@ -77,15 +81,15 @@ export async function order({ parts: [id] }) {
       [t('order.total'), units(columns.total) ? amount(columns.total, currency) : null],
       [t('order.paid'), units(columns.paid) ? amount(columns.paid, currency) : null],
       [t('order.balance'), units(columns.balance) && units(columns.total) ? amount(columns.balance, currency) : null],
-      [t('order.fee'), units(columns.fee_now) ? amount(columns.fee_now, currency) : null],
+      [t('order.fee'), units(columns.fee_now) && !done ? amount(columns.fee_now, currency) : null],
       ...wishes(request, columns), [t('order.note'), columns.note], [t('order.reason'), columns.reason],
     ]),
     offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns, agreed, bought)],
     payments.length > 0 && [h('h2', null, t('order.pay')), h('ul', null, payments.map(({ columns: leg }) => h('li', null,
-      `${leg.leg}: ${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],
-    fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`)))],
-    code(id, columns),
-    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency, standing, bought }),
+      `${payments.length > 1 ? `${word(leg.leg)}: ` : ''}${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],
+    fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`, leg.done ? ` (${instant(leg.done)})` : '')))],
+    code(id, columns, fulfilments),
+    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency, standing, bought, done }),
     h('h2', null, t('order.history')), history(events),
   ];
 }
@@ -133,13 +137,14 @@ function about(audit, id) {
   return (audit?.events ?? []).filter((event) => event.id === id || Object.values(event.body ?? {}).some(names));
 }
 
-/** The code that is shown at the door, for orders that have one. */
-function code(id, columns) {
+/** The code that is shown at the door, for orders that have one, until it was shown for all of it. */
+function code(id, columns, fulfilments) {
   if (!['agreed', 'confirmed', 'in_progress'].includes(columns.state)) return null;
+  if (fulfilments.length > 0 && fulfilments.every(({ columns: leg }) => leg.proved)) return h('p', { class: 'good' }, t('code.shown'));
   let digitsOf;
   try { digitsOf = app.link.code(id); } catch { return null; }
   return h('details', { class: 'card' }, h('summary', null, t('code')), h('p', null, t('code.text')),
-    h('p', { class: 'code' }, digitsOf.replace(/(.{4})/g, '$1 ').trim()));
+    h('p', { class: 'code', translate: 'no' }, digitsOf.match(/.{1,4}/g).map((group) => [h('span', null, group), ' '])));
 }
 
 const MARKS = { sequenced: ['●', 'good'], tentative: ['○', 'warn'], rejected: ['✗', 'bad'], void: ['–', 'soft'], held: ['?', 'warn'] };
@@ -150,12 +155,21 @@ export function mark({ mark: name }) {
   return h('span', { class: `mark ${tone}`, role: 'img', 'aria-label': t(`mark.${name}`), title: t(`mark.${name}`) }, sign);
 }
 
+/** What an entry says above all: how far it is, how much, why. */
+function gist({ kind, body }) {
+  const said = [kind === 'fulfil.state' && word(body?.state), body?.total ?? body?.amount, body?.reason].filter(Boolean);
+  return said.map((one) => h('span', null, typeof one === 'object' ? amount(one) : one));
+}
+
 /** What happened, one entry after the other. */
 function history(events) {
   return h('ol', { class: 'timeline' }, events.map((event) => h('li', { class: event.mark }, mark(event),
-    h('div', null, h('div', { class: 'row' }, h('strong', { class: 'what' }, named(event)), h('span', { class: 'soft' }, t(`by.${event.by}`)), h('time', { class: 'soft', datetime: event.time }, instant(event.time)),
-      event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: word(event.code) })))))));
+    h('div', null, h('div', { class: 'row' }, h('strong', { class: 'what' }, named(event)), gist(event), h('span', { class: 'soft' }, t(`by.${event.by}`)), h('time', { class: 'soft', datetime: event.time }, instant(event.time)),
+      event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: refusal(event.code) })))))));
 }
+
+/** Why the rules refused an entry. */
+export const refusal = (code) => (t(`rule.${code}`) === `rule.${code}` ? word(code) : t(`rule.${code}`));
 
 /** What an entry did, in the reader's words where there are some. */
 export const named = (event) => {
@@ -164,8 +178,11 @@ export const named = (event) => {
   return text === key ? event.title || event.kind || '🔒' : text;
 };
 
+/** Types of fields that a person fills in. */
+const WRITTEN = ['text', 'int', 'money', 'instant'];
+
 /** What the customer may do now. */
-function actions(subject, id, { rows, key, currency, standing, bought }) {
+function actions(subject, id, { rows, key, currency, standing, bought, done }) {
   const known = { [subject]: bytes(id) };
   const manifest = app.link.manifest();
   const list = h('div');
@@ -179,6 +196,7 @@ function actions(subject, id, { rows, key, currency, standing, bought }) {
       if (verdict.verdict !== 'accepted') continue;
       // what is agreed to stands in front, with all that it says
       if (command.kind === 'order.agree' && standing) made.unshift(agreement(one, standing, bought));
+      else if (command.kind === 'order.complete' && done) made.unshift(completion(one));
       else made.push(action(command, one, currency));
     }
   }
@@ -192,7 +210,7 @@ function filled(command, known, { rows, key, currency }) {
     const owed = table(rows, 'payments', key).map(({ columns }) => ({ leg: columns.leg, minor: units(columns.amount) - units(columns.claimed) }));
     return owed.filter(({ minor: left }) => left > 0).map(({ leg, minor: left }) => ({
       body: { ...body, leg, amount: { currency, minor: left } },
-      label: t('do.pay.claim.of', { amount: amount(left, currency), leg }),
+      label: t('do.pay.claim.of', { amount: amount(left, currency), leg: word(leg) }),
     }));
   }
   if (command.kind === 'return.request') {
@@ -214,16 +232,28 @@ function agreement({ body }, { body: offer }, bought) {
     }));
 }
 
+/** All has come: the button that says that it is right. */
+function completion({ body }) {
+  const title = t('do.order.complete');
+  return h('section', { class: 'card' }, h('h3', null, title), h('p', null, t('order.came')), form([], title, async () => {
+    await app.link.write('order.complete', body);
+    say(t('done', { what: title }));
+    return () => app.refresh(true);
+  }));
+}
+
 /** A form for a command that may be done now. */
 function action(command, { body, label }, currency) {
   const key = `do.${command.kind}`;
   const title = label ?? (t(key) === key ? command.title : t(key));
-  const open = command.fields.filter(({ name, made }) => !(name in body) && !made && !name.includes('[]'));
+  const open = command.fields.filter(({ name, made }) => !(name in body) && !made && !name.includes('[]'))
+    // what is for machines is asked of nobody
+    .filter(({ type, required }) => required || WRITTEN.includes(type));
   const controls = open.map((of) => ({ of, element: control(of) }));
   const outcome = command.kind === 'return.request' && h('select', null, ['refund', 'replace', 'refund_only'].map((value) => h('option', { value }, word(value))));
   return h('details', { class: 'card' }, h('summary', null, title), form([
     outcome && field(t('return.outcome'), outcome),
-    controls.map(({ of, element }) => field(word(of.name), element, of.type === 'money' ? currency : null)),
+    controls.map(({ of, element }) => field(labelled(command.kind, of.name), element, of.type === 'money' ? currency : null)),
   ], title, async () => {
     const event = { ...body };
     if (outcome) event.outcome = outcome.value;
@@ -241,7 +271,14 @@ function action(command, { body, label }, currency) {
   }));
 }
 
-function control({ type, required }) {
+/** What a field is called: for this command, for all, or by its name. */
+function labelled(kind, name) {
+  const key = [`field.${kind}.${name}`, `field.${name}`].find((key) => t(key) !== key);
+  return key ? t(key) : word(name);
+}
+
+function control({ name, type, required }) {
+  if (name === 'method') return h('input', { maxlength: '60', required });
   if (type === 'int') return h('input', { type: 'number', step: '1', required });
   if (type === 'money') return h('input', { inputmode: 'decimal', autocomplete: 'off', required });
   if (type === 'instant') return h('input', { type: 'datetime-local', required });
