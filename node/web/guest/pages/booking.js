@@ -31,8 +31,12 @@ export function stretch(resource, start, end) {
   return `${of(there)} (${resource.zone}); ${t('book.yours')} ${of(mine)}`;
 }
 
-/** A resource of the provider as it was seen last; nothing is asked for. */
-export async function known(slug) {
+/** When something begins, by the clock of where it takes place. */
+export const begins = (resource, at) => full.format(resource?.offsets?.length ? wall(resource, at) : mine(at));
+
+/** The resource of a booking as it was seen last; nothing is asked for. */
+export async function known({ space, resource: slug }) {
+  if (digits(space) !== app.space) return null;
   const kept = await app.storage.get(`cache/${app.space}/resources`).catch(() => null);
   return kept?.rows.find(({ columns }) => columns.resource === slug)?.columns ?? null;
 }
@@ -55,7 +59,7 @@ export function elsewhere({ state, space, resource: slug, start, end, seats }) {
     const gone = left(resource, taken, start, end) < seats;
     if (gone || state === 'declined') {
       const others = near(resource, taken, { start, end, seats, now: Date.now(), step: STEP, most: OTHERS });
-      const link = (slot) => h('li', null, h('a', { class: 'button', href: to('book', slug, slot.start, (end - start) / 60000, seats) }, full.format(wall(resource, slot.start))));
+      const link = (slot) => h('li', null, h('a', { class: 'button', href: to('book', slug, slot.start, (end - start) / 60000, seats) }, begins(resource, slot.start)));
       put(box, h('p', { class: 'warn' }, t(gone ? 'book.gone' : 'book.declined')),
         others.length > 0 && [h('h2', null, t('book.others')), h('ul', { class: 'slots' }, others.map(link))]);
       return;

@@ -5,7 +5,7 @@ import { h, pairs, put } from '/elements.js';
 import { t, word } from '/words.js';
 import { amount, digits, instant, short } from '/format.js';
 import { app, heading, say, to } from '/app.js';
-import { elsewhere, known, stretch } from '/booking.js';
+import { begins, elsewhere, known, stretch } from '/booking.js';
 import { bytes, field, form, minor, problem } from '/form.js';
 import { compared, conditions, lapsed } from '/offer.js';
 
@@ -37,7 +37,7 @@ export async function orders() {
   const rows = app.link.rows();
   const sorted = table(rows, 'orders').sort((a, b) => (b.columns.updated ?? 0) - (a.columns.updated ?? 0));
   const bookings = table(rows, 'bookings').sort((a, b) => (b.columns.start ?? 0) - (a.columns.start ?? 0));
-  const places = await Promise.all(bookings.map(({ columns }) => known(columns.resource)));
+  const places = await Promise.all(bookings.map(({ columns }) => known(columns)));
   return [
     heading(t('orders')),
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
@@ -64,7 +64,7 @@ export async function order({ parts: [id] }) {
   if (!row) return [heading(t('order.of', { id: id.slice(0, 10) })), h('p', { class: 'soft' }, t('not.here'))];
   const { columns } = row;
   const events = about(app.link.history(), id);
-  const offers = events.filter((event) => ['order.quote', 'order.revise', 'order.counter'].includes(event.kind) && event.mark !== 'rejected');
+  const offers = events.filter((event) => ['order.quote', 'order.revise', 'order.counter'].includes(event.kind) && ['sequenced', 'tentative'].includes(event.mark));
   const payments = table(rows, 'payments', key);
   const fulfilments = table(rows, 'fulfilments', key);
   const currency = columns.currency;
@@ -120,9 +120,9 @@ export async function booking({ parts: [id] }) {
   const [row] = table(rows, 'bookings', key);
   if (!row) return [heading(t('bookings')), h('p', { class: 'soft' }, t('not.here'))];
   const { columns } = row;
-  const resource = await known(columns.resource);
+  const resource = await known(columns);
   return [
-    heading(`${resource?.title ?? columns.resource} · ${instant(columns.start)}`),
+    heading(`${resource?.title ?? columns.resource} · ${begins(resource, columns.start)}`),
     h('p', { class: 'row' }, badge(row)),
     pairs([[t('order.when'), stretch(resource, columns.start, columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
     elsewhere(columns),
