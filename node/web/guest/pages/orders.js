@@ -8,6 +8,7 @@ import { app, heading, say, to } from '/app.js';
 import { begins, elsewhere, known, stretch } from '/booking.js';
 import { bytes, field, form, minor, problem } from '/form.js';
 import { compared, conditions, lapsed } from '/offer.js';
+import { SIZE, squares } from '/squares.js';
 
 /** States of what has come. */
 const DONE = ['delivered', 'completed', 'accessed'];
@@ -144,7 +145,22 @@ function code(id, columns, fulfilments) {
   let digitsOf;
   try { digitsOf = app.link.code(id); } catch { return null; }
   return h('details', { class: 'card' }, h('summary', null, t('code')), h('p', null, t('code.text')),
-    h('p', { class: 'code', translate: 'no' }, digitsOf.match(/.{1,4}/g).map((group) => [h('span', null, group), ' '])));
+    h('p', { class: 'code', translate: 'no' }, digitsOf.match(/.{1,4}/g).map((group) => [h('span', null, group), ' '])),
+    picture(digitsOf, t('code')));
+}
+
+/** A text as a QR code: dark on light with its margin, whatever the page looks like. */
+function picture(text, label) {
+  const made = (name, properties) => {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const [key, value] of Object.entries(properties)) element.setAttribute(key, value);
+    return element;
+  };
+  const side = SIZE + 8;
+  const dark = squares(text).flatMap((row, y) => row.map((is, x) => (is ? `M${x + 4} ${y + 4}h1v1h-1z` : ''))).join('');
+  const svg = made('svg', { class: 'qr', viewBox: `0 0 ${side} ${side}`, role: 'img', 'aria-label': label, 'shape-rendering': 'crispEdges' });
+  svg.append(made('rect', { width: side, height: side, fill: '#fff' }), made('path', { d: dark, fill: '#000' }));
+  return svg;
 }
 
 const MARKS = { sequenced: ['●', 'good'], tentative: ['○', 'warn'], rejected: ['✗', 'bad'], void: ['–', 'soft'], held: ['?', 'warn'] };
