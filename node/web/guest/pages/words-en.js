@@ -64,7 +64,7 @@ export default {
   'wrong.not_here': 'The provider has no such thing (any more).', 'wrong.relation_lost': 'The provider does not have what you share with it any more, and does not take it back. The file of “My key” has all of it: give it to the provider.',
   'wrong.no_session': 'The provider asks for this key again.',
   'wrong.unreachable': 'The provider is not reached.', 'wrong.not_open': 'This provider takes no orders from guests.', 'wrong.unsigned': 'It can’t be signed. Is the clock of this device right?', 'wrong.locked': 'The key of this conversation has not arrived yet.',
-  'word.client': 'you', 'word.provider': 'the provider', 'word.in_progress': 'in progress',
+  'word.client': 'you', 'word.provider': 'the provider', 'word.in_progress': 'in progress', 'word.goods': 'Delivery', 'word.pickup': 'Pick-up', 'word.visit': 'Visit', 'word.digital': 'Digital',
   'rule.short_notice': 'Too soon: the provider needs more notice.', 'rule.slot_taken': 'Somebody was faster: this time is taken.', 'rule.expired': 'The offer has run out.', 'rule.stale_quote': 'There is a newer offer.', 'rule.overpay': 'That is more than is due.', 'rule.bad_transition': 'Not at this point.',
   'rule.wrong_actor': 'That is for others to say.', 'rule.duplicate': 'That was said already.', 'rule.too_long': 'That is too long.', 'rule.too_many': 'That is too many.', 'rule.bad_value': 'A value is out of its bounds.', 'rule.unpaid': 'Something is not paid yet.', 'rule.disputed': 'There is a dispute.',
   'rule.too_early': 'It is too early for that.', 'rule.out_of_window': 'It is too late for that.', 'rule.over_return': 'That is more than you got.', 'rule.over_refund': 'That is more than was paid.', 'rule.no_proof': 'The code does not fit.', 'rule.closed': 'The relation has ended.',
