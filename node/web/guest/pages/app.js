@@ -134,15 +134,22 @@ function writing() {
 
 /** What was opened, so that it is open again. */
 function keep() {
-  const summaries = () => [...main.querySelectorAll('details > summary')];
-  const open = new Set(summaries().filter((summary) => summary.parentElement.open).map((summary) => summary.textContent));
+  // folds of one name are told apart by their place among them
+  const folds = () => {
+    const seen = new Map();
+    return [...main.querySelectorAll('details > summary')].map(({ textContent: name, parentElement: fold }) => {
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+      return { name: `${name} ${seen.get(name)}`, fold };
+    });
+  };
+  const open = new Set(folds().filter(({ fold }) => fold.open).map(({ name }) => name));
   const active = document.activeElement;
   // a field is known by its label: what is typed next goes on in it
   const called = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.labels?.[0]?.textContent ?? element.textContent}`;
   const focused = main.contains(active) && called(active);
   const at = scrollY;
   return () => {
-    for (const summary of summaries()) if (open.has(summary.textContent)) summary.parentElement.open = true;
+    for (const { name, fold } of folds()) if (open.has(name)) fold.open = true;
     if (focused) {
       const same = [...main.querySelectorAll('h1, a, button, summary, input, textarea, select')].find((element) => called(element) === focused);
       (same ?? main.querySelector('h1'))?.focus({ preventScroll: true });
