@@ -99,7 +99,9 @@ fn a_customer_orders_from_a_phone() {
     page.fill("How many", "99");
     page.fill("Your name, as the provider shall see it", "Mari");
     page.press("Look it over");
-    page.until("document.querySelector('dialog[open]')?.innerText.includes('99 × €4.50 = €445.50')");
+    page.until(
+        "document.querySelector('dialog[open]')?.innerText.includes('99 × €4.50 = €445.50')",
+    );
     page.until("document.querySelector('dialog .warn').textContent.includes('Only 5 are left')");
     // a phone's Back says no, and leaves nothing behind that could be sent
     page.value("history.back(); true");
@@ -154,7 +156,9 @@ fn a_customer_orders_from_a_phone() {
     page.until("document.querySelector('table')");
     says(&mut page, "€9.00");
     // what is agreed to is said before: the first thing that can be done
-    page.until("document.querySelector('main section.card')?.innerText.includes('€9.00 after you got it')");
+    page.until(
+        "document.querySelector('main section.card')?.innerText.includes('€9.00 after you got it')",
+    );
     says(&mut page, "You pick it up");
     says(&mut page, "Vaasankatu 10");
     check_screen(&mut page);
