@@ -582,8 +582,8 @@ fn an_order_is_brought_to_its_end_by_buttons() {
     let where_to = ["--address", NASTY[0], "--window", window];
     let asked = client.ok(&[&words[..], &where_to].concat());
     let order = asked.word();
-    let code = asked.err.split(|it: char| !it.is_ascii_hexdigit());
-    let code = code.filter(|it| it.len() == 64).next_back().unwrap();
+    let mut code = asked.err.split(|it: char| !it.is_ascii_hexdigit());
+    let code = code.rfind(|it| it.len() == 64).unwrap();
     carry(&client, &desk, &["aino"]);
     let up = login(&mut page, &desk);
 

@@ -44,10 +44,10 @@ pub(crate) fn says(page: &mut Browser, text: &str) {
     ));
 }
 
-/// Opens the part of a page with a name, and presses the button of the same name in it.
+/// Opens the part of a page with a name, if it is a fold, and presses the main button in it.
 pub(crate) fn act(page: &mut Browser, name: &str) {
     let script = format!(
-        "[...document.querySelectorAll('main details')].filter((it) => it.querySelector('summary').textContent === {}).pop()",
+        "[...document.querySelectorAll('main details, main section.card')].filter((it) => it.querySelector('summary, h3')?.textContent === {}).pop()",
         json!(name)
     );
     page.until(&script);
@@ -96,10 +96,29 @@ fn a_customer_orders_from_a_phone() {
     page.until("document.querySelector('h1')?.textContent === 'Rye bread'");
     check_screen(&mut page);
     page.shoot("guest-item");
-    page.fill("How many", "2");
+    page.fill("How many", "99");
     page.fill("Your name, as the provider shall see it", "Mari");
     page.press("Look it over");
-    page.until("document.querySelector('dialog[open]')");
+    page.until(
+        "document.querySelector('dialog[open]')?.innerText.includes('99 × €4.50 = €445.50')",
+    );
+    page.until("document.querySelector('dialog .warn').textContent.includes('Only 5 are left')");
+    // a phone's Back says no, and leaves nothing behind that could be sent
+    page.value("history.back(); true");
+    page.until("document.querySelector('h1')?.textContent === 'Kallion leipä'");
+    page.until("!document.querySelector('dialog')");
+    page.press("Rye bread");
+    page.until("document.querySelector('h1')?.textContent === 'Rye bread'");
+    page.fill("How many", "2");
+    page.press("Where, when, a note");
+    page.fill("Address", "Vaasankatu 10");
+    // blanks are no name
+    page.fill("Your name, as the provider shall see it", "   ");
+    page.press("Look it over");
+    page.until("document.activeElement.validationMessage === 'Write something here.'");
+    page.fill("Your name, as the provider shall see it", "Mari");
+    page.press("Look it over");
+    page.until("document.querySelector('dialog[open]')?.innerText.includes('Vaasankatu 10')");
     page.shoot("guest-confirm");
     page.press("Send the order");
     page.until("location.hash === '#/orders'");
@@ -136,6 +155,12 @@ fn a_customer_orders_from_a_phone() {
     page.value(&format!("location.hash = '#/order/{order}'; true"));
     page.until("document.querySelector('table')");
     says(&mut page, "€9.00");
+    // what is agreed to is said before: the first thing that can be done
+    page.until(
+        "document.querySelector('main section.card')?.innerText.includes('€9.00 after you got it')",
+    );
+    says(&mut page, "You pick it up");
+    says(&mut page, "Vaasankatu 10");
     check_screen(&mut page);
     page.shoot("guest-order-quoted");
     let confirmed = |state: &str| {
@@ -146,7 +171,7 @@ fn a_customer_orders_from_a_phone() {
     };
     // negotiating
     page.press("Ask for another offer");
-    page.fill("total", "8.00");
+    page.fill("What you would pay", "8.00");
     page.value("document.querySelector('details[open] button.main').click()");
     says(&mut page, "your wish");
     confirmed("countered");
@@ -207,6 +232,12 @@ fn a_customer_orders_from_a_phone() {
         &json!({ "text": "thank you" }),
     );
     says(&mut page, "thank you");
+    // what can be erased is read by who it is for
+    page.fill("Message", "the door code is 17");
+    page.value("document.querySelector('main input[type=checkbox]').click(); true");
+    page.press("Send");
+    says(&mut page, "the door code is 17");
+    page.until("!document.querySelector('form[data-busy]')");
     check_screen(&mut page);
     go(&mut page, "audit", "History");
     let told = page.value("document.querySelector('main p.good').textContent");

@@ -9,6 +9,7 @@ import { Link } from '/link.js';
 import { problem, reason } from '/form.js';
 import { provider, item } from '/provider.js';
 import { orders, order, booking } from '/orders.js';
+import { lapsed } from '/offer.js';
 import { book } from '/booking.js';
 import { chat } from '/chat.js';
 import { audit } from '/audit.js';
@@ -41,6 +42,10 @@ export const app = {
   storage: null,
   here: null,
   space: null,
+  /** What the space says of itself. */
+  profile: null,
+  /** Who this is: as the provider calls itself, or its space. */
+  get name() { return app.here?.name ?? app.profile?.name ?? 'synlog'; },
   /** User interfaces of apps that are for guests. */
   uis: [],
   /** What the provider said of public things, from what was kept where it is not reached. */
@@ -60,14 +65,18 @@ export const app = {
     if (now) return show(true);
     return soon();
   },
-  /** Asks once more before something is done; true: do it. */
+  /** Asks once more before something is done; true: do it. Who leaves the screen says no. */
   confirm(title, children, label) {
     return new Promise((resolve) => {
-      const answer = (yes) => () => { dialog.close(); dialog.remove(); resolve(yes); };
-      const dialog = h('dialog', { 'aria-labelledby': 'confirm-title', oncancel: (event) => { event.preventDefault(); answer(false)(); } },
+      const left = new AbortController();
+      const end = (yes) => { left.abort(); dialog.close(); dialog.remove(); resolve(yes); };
+      const answer = (yes) => () => end(yes);
+      const dialog = h('dialog', { 'aria-labelledby': 'confirm-title', oncancel: (event) => { event.preventDefault(); end(false); } },
         h('h2', { id: 'confirm-title', tabindex: '-1' }, title), children,
         h('p', { class: 'row' }, h('button', { type: 'button', class: 'main', onclick: answer(true) }, label), h('button', { type: 'button', onclick: answer(false) }, t('back'))));
       document.body.append(dialog);
+      // the phone's Back changes the screen behind it: it must not be sent from there
+      addEventListener('hashchange', answer(false), { signal: left.signal });
       dialog.showModal();
       dialog.querySelector('h2').focus();
     });
@@ -85,7 +94,7 @@ function place() {
 
 function chrome(here) {
   const { link } = app;
-  const waits = (link.rows()?.tables.orders ?? []).filter((row) => row.columns.next === 'client').length;
+  const waits = (link.rows()?.tables.orders ?? []).filter(({ columns }) => columns.next === 'client' && !lapsed(columns)).length;
   const one = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(`nav.${name}`),
     name === 'orders' && waits > 0 && [' ', h('span', { class: 'badge unread', 'aria-label': t('orders.waiting', { n: waits }) }, waits)]));
   const nav = document.getElementById('nav');
@@ -96,7 +105,7 @@ function chrome(here) {
   const more = app.uis.map((ui) => h('li', null, h('a', { href: to('app', ui.app), 'aria-current': here === 'app' && place()[1] === ui.app ? 'page' : null }, ui.title[language] ?? ui.title.en)));
   put(nav, h('ul', null, shownInNav.map(one), more));
   if (focused) nav.querySelector(`a[href="${focused}"]`)?.focus();
-  put(document.getElementById('top'), h('strong', null, app.here?.name ?? 'synlog'),
+  put(document.getElementById('top'), h('strong', null, app.name),
     h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
   banner();
 }
@@ -125,15 +134,22 @@ function writing() {
 
 /** What was opened, so that it is open again. */
 function keep() {
-  const summaries = () => [...main.querySelectorAll('details > summary')];
-  const open = new Set(summaries().filter((summary) => summary.parentElement.open).map((summary) => summary.textContent));
+  // folds of one name are told apart by their place among them
+  const folds = () => {
+    const seen = new Map();
+    return [...main.querySelectorAll('details > summary')].map(({ textContent: name, parentElement: fold }) => {
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+      return { name: `${name} ${seen.get(name)}`, fold };
+    });
+  };
+  const open = new Set(folds().filter(({ fold }) => fold.open).map(({ name }) => name));
   const active = document.activeElement;
   // a field is known by its label: what is typed next goes on in it
   const called = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.labels?.[0]?.textContent ?? element.textContent}`;
   const focused = main.contains(active) && called(active);
   const at = scrollY;
   return () => {
-    for (const summary of summaries()) if (open.has(summary.textContent)) summary.parentElement.open = true;
+    for (const { name, fold } of folds()) if (open.has(name)) fold.open = true;
     if (focused) {
       const same = [...main.querySelectorAll('h1, a, button, summary, input, textarea, select')].find((element) => called(element) === focused);
       (same ?? main.querySelector('h1'))?.focus({ preventScroll: true });
@@ -163,7 +179,7 @@ async function show(again = false) {
   }
   if (again || round !== state.round) return;
   const title = main.querySelector('h1');
-  document.title = `${title?.textContent ?? ''} – ${app.here?.name ?? 'synlog'}`;
+  document.title = title && title.textContent !== app.name ? `${title.textContent} – ${app.name}` : app.name;
   title?.focus();
 }
 
@@ -200,7 +216,9 @@ async function choose() {
   app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
   // the catalog does not wait for them
-  state.uis = app.cached('uis', () => app.door.get('/uis')).then(({ uis }) => { app.uis = uis; }, () => {});
+  const uis = app.cached('uis', () => app.door.get('/uis')).then((told) => { app.uis = told.uis; }, () => {});
+  const profile = app.space && app.cached('space', () => app.door.rows(app.space, 'space')).then(({ rows }) => { app.profile = rows[0]?.columns ?? null; }, () => {});
+  state.uis = Promise.all([uis, profile]);
 }
 
 async function begin() {

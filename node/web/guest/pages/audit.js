@@ -2,10 +2,10 @@
 // signature was found right by this browser.
 
 import { h, pairs } from '/elements.js';
-import { t, word } from '/words.js';
+import { language, t, word } from '/words.js';
 import { instant, short } from '/format.js';
 import { app, heading } from '/app.js';
-import { mark, named } from '/orders.js';
+import { mark, named, refusal } from '/orders.js';
 
 export async function audit() {
   const told = app.link.audit();
@@ -22,14 +22,22 @@ export async function audit() {
   ];
 }
 
+/** The name of a field in the reader's language: the app's own is English. */
+function inWords(kind, label) {
+  const fields = app.link.manifest()?.events.find((event) => event.kind === kind)?.fields ?? [];
+  const name = fields.find(({ title }) => title === label)?.name ?? label.replaceAll(' ', '_');
+  const key = `word.${name}`;
+  return language === 'en' || t(key) === key ? label : t(key);
+}
+
 function one(event) {
-  const says = [...event.says, ...Object.entries(event.erasable ?? {}).map(([name, value]) => [word(name), String(value)])];
+  const says = [...event.says.map(([name, value]) => [inWords(event.kind, name), value]), ...Object.entries(event.erasable ?? {}).map(([name, value]) => [word(name), String(value)])];
   return h('li', { class: event.mark, id: `entry-${event.id}` }, mark(event),
     h('div', null,
       h('div', { class: 'row' }, h('strong', { class: 'what' }, named(event)), h('span', { class: 'soft who' }, t(`by.${event.by}`)),
         h('time', { class: 'soft', datetime: event.time }, instant(event.time)),
         h('span', { class: event.verified ? 'good' : 'bad' }, t(event.verified ? 'audit.signed' : 'audit.unsigned')),
-        event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: word(event.code) }))),
+        event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: refusal(event.code) }))),
       event.erased && h('p', { class: 'soft' }, t('audit.erased')),
       h('details', null, h('summary', null, t('details')), says.length > 0 && pairs(says),
         event.evidence.map((fact) => h('p', { class: 'soft' }, fact)),

@@ -2,11 +2,11 @@
 // shows them; who is late is told so by the rules.
 
 import { h, put } from '/elements.js';
-import { t } from '/words.js';
+import { locale, t } from '/words.js';
 import { digits, instant } from '/format.js';
 import { app, heading, say, to } from '/app.js';
 import { bytes, field, form, problem } from '/form.js';
-import { free, left, near } from '/slots.js';
+import { free, instantAt, left, near, wall } from '/slots.js';
 
 const DAY = 86400000;
 const LENGTHS = [30, 45, 60, 90, 120, 180, 240, 480];
@@ -15,6 +15,31 @@ const STEP = 30 * 60000;
 const OTHERS = 6;
 /** Milliseconds after which it is asked again whether a time is still free. */
 const AGAIN = 10000;
+
+/** Formats for what the clock of a place shows: that is not the reader's. */
+const clock = new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone: 'UTC' });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
+const day = (shown) => new Date(shown).toISOString().slice(0, 10);
+/** What the reader's clock shows, in the same way. */
+const mine = (at) => at - new Date(at).getTimezoneOffset() * 60000;
+
+/** A time by the clock of where it takes place, and by the reader's where that differs. */
+export function stretch(resource, start, end) {
+  const of = (shows) => `${full.format(shows(start))} – ${(day(shows(start)) === day(shows(end)) ? clock : full).format(shows(end))}`;
+  const there = (at) => wall(resource, at);
+  if (!resource?.offsets?.length || (there(start) === mine(start) && there(end) === mine(end))) return of(mine);
+  return `${of(there)} (${resource.zone}); ${t('book.yours')} ${of(mine)}`;
+}
+
+/** When something begins, by the clock of where it takes place. */
+export const begins = (resource, at) => full.format(resource?.offsets?.length ? wall(resource, at) : mine(at));
+
+/** The resource of a booking as it was seen last; nothing is asked for. */
+export async function known({ space, resource: slug }) {
+  if (digits(space) !== app.space) return null;
+  const kept = await app.storage.get(`cache/${app.space}/resources`).catch(() => null);
+  return kept?.rows.find(({ columns }) => columns.resource === slug)?.columns ?? null;
+}
 
 /** What is taken of a resource around some time; what began long before may still go on. */
 async function takenAround(resource, from, to) {
@@ -34,7 +59,7 @@ export function elsewhere({ state, space, resource: slug, start, end, seats }) {
     const gone = left(resource, taken, start, end) < seats;
     if (gone || state === 'declined') {
       const others = near(resource, taken, { start, end, seats, now: Date.now(), step: STEP, most: OTHERS });
-      const link = (slot) => h('li', null, h('a', { class: 'button', href: to('book', slug, slot.start, (end - start) / 60000, seats) }, instant(slot.start)));
+      const link = (slot) => h('li', null, h('a', { class: 'button', href: to('book', slug, slot.start, (end - start) / 60000, seats) }, begins(resource, slot.start)));
       put(box, h('p', { class: 'warn' }, t(gone ? 'book.gone' : 'book.declined')),
         others.length > 0 && [h('h2', null, t('book.others')), h('ul', { class: 'slots' }, others.map(link))]);
       return;
@@ -50,31 +75,43 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
   const { rows } = await app.cached('resources', () => app.door.rows(app.space, 'resources', { limit: 50 }));
   if (!rows.length) return [heading(t('book')), h('p', { class: 'soft' }, t('none'))];
   const pick = h('select', null, rows.map(({ columns }) => h('option', { value: columns.resource, selected: columns.resource === chosen }, columns.title)));
-  const date = h('input', { type: 'date', required: true });
   const wanted = /^\d{1,14}$/.test(at ?? '') ? Number(at) : null;
   const first = wanted ?? Date.now() + 3600000;
-  date.value = date.defaultValue = new Date(first - new Date(first).getTimezoneOffset() * 60000).toISOString().slice(0, 10);
+  const picked = () => rows.find(({ columns }) => columns.resource === pick.value).columns;
+  // days and times are those of where it takes place
+  const date = h('input', { type: 'date', required: true, min: day(wall(picked(), Date.now())) });
+  date.value = date.defaultValue = day(wall(picked(), first));
   const long = /^\d{1,4}$/.test(minutes ?? '') ? Number(minutes) : 60;
   const lengths = [...new Set([...LENGTHS, long])].sort((a, b) => a - b);
   const length = h('select', null, lengths.map((minutes) => h('option', { value: minutes, selected: minutes === long }, t('minutes', { n: minutes }))));
   const seats = h('input', { type: 'number', min: '1', step: '1', value: /^\d{1,4}$/.test(many ?? '') ? many : '1', required: true });
   const shown = h('div', { 'aria-live': 'polite' });
+  const zone = h('p', { class: 'soft' });
+  let round = 0;
   const show = async () => {
-    const resource = rows.find(({ columns }) => columns.resource === pick.value).columns;
-    const from = new Date(`${date.value}T00:00`).getTime();
-    if (Number.isNaN(from)) return null;
-    const to = from + DAY;
+    const now = ++round;
+    const resource = picked();
+    const begin = Date.parse(`${date.value}T00:00Z`);
+    const wrong = [pick, date, length, seats].find((control) => !control.checkValidity());
+    put(zone, resource.offsets?.length ? t('book.zone', { zone: resource.zone }) : null);
+    if (Number.isNaN(begin) || wrong) {
+      put(shown, h('p', { class: 'bad' }, t(wrong === seats ? 'wrong.seats' : 'wrong.day')));
+      return null;
+    }
+    const [from, to] = [instantAt(resource, begin), instantAt(resource, begin + DAY)];
     put(shown, h('p', { class: 'soft' }, t('loading')));
     try {
       const taken = await takenAround(resource.resource, from, to);
-      const found = free(resource, taken, { from, to, length: Number(length.value) * 60000, step: STEP, seats: Number(seats.value), now: Date.now() });
-      put(shown, found.length
-        ? h('ul', { class: 'slots' }, found.map((slot) => h('li', null, h('button', { type: 'button', onclick: () => request(resource, slot) },
-          new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: 'short' }).format(new Date(slot.start))))))
+      const times = free(resource, taken, { from, to, length: Number(length.value) * 60000, step: STEP, seats: Number(seats.value), now: Date.now() });
+      // another day was chosen meanwhile
+      if (now !== round) return null;
+      put(shown, times.length
+        ? h('ul', { class: 'slots' }, times.map((slot) => h('li', null, h('button', { type: 'button', onclick: () => request(resource, slot) },
+          clock.format(wall(resource, slot.start))))))
         : h('p', { class: 'soft' }, t('book.full')));
-      return { resource, found };
+      return { resource, times };
     } catch (error) {
-      put(shown, problem(error));
+      if (now === round) put(shown, problem(error));
     }
     return null;
   };
@@ -82,10 +119,10 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
   const request = (resource, slot) => {
     const note = h('textarea', { maxlength: '1000' });
     const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
-    put(asked, h('section', { class: 'card' }, h('h2', { tabindex: '-1' }, `${resource.title}, ${instant(slot.start)} – ${instant(slot.end)}`), form([
+    put(asked, h('section', { class: 'card' }, h('h2', { tabindex: '-1' }, `${resource.title}, ${stretch(resource, slot.start, slot.end)}`), form([
       field(t('order.note'), note), !app.link.me && field(t('your.name'), name, t('your.name.hint')),
     ], t('book.send'), async () => {
-      if (!app.link.me) await app.link.begin(name.value);
+      if (!app.link.me) await app.link.begin(name.value.trim());
       const body = { space: bytes(app.space), resource: resource.resource, start: slot.start, end: slot.end, seats: Number(seats.value) };
       if (note.value.trim()) body.note = note.value.trim();
       await app.link.write('booking.request', body, { space: app.space });
@@ -94,11 +131,11 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
     })));
     asked.querySelector('h2').focus();
   };
-  for (const control of [pick, date, length, seats]) control.addEventListener('change', show);
+  for (const control of [pick, date, length, seats]) control.addEventListener('change', () => { put(asked); show(); });
   const offered = await show();
-  const slot = wanted !== null && offered?.found.find(({ start }) => start === wanted);
+  const slot = wanted !== null && offered?.times.find(({ start }) => start === wanted);
   if (slot) request(offered.resource, slot);
   return [heading(t('book')), h('p', { class: 'soft' }, t('book.text')),
     field(t('book.what'), pick), field(t('book.day'), date), field(t('book.length'), length), field(t('book.seats'), seats),
-    h('h2', null, t('book.free')), shown, asked];
+    h('h2', null, t('book.free')), zone, shown, asked];
 }

@@ -40,7 +40,7 @@ export function form(children, label, act) {
   const made = h('form', {
     onsubmit: async (event) => {
       event.preventDefault();
-      if (made.dataset.busy) return;
+      if (made.dataset.busy || blank(made)) return;
       made.dataset.busy = 'yes';
       button.disabled = true;
       told.replaceChildren();
@@ -59,7 +59,21 @@ export function form(children, label, act) {
       }
     },
   }, children, told, h('p', null, button));
+  // what is wrong in a fold is shown: a field that can't be seen stops the form without a word
+  made.addEventListener('invalid', ({ target }) => {
+    for (let fold = target.closest('details'); fold; fold = fold.parentElement.closest('details')) fold.open = true;
+  }, true);
   return made;
+}
+
+/** Whether something that is required has nothing but blanks in it; the reader is shown where. */
+function blank(made) {
+  const empty = [...made.querySelectorAll('input[required], textarea[required]')].find((control) => control.type !== 'checkbox' && control.type !== 'radio' && !control.value.trim());
+  if (!empty) return false;
+  empty.setCustomValidity(t('wrong.blank'));
+  empty.addEventListener('input', () => empty.setCustomValidity(''), { once: true });
+  empty.reportValidity();
+  return true;
 }
 
 /** "12.50" as minor units of a currency; undefined where nothing is said. */

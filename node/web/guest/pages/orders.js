@@ -5,8 +5,13 @@ import { h, pairs, put } from '/elements.js';
 import { t, word } from '/words.js';
 import { amount, digits, instant, short } from '/format.js';
 import { app, heading, say, to } from '/app.js';
-import { elsewhere } from '/booking.js';
+import { begins, elsewhere, known, stretch } from '/booking.js';
 import { bytes, field, form, minor, problem } from '/form.js';
+import { compared, conditions, lapsed } from '/offer.js';
+import { SIZE, squares } from '/squares.js';
+
+/** States of what has come. */
+const DONE = ['delivered', 'completed', 'accessed'];
 
 /** Minor units of a column of money, which may stand with its currency. */
 const units = (value) => value?.minor ?? value ?? 0;
@@ -15,6 +20,12 @@ const table = (rows, name, key) => (rows?.tables[name] ?? []).filter((row) => ke
 
 function badge(row) {
   return [h('span', { class: 'badge' }, word(row.columns.state)), row.tentative && h('span', { class: 'badge warn' }, t('tentative'))];
+}
+
+/** Whose turn it is, in words. */
+function turn(columns) {
+  if (lapsed(columns)) return h('span', { class: 'warn' }, t('offer.over.long'));
+  return columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }));
 }
 
 /** What was ordered, in one line. */
@@ -27,6 +38,7 @@ export async function orders() {
   const rows = app.link.rows();
   const sorted = table(rows, 'orders').sort((a, b) => (b.columns.updated ?? 0) - (a.columns.updated ?? 0));
   const bookings = table(rows, 'bookings').sort((a, b) => (b.columns.start ?? 0) - (a.columns.start ?? 0));
+  const places = await Promise.all(bookings.map(({ columns }) => known(columns)));
   return [
     heading(t('orders')),
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
@@ -36,11 +48,11 @@ export async function orders() {
         h('p', { class: 'warn' }, t('draft.waits')))))],
     sorted.length ? h('ul', { class: 'cards' }, sorted.map((row) => h('li', { class: 'card' },
       h('h2', { class: 'name' }, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
-      h('p', { class: 'row' }, badge(row), row.columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(row.columns.next) }))),
+      h('p', { class: 'row' }, badge(row), turn(row.columns)),
       h('p', null, row.columns.total ? amount(row.columns.total, row.columns.currency) : '', ' ', h('span', { class: 'soft' }, instant(row.columns.updated))))))
       : app.link.drafts.length === 0 && h('p', { class: 'soft' }, t('orders.none')),
-    bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row) => h('li', { class: 'card' },
-      h('h3', { class: 'name' }, h('a', { href: to('booking', digits(row.columns.booking)) }, `${row.columns.resource} · ${instant(row.columns.start)}`)),
+    bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row, at) => h('li', { class: 'card' },
+      h('h3', { class: 'name' }, h('a', { href: to('booking', digits(row.columns.booking)) }, `${places[at]?.title ?? row.columns.resource} · ${stretch(places[at], row.columns.start, row.columns.end)}`)),
       h('p', { class: 'row' }, badge(row)))))],
   ];
 }
@@ -53,28 +65,53 @@ export async function order({ parts: [id] }) {
   if (!row) return [heading(t('order.of', { id: id.slice(0, 10) })), h('p', { class: 'soft' }, t('not.here'))];
   const { columns } = row;
   const events = about(app.link.history(), id);
-  const offers = events.filter((event) => ['order.quote', 'order.revise', 'order.counter'].includes(event.kind) && event.mark !== 'rejected');
+  const offers = events.filter((event) => ['order.quote', 'order.revise', 'order.counter'].includes(event.kind) && ['sequenced', 'tentative'].includes(event.mark));
   const payments = table(rows, 'payments', key);
   const fulfilments = table(rows, 'fulfilments', key);
   const currency = columns.currency;
+  const request = events.find((event) => event.id === id);
+  const agreed = digits(events.find((event) => event.id === digits(columns.agree))?.body?.quote);
+  const standing = offers.find((offer) => offer.id === digits(columns.quote));
+  const bought = table(rows, 'lines', key).map((line) => line.columns);
+  again(columns);
+  const done = fulfilments.length > 0 && fulfilments.every(({ columns: leg }) => DONE.includes(leg.state));
   return [
     heading(lines(rows, key) || t('order.of', { id: id.slice(0, 10) })),
-    h('p', { class: 'row' }, badge(row), columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }))),
+    h('p', { class: 'row' }, badge(row), turn(columns)),
     pairs([
       [t('order.total'), units(columns.total) ? amount(columns.total, currency) : null],
       [t('order.paid'), units(columns.paid) ? amount(columns.paid, currency) : null],
       [t('order.balance'), units(columns.balance) && units(columns.total) ? amount(columns.balance, currency) : null],
-      [t('order.fee'), units(columns.fee_now) ? amount(columns.fee_now, currency) : null],
-      [t('order.place'), columns.place], [t('order.note'), columns.note], [t('order.reason'), columns.reason],
+      [t('order.fee'), units(columns.fee_now) && !done ? amount(columns.fee_now, currency) : null],
+      ...wishes(request, columns), [t('order.note'), columns.note], [t('order.reason'), columns.reason],
     ]),
-    offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns)],
+    offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns, agreed, bought)],
     payments.length > 0 && [h('h2', null, t('order.pay')), h('ul', null, payments.map(({ columns: leg }) => h('li', null,
-      `${leg.leg}: ${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],
-    fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`)))],
-    code(id, columns),
-    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency }),
+      `${payments.length > 1 ? `${word(leg.leg)}: ` : ''}${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],
+    fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`, leg.done ? ` (${instant(leg.done)})` : '')))],
+    code(id, columns, fulfilments),
+    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency, standing, bought, done }),
     h('h2', null, t('order.history')), history(events),
   ];
+}
+
+/** Where to and when, as the customer asked for it: the address is in the part that can be erased. */
+function wishes(request, columns) {
+  const window = request?.body?.window;
+  const address = request?.erasable?.address ?? (request?.erased ? h('span', { class: 'soft' }, t('order.place.erased')) : null);
+  return [
+    [t('order.place'), address ?? columns.place],
+    [t('order.when'), window && `${instant(window.start)} – ${instant(window.end)}`],
+  ];
+}
+
+let waiting = null;
+/** Looks again when the offer runs out. */
+function again({ valid_until: until }) {
+  clearTimeout(waiting);
+  const left = until - Date.now();
+  // longer than timers reach: it is looked at anew before that
+  if (left > 0 && left < 2 ** 31) waiting = setTimeout(() => app.refresh(), left + 1000);
 }
 
 /** One booking. */
@@ -84,10 +121,11 @@ export async function booking({ parts: [id] }) {
   const [row] = table(rows, 'bookings', key);
   if (!row) return [heading(t('bookings')), h('p', { class: 'soft' }, t('not.here'))];
   const { columns } = row;
+  const resource = await known(columns);
   return [
-    heading(`${columns.resource} · ${instant(columns.start)}`),
+    heading(`${resource?.title ?? columns.resource} · ${begins(resource, columns.start)}`),
     h('p', { class: 'row' }, badge(row)),
-    pairs([[t('book.from'), instant(columns.start)], [t('book.to'), instant(columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
+    pairs([[t('order.when'), stretch(resource, columns.start, columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
     elsewhere(columns),
     h('h2', null, t('order.actions')), actions('booking', id, { rows, key }),
     h('h2', null, t('order.history')), history(about(app.link.history(), id)),
@@ -100,32 +138,29 @@ function about(audit, id) {
   return (audit?.events ?? []).filter((event) => event.id === id || Object.values(event.body ?? {}).some(names));
 }
 
-/** Offers side by side: what each says, and what the next one changes. */
-function compared(offers, columns) {
-  const rows = offers.map((offer, index) => {
-    const before = offers[index - 1]?.body.total;
-    const total = offer.body.total;
-    const changed = before && total && before.currency === total.currency ? total.minor - before.minor : 0;
-    const parts = (offer.body.breakup ?? []).map((part) => h('li', null, `${part.title}: ${amount(part.amount)}`));
-    return h('tr', null,
-      h('td', null, t(offer.by === 'you' ? 'offer.yours' : 'offer.theirs'), h('div', { class: 'soft' }, instant(offer.time))),
-      h('td', null, total ? h('span', { class: 'price' }, amount(total)) : '–', changed !== 0 && h('div', { class: 'soft' }, `${changed > 0 ? '+' : '−'} ${amount({ ...total, minor: Math.abs(changed) })}`)),
-      h('td', null, parts.length > 0 && h('ul', { class: 'plain' }, parts), offer.body.note,
-        (offer.body.terms ?? []).map((term) => h('div', { class: 'soft' }, t('term', { stage: word(term.stage), fee: term.fee_bp ? `${term.fee_bp / 100} %` : term.fee_minor ? amount(term.fee_minor, columns.currency) : t('term.free') }))),
-        offer.body.valid_until && h('div', { class: 'soft' }, t('offer.until', { when: instant(offer.body.valid_until) })),
-        digits(columns.quote) === offer.id && h('div', { class: 'badge good' }, t('offer.stands'))));
-  });
-  return h('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-label': t('offers') }, h('table', null,
-    h('thead', null, h('tr', null, [t('offer.who'), t('order.total'), t('offer.what')].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', null, rows)));
-}
-
-/** The code that is shown at the door, for orders that have one. */
-function code(id, columns) {
+/** The code that is shown at the door, for orders that have one, until it was shown for all of it. */
+function code(id, columns, fulfilments) {
   if (!['agreed', 'confirmed', 'in_progress'].includes(columns.state)) return null;
+  if (fulfilments.length > 0 && fulfilments.every(({ columns: leg }) => leg.proved)) return h('p', { class: 'good' }, t('code.shown'));
   let digitsOf;
   try { digitsOf = app.link.code(id); } catch { return null; }
   return h('details', { class: 'card' }, h('summary', null, t('code')), h('p', null, t('code.text')),
-    h('p', { class: 'code' }, digitsOf.replace(/(.{4})/g, '$1 ').trim()));
+    h('p', { class: 'code', translate: 'no' }, digitsOf.match(/.{1,4}/g).map((group) => [h('span', null, group), ' '])),
+    picture(digitsOf, t('code')));
+}
+
+/** A text as a QR code: dark on light with its margin, whatever the page looks like. */
+function picture(text, label) {
+  const made = (name, properties) => {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const [key, value] of Object.entries(properties)) element.setAttribute(key, value);
+    return element;
+  };
+  const side = SIZE + 8;
+  const dark = squares(text).flatMap((row, y) => row.map((is, x) => (is ? `M${x + 4} ${y + 4}h1v1h-1z` : ''))).join('');
+  const svg = made('svg', { class: 'qr', viewBox: `0 0 ${side} ${side}`, role: 'img', 'aria-label': label, 'shape-rendering': 'crispEdges' });
+  svg.append(made('rect', { width: side, height: side, fill: '#fff' }), made('path', { d: dark, fill: '#000' }));
+  return svg;
 }
 
 const MARKS = { sequenced: ['●', 'good'], tentative: ['○', 'warn'], rejected: ['✗', 'bad'], void: ['–', 'soft'], held: ['?', 'warn'] };
@@ -136,12 +171,21 @@ export function mark({ mark: name }) {
   return h('span', { class: `mark ${tone}`, role: 'img', 'aria-label': t(`mark.${name}`), title: t(`mark.${name}`) }, sign);
 }
 
+/** What an entry says above all: how far it is, how much, why. */
+function gist({ kind, body }) {
+  const said = [kind === 'fulfil.state' && word(body?.state), body?.total ?? body?.amount, body?.reason].filter(Boolean);
+  return said.map((one) => h('span', null, typeof one === 'object' ? amount(one) : one));
+}
+
 /** What happened, one entry after the other. */
 function history(events) {
   return h('ol', { class: 'timeline' }, events.map((event) => h('li', { class: event.mark }, mark(event),
-    h('div', null, h('div', { class: 'row' }, h('strong', { class: 'what' }, named(event)), h('span', { class: 'soft' }, t(`by.${event.by}`)), h('time', { class: 'soft', datetime: event.time }, instant(event.time)),
-      event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: word(event.code) })))))));
+    h('div', null, h('div', { class: 'row' }, h('strong', { class: 'what' }, named(event)), gist(event), h('span', { class: 'soft' }, t(`by.${event.by}`)), h('time', { class: 'soft', datetime: event.time }, instant(event.time)),
+      event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: refusal(event.code) })))))));
 }
+
+/** Why the rules refused an entry. */
+export const refusal = (code) => (t(`rule.${code}`) === `rule.${code}` ? word(code) : t(`rule.${code}`));
 
 /** What an entry did, in the reader's words where there are some. */
 export const named = (event) => {
@@ -150,8 +194,11 @@ export const named = (event) => {
   return text === key ? event.title || event.kind || '🔒' : text;
 };
 
+/** Types of fields that a person fills in. */
+const WRITTEN = ['text', 'int', 'money', 'instant'];
+
 /** What the customer may do now. */
-function actions(subject, id, { rows, key, currency }) {
+function actions(subject, id, { rows, key, currency, standing, bought, done }) {
   const known = { [subject]: bytes(id) };
   const manifest = app.link.manifest();
   const list = h('div');
@@ -162,7 +209,11 @@ function actions(subject, id, { rows, key, currency }) {
     for (const one of filled(command, known, { rows, key, currency })) {
       let verdict;
       try { verdict = possible(command.kind, one.body); } catch (error) { return problem(error); }
-      if (verdict.verdict === 'accepted') made.push(action(command, one, currency));
+      if (verdict.verdict !== 'accepted') continue;
+      // what is agreed to stands in front, with all that it says
+      if (command.kind === 'order.agree' && standing) made.unshift(agreement(one, standing, bought));
+      else if (command.kind === 'order.complete' && done) made.unshift(completion(one));
+      else made.push(action(command, one, currency));
     }
   }
   return put(list, made.length ? made : h('p', { class: 'soft' }, t('order.nothing')));
@@ -175,7 +226,7 @@ function filled(command, known, { rows, key, currency }) {
     const owed = table(rows, 'payments', key).map(({ columns }) => ({ leg: columns.leg, minor: units(columns.amount) - units(columns.claimed) }));
     return owed.filter(({ minor: left }) => left > 0).map(({ leg, minor: left }) => ({
       body: { ...body, leg, amount: { currency, minor: left } },
-      label: t('do.pay.claim.of', { amount: amount(left, currency), leg }),
+      label: t('do.pay.claim.of', { amount: amount(left, currency), leg: word(leg) }),
     }));
   }
   if (command.kind === 'return.request') {
@@ -185,16 +236,40 @@ function filled(command, known, { rows, key, currency }) {
   return [{ body }];
 }
 
+/** The offer that stands, and the button that agrees to it. */
+function agreement({ body }, { body: offer }, bought) {
+  const title = t('do.order.agree');
+  return h('section', { class: 'card' }, h('h3', null, title),
+    offer.total && h('p', { class: 'price' }, amount(offer.total)), offer.note && h('p', null, offer.note), conditions(offer, bought),
+    form([], title, async () => {
+      await app.link.write('order.agree', body);
+      say(t('done', { what: title }));
+      return () => app.refresh(true);
+    }));
+}
+
+/** All has come: the button that says that it is right. */
+function completion({ body }) {
+  const title = t('do.order.complete');
+  return h('section', { class: 'card' }, h('h3', null, title), h('p', null, t('order.came')), form([], title, async () => {
+    await app.link.write('order.complete', body);
+    say(t('done', { what: title }));
+    return () => app.refresh(true);
+  }));
+}
+
 /** A form for a command that may be done now. */
 function action(command, { body, label }, currency) {
   const key = `do.${command.kind}`;
   const title = label ?? (t(key) === key ? command.title : t(key));
-  const open = command.fields.filter(({ name, made }) => !(name in body) && !made && !name.includes('[]'));
+  const open = command.fields.filter(({ name, made }) => !(name in body) && !made && !name.includes('[]'))
+    // what is for machines is asked of nobody
+    .filter(({ type, required }) => required || WRITTEN.includes(type));
   const controls = open.map((of) => ({ of, element: control(of) }));
   const outcome = command.kind === 'return.request' && h('select', null, ['refund', 'replace', 'refund_only'].map((value) => h('option', { value }, word(value))));
   return h('details', { class: 'card' }, h('summary', null, title), form([
     outcome && field(t('return.outcome'), outcome),
-    controls.map(({ of, element }) => field(word(of.name), element, of.type === 'money' ? currency : null)),
+    controls.map(({ of, element }) => field(labelled(command.kind, of.name), element, of.type === 'money' ? currency : null)),
   ], title, async () => {
     const event = { ...body };
     if (outcome) event.outcome = outcome.value;
@@ -212,7 +287,14 @@ function action(command, { body, label }, currency) {
   }));
 }
 
-function control({ type, required }) {
+/** What a field is called: for this command, for all, or by its name. */
+function labelled(kind, name) {
+  const key = [`field.${kind}.${name}`, `field.${name}`].find((key) => t(key) !== key);
+  return key ? t(key) : word(name);
+}
+
+function control({ name, type, required }) {
+  if (name === 'method') return h('input', { maxlength: '60', required });
   if (type === 'int') return h('input', { type: 'number', step: '1', required });
   if (type === 'money') return h('input', { inputmode: 'decimal', autocomplete: 'off', required });
   if (type === 'instant') return h('input', { type: 'datetime-local', required });

@@ -1,12 +1,17 @@
 // The provider: who it is, when it is there, what it offers. Items come a page at a time.
 
-import { h } from '/elements.js';
+import { h, put } from '/elements.js';
 import { t, word } from '/words.js';
-import { amount, digits } from '/format.js';
+import { amount, digits, instant, units } from '/format.js';
 import { app, heading, say, to } from '/app.js';
 import { bytes, field, form } from '/form.js';
+import { terms } from '/offer.js';
 
 const PAGE = 30;
+/** Pages of a kept list in which an item is looked for. */
+const PAGES = 100;
+/** Milliseconds of a time that is wished for without an end. */
+const HOUR = 3600000;
 
 export function price({ price_kind: kind, min, max, currency, per_unit: unit }) {
   if (kind === 'quote') return t('price.quote');
@@ -15,13 +20,21 @@ export function price({ price_kind: kind, min, max, currency, per_unit: unit }) 
   return `${low}${high}${unit ? ` / ${unit}` : ''}`;
 }
 
+/** What so many cost by the list, with what was chosen; null where there is no price. */
+function sum(columns, quantity, extra) {
+  if (columns.price_kind === 'quote' || columns.min === null || columns.min === undefined) return null;
+  const each = (value) => units(value) + extra;
+  const of = (value) => amount(each(value) * quantity, columns.currency);
+  const [low, high] = [columns.min, columns.max ?? columns.min];
+  const range = (show) => (units(high) !== units(low) ? `${show(low)} – ${show(high)}` : show(low));
+  return t('order.sum', { n: quantity, price: range((value) => amount(each(value), columns.currency)), sum: range(of) });
+}
+
+/** What a field of a date and time shows for an instant, by the reader's clock. */
+const clock = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+
 const hour = (seconds) => `${String(Math.floor(seconds / 3600) % 24).padStart(2, '0')}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}`;
 const day = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: 'short', timeZone: 'UTC' }).format(new Date((4 + number) * 86400000));
-
-function terms(list, currency) {
-  return (list ?? []).map(({ stage, fee_bp: bp, fee_minor: fee }) => h('li', null,
-    t('term', { stage: word(stage), fee: [bp ? `${bp / 100} %` : null, fee ? amount(fee, currency) : null].filter(Boolean).join(' + ') || t('term.free') })));
-}
 
 /** The page of a provider: about it, then its catalog. */
 export async function provider({ parts: [wanted = ''] }) {
@@ -86,16 +99,37 @@ function card({ columns }) {
       columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))));
 }
 
+/** The row of an item; away from the provider the one in the list that was kept. */
+async function one(slug) {
+  try {
+    return (await app.cached(`item ${slug}`, () => app.door.row(app.space, 'items', `item/${slug}`))).rows[0];
+  } catch (error) {
+    if (error.status !== 0) throw error;
+    for (let page = 0, after; page < PAGES; page += 1) {
+      const kept = await app.storage.get(`cache/${app.space}/items  ${after ?? ''}`);
+      const found = kept?.rows.find(({ columns }) => columns.item === slug);
+      if (found) return found;
+      after = kept?.next;
+      if (!after) break;
+    }
+    throw error;
+  }
+}
+
 /** One item, and the form by which it is ordered. */
 export async function item({ parts: [slug] }) {
-  const { rows: [row] } = await app.cached(`item ${slug}`, () => app.door.row(app.space, 'items', `item/${slug}`));
-  const { columns } = row;
+  const { columns } = await one(slug);
   const quantity = h('input', { type: 'number', min: '1', max: '1000000', step: '1', value: '1', inputmode: 'numeric', required: true });
   const place = h('input', { autocomplete: 'street-address', maxlength: '400' });
-  const from = h('input', { type: 'datetime-local' });
-  const until = h('input', { type: 'datetime-local' });
+  const from = h('input', { type: 'datetime-local', min: clock(Date.now()) });
+  const until = h('input', { type: 'datetime-local', min: clock(Date.now()) });
+  from.addEventListener('change', () => { until.min = from.value || from.min; });
   const note = h('textarea', { maxlength: '1000' });
   const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
+  const counted = columns.stock !== null && columns.stock !== undefined;
+  const short = () => counted && Number(quantity.value) > columns.stock && h('p', { class: 'warn' }, t('order.short', { n: columns.stock }));
+  const warned = h('div', { 'aria-live': 'polite' });
+  quantity.addEventListener('input', () => put(warned, short()));
   const chosen = (columns.options ?? []).map((option) => options(option, columns.currency));
   const makes = () => {
     const line = {
@@ -104,10 +138,11 @@ export async function item({ parts: [slug] }) {
     const picked = chosen.flatMap((one) => one.picked());
     if (picked.length) line.options = picked;
     const body = { lines: [line] };
-    if (from.value) {
-      const start = new Date(from.value).getTime();
-      const end = until.value ? new Date(until.value).getTime() : start + 3600000;
+    if (from.value || until.value) {
+      const start = from.value ? new Date(from.value).getTime() : Date.now();
+      const end = until.value ? new Date(until.value).getTime() : start + HOUR;
       if (!(end > start)) throw new Error(t('wrong.window'));
+      if (end < Date.now()) throw new Error(t('wrong.past'));
       body.window = { start, end };
     }
     if (note.value.trim()) body.note = note.value.trim();
@@ -115,22 +150,25 @@ export async function item({ parts: [slug] }) {
   };
   const asking = form([
     chosen.map((one) => one.element),
-    field(t('order.quantity'), quantity),
+    field(t('order.quantity'), quantity), warned,
     h('details', null, h('summary', null, t('order.more')),
       field(t('order.place'), place, t('order.place.hint')), field(t('order.from'), from), field(t('order.until'), until), field(t('order.note'), note)),
     !app.link.me && field(t('your.name'), name, t('your.name.hint')),
   ], t('order.review'), async () => {
     const body = makes();
     const erasable = place.value.trim() ? { address: place.value.trim() } : undefined;
+    const cost = sum(columns, Number(quantity.value), chosen.reduce((all, one) => all + one.extra(), 0));
     const confirmed = await app.confirm(t('order.confirm.title'), [
-      h('p', null, `${quantity.value} × ${columns.title}`),
-      h('p', null, columns.price_kind === 'quote' ? t('price.quote') : `${t('order.price')} ${price(columns)}`),
-      body.window && h('p', null, `${from.value.replace('T', ' ')} – ${until.value.replace('T', ' ')}`),
+      h('p', null, `${Number(quantity.value)} × ${columns.title ?? columns.item}`),
+      body.lines[0].options && h('p', null, body.lines[0].options.join(', ')),
+      h('p', null, cost ? `${t('order.price')} ${cost}` : t('price.quote')),
+      short(),
+      body.window && h('p', null, `${instant(body.window.start)} – ${instant(body.window.end)}`),
       erasable && h('p', null, erasable.address), body.note && h('p', null, body.note),
       h('p', { class: 'soft' }, t('order.confirm.text')),
     ], t('order.send'));
     if (!confirmed) return false;
-    if (!app.link.me) await app.link.begin(name.value);
+    if (!app.link.me) await app.link.begin(name.value.trim());
     await app.link.write('order.request', body, { erasable, space: app.space });
     say(t('order.sent'));
     location.hash = to('orders');
@@ -139,7 +177,7 @@ export async function item({ parts: [slug] }) {
   return [
     heading(columns.title ?? slug), picture(columns),
     h('p', { class: 'row' }, h('span', { class: 'price' }, price(columns)),
-      columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))),
+      counted && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))),
     columns.description && h('p', null, columns.description),
     columns.cancellation_terms?.length ? h('details', null, h('summary', null, t('about.terms')), h('ul', null, terms(columns.cancellation_terms, columns.currency))) : null,
     columns.state === 'active' ? [h('h2', null, t('order.ask')), asking] : h('p', { class: 'warn' }, word(columns.state)),
@@ -157,6 +195,8 @@ function options({ name, min = 0, max = 1, choices = [] }, currency) {
   });
   return {
     element: h('fieldset', null, h('legend', null, name, min > 0 && ` (${t('option.min', { n: min })})`), boxes.map(({ element }) => element)),
+    /** By how much what was chosen is dearer. */
+    extra: () => boxes.filter(({ box }) => box.checked).reduce((all, { choice }) => all + (choice.add_minor ?? 0), 0),
     picked() {
       const picked = boxes.filter(({ box }) => box.checked).map(({ choice }) => `${name}: ${choice.name}`);
       if (picked.length < min || picked.length > max) throw new Error(t('wrong.option', { name, min, max }));

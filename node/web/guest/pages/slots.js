@@ -13,6 +13,17 @@ export function offsetAt(offsets, at) {
   return found;
 }
 
+/** What the clock of a resource shows at an instant, as milliseconds of a day in UTC. */
+export const wall = ({ offsets }, at) => at + (offsetAt(offsets, at) ?? (offsets?.[0]?.[1] ?? 0) * 1000);
+
+/** The instant at which the clock of a resource shows something; in an hour that is skipped, behind it. */
+export function instantAt(resource, shown) {
+  const before = (at) => wall(resource, at) - at;
+  const guess = shown - before(shown);
+  const better = shown - before(guess);
+  return wall(resource, better) === shown ? better : Math.max(guess, better);
+}
+
 /** The local days on which a rule may have begun that still holds at an instant. */
 const daysAt = (local) => [Math.floor(local / DAY), Math.floor(local / DAY) - 1];
 
