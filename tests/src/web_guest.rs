@@ -307,6 +307,8 @@ fn a_customer_orders_from_a_phone() {
         trouble.contains("ERR_CONNECTION_REFUSED")
             || trouble.contains("ERR_INCOMPLETE_CHUNKED")
             || trouble.contains("net::ERR")
+            // a node that was started again knows none of the sessions before
+            || trouble.contains("status of 401")
     };
     let troubles: Vec<&String> = page.troubles.iter().filter(|it| !expected(it)).collect();
     assert!(troubles.is_empty(), "{troubles:?}");
