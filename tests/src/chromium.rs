@@ -210,7 +210,11 @@ impl Browser {
     /// Waits until an expression is true.
     pub(crate) fn until(&mut self, expression: &str) {
         let begun = Instant::now();
-        while self.value(&format!("Boolean({expression})")) != json!(true) {
+        // what is looked at may not be there yet
+        let looked = format!(
+            "(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"
+        );
+        while self.value(&looked) != json!(true) {
             if begun.elapsed() > PATIENCE {
                 let shown = self.value("document.body.innerText");
                 panic!(
