@@ -182,5 +182,10 @@ mod tests {
         };
         assert_eq!(preloaded(own("/")), needed(&own));
         assert_eq!(preloaded(of_guests("/")), needed(&of_guests));
+        // what a guest's phone runs before anything is shown; the owner's screens are summed in
+        // the browser tests
+        let scripts = needed(&of_guests);
+        let bytes: usize = scripts.iter().map(|path| of_guests(path).len()).sum();
+        assert!(bytes + of_guests("/app.js").len() <= 150 << 10, "{bytes}");
     }
 }

@@ -289,7 +289,8 @@ assert.ok(pause(3, 0) > pause(1, 1) && pause(50, 1) <= 30000);
 
 // the same messages in both languages
 const [en, de] = (await Promise.all([load('words-en.js'), load('words-de.js')])).map((it) => it.default);
-const common = (words) => Object.keys(words).filter((key) => !key.startsWith('word.')).sort();
+// what the core and the app say in English themselves has German words alone
+const common = (words) => Object.keys(words).filter((key) => !key.startsWith('word.') && !key.startsWith('did.topic.')).sort();
 assert.deepEqual(common(en), common(de));
 const holes = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 for (const key of common(en)) assert.deepEqual(holes(en[key]), holes(de[key]), key);

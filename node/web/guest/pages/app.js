@@ -14,9 +14,8 @@ import { book } from '/booking.js';
 import { chat } from '/chat.js';
 import { audit } from '/audit.js';
 import { key } from '/key.js';
-import { page } from '/apps.js';
 
-const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: page };
+const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: async (...given) => (await import('/apps.js')).page(...given) };
 const shownInNav = ['provider', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */
