@@ -48,7 +48,8 @@ const lineNames = (rows) => rows.map(({ columns }) => `${columns.quantity} × ${
 export function named(row, element) {
   const fallback = row.table === 'bookings' ? row.columns.resource ?? short(row.columns.booking) : t('order.of', { id: short(row.columns.order) });
   put(element, names.get(`${row.topic} ${row.key}`) ?? fallback);
-  if (!names.has(`${row.topic} ${row.key}`)) nameOf(row).then((name) => { if (name) put(element, name); });
+  // the screen comes first
+  if (!names.has(`${row.topic} ${row.key}`)) setTimeout(() => nameOf(row).then((name) => { if (name) put(element, name); }));
   return element;
 }
 
