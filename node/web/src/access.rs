@@ -110,9 +110,9 @@ impl Denied {
             Self::Scope => Problem::new(403, "scope", "this token may only read")
                 .hint("`synlog token new NAME --write` makes one that may write"),
             Self::Elsewhere => Problem::new(403, "only_at_the_machine", "this is done at the machine of the node alone")
-                .hint("`synlog root` does it on the command line there; so do its pages, opened there"),
+                .hint("its pages, opened there, do it, and so does the command line"),
             Self::Owner => Problem::new(403, "owner_only", "no program may do this")
-                .hint("`synlog web` prints a link that logs a browser in; `synlog root` does it on the command line"),
+                .hint("`synlog web` prints a link that logs a browser in; the command line does it, too"),
         }
     }
 }
