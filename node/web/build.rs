@@ -29,6 +29,24 @@ const SHARED: &[&str] = &[
     "icon.svg",
 ];
 
+/// The worker that keeps the pages in a browser: which files these are stands before its text,
+/// so it is another one when any of them is, or when it is itself.
+const WORKER: &str = "worker.js";
+
+/// The worker with what it keeps: paths, by what all of them are known.
+fn worker(text: &[u8], files: &[(String, blake3::Hash)]) -> Vec<u8> {
+    let mut all = blake3::Hasher::new();
+    let mut list = String::new();
+    for (path, hash) in files {
+        all.update(path.as_bytes()).update(hash.as_bytes());
+        let _ = write!(list, "{path:?}, ");
+    }
+    let version = &all.update(text).finalize().to_hex()[..32];
+    let mut made = format!("const VERSION = {version:?};\nconst FILES = [{list}];\n").into_bytes();
+    made.extend_from_slice(text);
+    made
+}
+
 /// Puts a packed copy of a file beside the list.
 fn packed(bytes: &[u8], out: &Path, number: usize) -> PathBuf {
     // no time and no name: the same file gives the same bytes
@@ -61,6 +79,9 @@ fn main() {
             .map(|name| shared.join(name)),
     );
     files.sort();
+    // what it keeps is known before it
+    files.sort_by_key(|path| path.ends_with(WORKER));
+    let mut kept = Vec::new();
     let out = env::var("OUT_DIR").expect("cargo names the folder of what is made");
     let out = Path::new(&out);
     let mut list = "&[\n".to_owned();
@@ -68,21 +89,32 @@ fn main() {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
-            .unwrap_or_default();
+            .unwrap_or_default()
+            .to_owned();
         let end = name.rsplit_once('.').map_or("", |(_, end)| end);
         let Some((_, media_type)) = TYPES.iter().find(|(known, _)| *known == end) else {
             continue;
         };
-        let at = if name == "index.html" { "" } else { name };
-        let bytes = fs::read(&path).expect("a page is read");
+        let at = match &name[..] {
+            "index.html" => "/".to_owned(),
+            name => format!("/{name}"),
+        };
+        let mut bytes = fs::read(&path).expect("a page is read");
+        let mut path = path;
+        println!("cargo:rerun-if-changed={}", path.display());
+        if name == WORKER {
+            bytes = worker(&bytes, &kept);
+            path = out.join(WORKER);
+            fs::write(&path, &bytes).expect("the worker is written");
+        } else {
+            kept.push((at.clone(), blake3::hash(&bytes)));
+        }
         let (tag, packed) = (blake3::hash(&bytes).to_hex(), packed(&bytes, out, number));
         let _ = writeln!(
             list,
-            "    GuestPage {{ path: {:?}, media_type: {media_type:?}, tag: {:?}, bytes: include_bytes!({path:?}), packed: include_bytes!({packed:?}) }},",
-            format!("/{at}"),
+            "    GuestPage {{ path: {at:?}, media_type: {media_type:?}, tag: {:?}, bytes: include_bytes!({path:?}), packed: include_bytes!({packed:?}) }},",
             &tag[..32],
         );
-        println!("cargo:rerun-if-changed={}", path.display());
     }
     list.push_str("]\n");
     fs::write(out.join("guest_pages.rs"), list).expect("the list is written");

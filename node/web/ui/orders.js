@@ -141,13 +141,14 @@ export async function order(context) {
   ];
 }
 
-/** Where to and when, as the client asked for it: what can be erased is in the entry alone. */
+/** Where to and when, and what was chosen, as the client asked for it: it is in the entry alone. */
 export function asked(entries, id) {
   const request = entries.find((entry) => entry.id === id);
+  const chosen = (request?.body?.lines ?? []).filter(({ options }) => options?.length).map(({ title, item, options }) => h('li', null, `${title ?? item}: ${options.join(', ')}`));
   const { start, end } = request?.body?.window ?? {};
   const window = [start, end].map(instant).filter(Boolean).join(' – ');
   const address = request?.erasable?.address ?? (request?.erased ? t('order.erased') : null);
-  return [[t('order.address'), address], [t('order.window'), window]];
+  return [[t('order.address'), address], [t('order.window'), window], [t('order.chosen'), chosen.length > 0 ? h('ul', { class: 'plain' }, chosen) : null]];
 }
 
 /** What a provider does with an order: offer, confirm, offer anew. */

@@ -19,7 +19,7 @@ export default {
   'key.title': 'Dein Wurzelschlüssel liegt auf diesem Rechner',
   'order.of': 'Bestellung {id}', 'order.lines': 'Was bestellt wurde', 'order.pay': 'Zahlungen', 'order.fulfil': 'Lieferung',
   'order.history': 'Verlauf', 'order.actions': 'Was du tun kannst',
-  'order.address': 'Adresse', 'order.window': 'Gewünschte Zeit', 'order.erased': 'gelöscht', 'order.nothing': 'Jetzt nichts: Die andere Seite ist dran, oder alles ist erledigt.', 'order.booking': 'Termin: {name}',
+  'order.address': 'Adresse', 'order.chosen': 'Gewählt', 'order.window': 'Gewünschte Zeit', 'order.erased': 'gelöscht', 'order.nothing': 'Jetzt nichts: Die andere Seite ist dran, oder alles ist erledigt.', 'order.booking': 'Termin: {name}',
   'order.with': 'mit {name}', 'order.print': 'Drucken', 'filter': 'Zeige', 'filter.next': 'wartet auf {who}', 'filter.next.you': 'wartet auf dich',
   'mark.sequenced': 'eingereiht: ihr Platz steht fest', 'mark.tentative': 'vorläufig: kann sich noch verschieben',
   'mark.rejected': 'abgewiesen: brach eine Regel und änderte nichts', 'mark.void': 'ungültig: ausgeschlossen', 'mark.held': 'wartet auf Fehlendes',

@@ -19,7 +19,7 @@ export default {
   'key.title': 'Your root key is on this machine',
   'order.of': 'Order {id}', 'order.lines': 'What was ordered', 'order.pay': 'Payments', 'order.fulfil': 'Fulfilment',
   'order.history': 'History', 'order.actions': 'What you can do',
-  'order.address': 'Address', 'order.window': 'Wished time', 'order.erased': 'erased', 'order.nothing': 'Nothing now: the other side is next, or all is done.', 'order.booking': 'Booking: {name}',
+  'order.address': 'Address', 'order.chosen': 'Chosen', 'order.window': 'Wished time', 'order.erased': 'erased', 'order.nothing': 'Nothing now: the other side is next, or all is done.', 'order.booking': 'Booking: {name}',
   'order.with': 'with {name}', 'order.print': 'Print', 'filter': 'Show', 'filter.next': 'waits for {who}', 'filter.next.you': 'waits for you',
   'mark.sequenced': 'sequenced: its place is fixed', 'mark.tentative': 'tentative: it may still move',
   'mark.rejected': 'rejected: it broke a rule and changed nothing', 'mark.void': 'void: excluded', 'mark.held': 'held: waits for what is missing',

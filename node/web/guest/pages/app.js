@@ -1,25 +1,43 @@
 // The pages of a customer: which screen is shown, and news that make it look again.
 
 import { h, put } from '/elements.js';
-import { language, t } from '/words.js';
+import { language, ready, t } from '/words.js';
 import { Core } from '/core.js';
 import { Storage } from '/storage.js';
 import { Door } from '/door.js';
 import { Link } from '/link.js';
 import { problem, reason } from '/form.js';
-import { provider, item } from '/provider.js';
-import { orders, order, booking } from '/orders.js';
+import { provider } from '/provider.js';
 import { lapsed } from '/offer.js';
-import { book } from '/booking.js';
-import { chat } from '/chat.js';
-import { audit } from '/audit.js';
-import { key } from '/key.js';
 
-const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: async (...given) => (await import('/apps.js')).page(...given) };
-const shownInNav = ['provider', 'orders', 'chat', 'audit', 'key'];
+/** What is not shown at first comes when it is opened, or when there is time. */
+const later = {
+  item: () => import('/item.js'), orders: () => import('/orders.js'), booking: () => import('/booking.js'), basket: () => import('/basket.js'),
+  checkout: () => import('/checkout.js'), chat: () => import('/chat.js'), audit: () => import('/audit.js'), key: () => import('/key.js'), apps: () => import('/apps.js'),
+  keeping: () => import('/keeping.js'),
+};
+
+/** A screen of a module that comes later. */
+const of = (file, name) => async (...given) => {
+  let module;
+  try {
+    module = await later[file]();
+  } catch (cause) {
+    // it is the provider that has it
+    throw Object.assign(new Error(`${file} did not come`), { status: 0, cause });
+  }
+  return module[name](...given);
+};
+const screens = {
+  provider, item: of('item', 'item'), basket: of('checkout', 'page'), orders: of('orders', 'orders'), order: of('orders', 'order'), booking: of('orders', 'booking'),
+  book: of('booking', 'book'), chat: of('chat', 'chat'), audit: of('audit', 'audit'), key: of('key', 'key'), app: of('apps', 'page'),
+};
+const shownInNav = ['provider', 'basket', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */
 const CALM = 120;
+/** Milliseconds after the first screen before what is left of the page is fetched. */
+const REST = 300;
 
 const main = document.getElementById('main');
 
@@ -60,6 +78,22 @@ export const app = {
       throw error;
     }
   },
+  /** Under which name the basket of this provider's space is kept. */
+  basketAt: () => `basket/${app.here?.entity ?? ''}/${app.space}`,
+  /** The basket is another one: here, or as another tab says. */
+  basketChanged(told = true) {
+    if (told) state.tabs?.postMessage('basket');
+    return count().then(() => { if (app.link) chrome(); document.dispatchEvent(new Event('basket')); }, console.error);
+  },
+  /** Does something, and tells in a place what went wrong. */
+  async attempt(told, act) {
+    put(told);
+    try {
+      await act();
+    } catch (error) {
+      put(told, problem(error));
+    }
+  },
   refresh(now = false) {
     if (now) return show(true);
     return soon();
@@ -82,7 +116,7 @@ export const app = {
   },
 };
 
-const state = { round: 0, waiting: null, early: null, uis: null };
+const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0 };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -91,18 +125,26 @@ function place() {
   return Object.hasOwn(screens, parts[0]) ? parts : ['provider'];
 }
 
-function chrome(here) {
+/** A number behind a name, and what it means. */
+const counted = (n, what) => [' ', h('span', { class: 'badge unread', 'aria-label': t(what, { n }) }, n)];
+
+/** Counts what is in the basket. */
+async function count() {
+  state.lines = app.space ? (await app.storage.get(app.basketAt()))?.lines.length ?? 0 : 0;
+}
+
+function chrome(here = parents[place()[0]] ?? place()[0]) {
   const { link } = app;
   const waits = (link.rows()?.tables.orders ?? []).filter(({ columns }) => columns.next === 'client' && !lapsed(columns)).length;
   const one = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(`nav.${name}`),
-    name === 'orders' && waits > 0 && [' ', h('span', { class: 'badge unread', 'aria-label': t('orders.waiting', { n: waits }) }, waits)]));
+    name === 'orders' && waits > 0 && counted(waits, 'orders.waiting'), name === 'basket' && state.lines > 0 && counted(state.lines, 'basket.count')));
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
   // the keyboard stays where it was
   const focused = nav.contains(document.activeElement) && document.activeElement.getAttribute('href');
   // pages that the provider's apps bring along
   const more = app.uis.map((ui) => h('li', null, h('a', { href: to('app', ui.app), 'aria-current': here === 'app' && place()[1] === ui.app ? 'page' : null }, ui.title[language] ?? ui.title.en)));
-  put(nav, h('ul', null, shownInNav.map(one), more));
+  put(nav, h('ul', null, shownInNav.filter((name) => name !== 'basket' || state.lines > 0 || here === 'basket').map(one), more));
   if (focused) nav.querySelector(`a[href="${focused}"]`)?.focus();
   put(document.getElementById('top'), h('strong', null, app.name),
     h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
@@ -189,7 +231,7 @@ function soon() {
     const [name] = place();
     chrome(parents[name] ?? name);
     // what comes from the catalog does not change by an entry of the relation
-    if (['provider', 'item', 'book', 'key', 'app'].includes(name)) return;
+    if (['provider', 'item', 'basket', 'book', 'key', 'app'].includes(name)) return;
     if (!writing()) show(true);
   }, CALM);
 }
@@ -221,10 +263,11 @@ async function choose() {
 }
 
 async function begin() {
-  put(document.getElementById('skip'), t('skip'));
   try {
     const compiled = fetch('/guest.wasm').then((response) => { if (!response.ok) throw new Error(`guest.wasm: ${response.status}`); return response.arrayBuffer(); }).then((bytes) => WebAssembly.compile(bytes));
     compiled.catch(() => {});
+    await ready;
+    put(document.getElementById('skip'), t('skip'));
     const storage = app.storage = await Storage.open();
     await choose();
     const [name, ...parts] = place();
@@ -234,23 +277,35 @@ async function begin() {
       state.early.then((made) => { if (!app.link) put(main, made); }, () => {});
     }
     const module = await compiled;
-    const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('synlog-guest') : null;
+    const tabs = state.tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('synlog-guest') : null;
     const told = () => { soon(); };
     const core = await Core.of(module);
     app.link = new Link({ core, storage, door: app.door, told });
-    await Promise.all([app.link.open(), state.uis]);
+    await Promise.all([app.link.open(), state.uis, count()]);
     app.link.onwritten = () => tabs?.postMessage('written');
-    tabs?.addEventListener('message', () => { app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
+    tabs?.addEventListener('message', ({ data }) => { if (data === 'basket') app.basketChanged(false); else app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
     addEventListener('hashchange', () => (/[#&]space=/.test(location.hash) ? choose().then(() => show()) : show()));
     addEventListener('online', () => app.link.wake());
     addEventListener('offline', soon);
-    document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') app.link.wake(); });
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState !== 'visible') return;
+      app.link.wake();
+      // where tabs can't tell each other
+      if (!tabs) app.basketChanged(false);
+    });
     app.link.run().catch((error) => { console.error(error); put(main, problem(error)); });
     await show();
+    setTimeout(rest, REST);
   } catch (error) {
     console.error(error);
     put(main, heading('synlog'), problem(error));
   }
+}
+
+/** What is left of the page: so that every screen opens when the provider is away. */
+async function rest() {
+  await Promise.allSettled(Object.values(later).map((load) => load()));
+  await later.keeping().then(({ keep }) => keep(), () => {});
 }
 
 begin();

@@ -1,37 +1,80 @@
-// What customer and provider say to each other.
+// What customer and provider say to each other. The newest messages are rows; earlier ones are
+// read from the entries themselves, which this browser has.
 
-import { h } from '/elements.js';
+import { h, put } from '/elements.js';
 import { t } from '/words.js';
 import { digits, instant } from '/format.js';
 import { app, heading, say } from '/app.js';
 import { field, form, tick } from '/form.js';
 
-export async function chat() {
+/** Earlier messages that are shown at a time. */
+const PAGE = 50;
+/** How many of them the reader asked for, while this screen is open. */
+let shown = 0;
+
+/** Messages that count, as entries, the oldest first. */
+const written = () => (app.link.history()?.events ?? []).filter(({ kind, mark }) => kind === 'message.post' && ['sequenced', 'tentative'].includes(mark));
+
+/** Whether there are more messages than rows of them. */
+function more(rows) {
+  const [relation] = app.link.rows()?.tables.relation ?? [];
+  return (relation?.columns.messages ?? 0) > rows.length;
+}
+
+/** One message. */
+function one({ text, mine, at, tentative }) {
+  return h('li', { class: mine ? 'card mine' : 'card' }, h('p', null, text),
+    h('p', { class: 'soft row' }, t(mine ? 'by.you' : 'by.provider'), h('time', null, instant(at)),
+      tentative && h('span', { class: 'badge warn' }, t('tentative'))));
+}
+
+/** What an entry says; what can be erased is in no row. */
+const text = (entry) => entry?.body?.text ?? entry?.erasable?.private ?? h('span', { class: 'soft' }, t(entry?.erased ? 'chat.erased' : 'chat.private'));
+
+/** Earlier messages, a page more of them each time, above those that are shown. */
+function earlier(rows) {
+  const newest = new Set(rows.map(({ columns }) => digits(columns.entry)));
+  const list = h('ol', { class: 'talk' });
+  const button = h('button', { type: 'button' }, t('chat.earlier'));
+  const show = () => {
+    const before = written().filter(({ id }) => !newest.has(id));
+    put(list, before.slice(-shown || before.length).map((entry) => one({ text: text(entry), mine: entry.by === 'you', at: entry.time, tentative: entry.mark === 'tentative' })));
+    button.hidden = shown >= before.length;
+  };
+  button.addEventListener('click', () => {
+    // what was read last stays where it is on the screen
+    const below = document.documentElement.scrollHeight - scrollY;
+    shown += PAGE;
+    show();
+    scrollTo(0, document.documentElement.scrollHeight - below);
+    if (button.hidden) { list.tabIndex = -1; list.focus({ preventScroll: true }); }
+  });
+  if (shown > 0) show();
+  return [h('p', null, button), list];
+}
+
+export async function chat({ again }) {
+  if (!again) shown = 0;
   const rows = [...(app.link.rows()?.tables.messages ?? [])].sort((a, b) => a.columns.at - b.columns.at);
-  const text = h('textarea', { required: true, maxlength: '2000' });
+  const said = h('textarea', { required: true, maxlength: '2000' });
   const erasable = h('input');
   const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
   const mine = (row) => digits(row.columns.author) === app.link.me?.entity;
-  // what can be erased is in no row: it is read from the entry itself
   const hidden = rows.some((row) => row.columns.text === undefined || row.columns.text === null);
-  const entries = new Map(hidden ? (app.link.history()?.events ?? []).map((event) => [event.id, event]) : []);
-  const told = (row) => {
-    const entry = entries.get(digits(row.columns.entry));
-    return row.columns.text ?? entry?.erasable?.private ?? h('span', { class: 'soft' }, t(entry?.erased ? 'chat.erased' : 'chat.private'));
-  };
+  const entries = new Map(hidden ? written().map((entry) => [entry.id, entry]) : []);
   return [heading(t('chat')),
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
-    rows.length ? h('ol', { class: 'talk', 'aria-live': 'polite' }, rows.map((row) => h('li', { class: mine(row) ? 'card mine' : 'card' },
-      h('p', null, told(row)),
-      h('p', { class: 'soft row' }, t(mine(row) ? 'by.you' : 'by.provider'), h('time', null, instant(row.columns.at)),
-        row.tentative && h('span', { class: 'badge warn' }, t('tentative'))))))
+    more(rows) && earlier(rows),
+    rows.length ? h('ol', { class: 'talk', 'aria-live': 'polite' }, rows.map((row) => one({
+      text: row.columns.text ?? text(entries.get(digits(row.columns.entry))), mine: mine(row), at: row.columns.at, tentative: row.tentative,
+    })))
       : h('p', { class: 'soft' }, t('none')),
     app.link.drafts.filter((draft) => draft.kind === 'message.post').map((draft) => h('p', { class: 'card mine soft' }, draft.body.text ?? draft.erasable?.private, ' ', t('draft.waits'))),
-    form([field(t('chat.say'), text), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {
+    form([field(t('chat.say'), said), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {
       if (!app.link.me) await app.link.begin(name.value.trim());
-      const said = text.value.trim();
-      if (erasable.checked) await app.link.write('message.post', {}, { erasable: { private: said }, space: app.space });
-      else await app.link.write('message.post', { text: said }, { space: app.space });
+      const words = said.value.trim();
+      if (erasable.checked) await app.link.write('message.post', {}, { erasable: { private: words }, space: app.space });
+      else await app.link.write('message.post', { text: words }, { space: app.space });
       say(t('chat.sent'));
       return () => app.refresh(true);
     })];

@@ -34,7 +34,7 @@ export function problem(error) {
 }
 
 /** A form that does something, tells what went wrong, and is not sent twice. */
-export function form(children, label, act) {
+export function form(children, label, act, beside = []) {
   const told = h('div');
   const button = h('button', { class: 'main', type: 'submit' }, label);
   const made = h('form', {
@@ -58,7 +58,7 @@ export function form(children, label, act) {
         button.disabled = false;
       }
     },
-  }, children, told, h('p', null, button));
+  }, children, told, h('p', { class: 'row' }, button, beside));
   // what is wrong in a fold is shown: a field that can't be seen stops the form without a word
   made.addEventListener('invalid', ({ target }) => {
     for (let fold = target.closest('details'); fold; fold = fold.parentElement.closest('details')) fold.open = true;

@@ -4,6 +4,7 @@ import { h, pairs, put } from '/elements.js';
 import { choose, language, names, t } from '/words.js';
 import { app, heading, say, to } from '/app.js';
 import { field, form, tick } from '/form.js';
+import * as keeping from '/keeping.js';
 
 function download(name, content) {
   const link = h('a', { href: URL.createObjectURL(new Blob([content], { type: 'application/octet-stream' })), download: name });
@@ -17,7 +18,8 @@ export async function key() {
   const pick = h('select', { onchange: () => choose(pick.value) },
     Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));
   const speech = field(t('settings.language'), pick);
-  if (!app.link.me) return [heading(t('key')), h('p', null, t('key.none')), speech];
+  const page = await kept();
+  if (!app.link.me) return [heading(t('key')), h('p', null, t('key.none')), h('h2', null, t('settings')), speech, page];
   const { me } = app.link;
   const shown = h('div');
   const reveal = h('button', {
@@ -40,9 +42,17 @@ export async function key() {
       h('li', null, t('key.move.copy')),
       h('li', null, t('key.move.recover'), h('pre', null, 'synlog recover --from synlog-guest.synlog --name laptop\nsynlog bundle read synlog-guest.synlog'))),
     h('h2', null, t('key.forget')), forgetting(),
-    h('h2', null, t('settings')), speech,
+    h('h2', null, t('settings')), speech, page,
     h('details', null, h('summary', null, t('trust')), h('p', null, t('trust.text'))),
   ];
+}
+
+/** Whether this page opens without a connection, and how to have that otherwise. */
+async function kept() {
+  const state = await keeping.state();
+  const act = { kept: 'end', coming: 'end', unwanted: 'again' }[state];
+  const button = act && h('button', { type: 'button', onclick: () => keeping[act]().then(() => app.refresh(true), (error) => say(error.message)) }, t(`keep.${act}`));
+  return h('details', null, h('summary', null, t('keep')), h('p', null, t(`keep.${state}`)), button && h('p', null, button));
 }
 
 /** The root key is taken off once somebody shows that the words are written down. */

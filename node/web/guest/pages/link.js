@@ -222,6 +222,27 @@ export class Link {
     return signed;
   }
 
+  /**
+   * Writes what was kept under a name until now: it becomes a draft in the step in which it is
+   * taken from there, so it is written once, whoever does it in which tab. `take` gives what is
+   * left of it, or null. Gives whether it was written.
+   */
+  async writeOut(name, draft, take) {
+    if (this.ready) {
+      // what the rules refuse stays where it is
+      const { verdict } = this.attempt(draft.kind, draft.body, draft.erasable);
+      if (verdict !== 'accepted') throw new CoreError({ code: 'rejected', rule: verdict, text: verdict });
+    }
+    const drafts = await this.#storage.draftOut(name, draft, take);
+    if (!drafts) return false;
+    this.drafts = drafts;
+    await this.#signDrafts();
+    this.#count();
+    this.#told();
+    this.wake();
+    return true;
+  }
+
   /** Signs and stores, while no other tab does. Gives nothing for a draft that another tab signed. */
   async #signAlone({ kind, body, erasable, id }) {
     for (let tries = 0; ; tries += 1) {

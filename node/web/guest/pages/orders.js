@@ -28,9 +28,23 @@ function turn(columns) {
   return columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }));
 }
 
+/** Lines of an order that stand in its name. */
+const NAMED = 2;
+
+const oneLine = ({ quantity, title, item }) => `${quantity} × ${title ?? item}`;
+
 /** What was ordered, in one line. */
-function lines(rows, key) {
-  return table(rows, 'lines', key).map(({ columns }) => `${columns.quantity} × ${columns.title ?? columns.item}`).join(', ');
+function inShort(all) {
+  const said = all.slice(0, NAMED).map(oneLine).join(', ');
+  return all.length > NAMED ? t('order.rest', { lines: said, n: all.length - NAMED }) : said;
+}
+const lines = (rows, key) => inShort(table(rows, 'lines', key).map(({ columns }) => columns));
+
+/** All that was ordered, with what was chosen of it, where its name does not say that already. */
+function whole(request) {
+  const all = request?.body?.lines ?? [];
+  if (all.length <= NAMED && !all.some(({ options }) => options?.length)) return null;
+  return [h('h2', null, t('order.lines')), h('ul', null, all.map((line) => h('li', null, oneLine(line), line.options?.length ? h('div', { class: 'soft' }, line.options.join(', ')) : null)))];
 }
 
 /** All orders, bookings and drafts. */
@@ -44,7 +58,7 @@ export async function orders() {
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
     app.link.drafts.length > 0 && [h('h2', null, t('drafts')),
       h('ul', { class: 'cards' }, app.link.drafts.map((draft) => h('li', { class: 'card' }, h('p', null, t(`do.${draft.kind}`)),
-        h('p', { class: 'soft' }, (draft.body.lines ?? []).map((line) => `${line.quantity} × ${line.title}`).join(', ') || draft.body.resource || draft.body.text || ''),
+        h('p', { class: 'soft' }, inShort(draft.body.lines ?? []) || draft.body.resource || draft.body.text || ''),
         h('p', { class: 'warn' }, t('draft.waits')))))],
     sorted.length ? h('ul', { class: 'cards' }, sorted.map((row) => h('li', { class: 'card' },
       h('h2', { class: 'name' }, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
@@ -85,6 +99,7 @@ export async function order({ parts: [id] }) {
       [t('order.fee'), units(columns.fee_now) && !done ? amount(columns.fee_now, currency) : null],
       ...wishes(request, columns), [t('order.note'), columns.note], [t('order.reason'), columns.reason],
     ]),
+    whole(request),
     offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns, agreed, bought)],
     payments.length > 0 && [h('h2', null, t('order.pay')), h('ul', null, payments.map(({ columns: leg }) => h('li', null,
       `${payments.length > 1 ? `${word(leg.leg)}: ` : ''}${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],

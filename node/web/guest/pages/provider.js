@@ -1,17 +1,13 @@
 // The provider: who it is, when it is there, what it offers. Items come a page at a time.
 
 import { h, put } from '/elements.js';
-import { t, word } from '/words.js';
-import { amount, digits, instant, units } from '/format.js';
+import { t } from '/words.js';
+import { amount, digits } from '/format.js';
 import { app, heading, say, to } from '/app.js';
-import { bytes, field, form } from '/form.js';
+import { field } from '/form.js';
 import { terms } from '/offer.js';
 
 const PAGE = 30;
-/** Pages of a kept list in which an item is looked for. */
-const PAGES = 100;
-/** Milliseconds of a time that is wished for without an end. */
-const HOUR = 3600000;
 
 export function price({ price_kind: kind, min, max, currency, per_unit: unit }) {
   if (kind === 'quote') return t('price.quote');
@@ -20,18 +16,8 @@ export function price({ price_kind: kind, min, max, currency, per_unit: unit }) 
   return `${low}${high}${unit ? ` / ${unit}` : ''}`;
 }
 
-/** What so many cost by the list, with what was chosen; null where there is no price. */
-function sum(columns, quantity, extra) {
-  if (columns.price_kind === 'quote' || columns.min === null || columns.min === undefined) return null;
-  const each = (value) => units(value) + extra;
-  const of = (value) => amount(each(value) * quantity, columns.currency);
-  const [low, high] = [columns.min, columns.max ?? columns.min];
-  const range = (show) => (units(high) !== units(low) ? `${show(low)} – ${show(high)}` : show(low));
-  return t('order.sum', { n: quantity, price: range((value) => amount(each(value), columns.currency)), sum: range(of) });
-}
-
-/** What a field of a date and time shows for an instant, by the reader's clock. */
-const clock = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+/** Whether there is a price by the list. */
+export const priced = (columns) => columns.price_kind !== 'quote' && columns.min !== null && columns.min !== undefined;
 
 const hour = (seconds) => `${String(Math.floor(seconds / 3600) % 24).padStart(2, '0')}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}`;
 const day = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: 'short', timeZone: 'UTC' }).format(new Date((4 + number) * 86400000));
@@ -87,7 +73,8 @@ async function items(space, wanted) {
   return { list, more };
 }
 
-function picture(columns, lazy) {
+/** The first picture of an item. */
+export function picture(columns, lazy) {
   const image = (columns.images ?? [])[0];
   return image && h('img', { src: app.door.image(digits(image.blob)), alt: columns.title ?? '', loading: lazy ? 'lazy' : null, width: '320', height: '240' });
 }
@@ -96,111 +83,20 @@ function card({ columns }) {
   return h('li', { class: 'card' }, picture(columns, true),
     h('h3', null, h('a', { href: to('item', columns.item) }, columns.title ?? columns.item)),
     h('p', { class: 'row' }, h('span', { class: 'price' }, price(columns)),
-      columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))));
+      columns.stock !== null && columns.stock !== undefined && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))),
+    choosing(columns));
 }
 
-/** The row of an item; away from the provider the one in the list that was kept. */
-async function one(slug) {
-  try {
-    return (await app.cached(`item ${slug}`, () => app.door.row(app.space, 'items', `item/${slug}`))).rows[0];
-  } catch (error) {
-    if (error.status !== 0) throw error;
-    for (let page = 0, after; page < PAGES; page += 1) {
-      const kept = await app.storage.get(`cache/${app.space}/items  ${after ?? ''}`);
-      const found = kept?.rows.find(({ columns }) => columns.item === slug);
-      if (found) return found;
-      after = kept?.next;
-      if (!after) break;
-    }
-    throw error;
-  }
-}
-
-/** One item, and the form by which it is ordered. */
-export async function item({ parts: [slug] }) {
-  const { columns } = await one(slug);
-  const quantity = h('input', { type: 'number', min: '1', max: '1000000', step: '1', value: '1', inputmode: 'numeric', required: true });
-  const place = h('input', { autocomplete: 'street-address', maxlength: '400' });
-  const from = h('input', { type: 'datetime-local', min: clock(Date.now()) });
-  const until = h('input', { type: 'datetime-local', min: clock(Date.now()) });
-  from.addEventListener('change', () => { until.min = from.value || from.min; });
-  const note = h('textarea', { maxlength: '1000' });
-  const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
-  const counted = columns.stock !== null && columns.stock !== undefined;
-  const short = () => counted && Number(quantity.value) > columns.stock && h('p', { class: 'warn' }, t('order.short', { n: columns.stock }));
-  const warned = h('div', { 'aria-live': 'polite' });
-  quantity.addEventListener('input', () => put(warned, short()));
-  const chosen = (columns.options ?? []).map((option) => options(option, columns.currency));
-  const makes = () => {
-    const line = {
-      space: bytes(app.space), item: columns.item, revision: columns.revision, title: columns.title, quantity: Number(quantity.value),
-    };
-    const picked = chosen.flatMap((one) => one.picked());
-    if (picked.length) line.options = picked;
-    const body = { lines: [line] };
-    if (from.value || until.value) {
-      const start = from.value ? new Date(from.value).getTime() : Date.now();
-      const end = until.value ? new Date(until.value).getTime() : start + HOUR;
-      if (!(end > start)) throw new Error(t('wrong.window'));
-      if (end < Date.now()) throw new Error(t('wrong.past'));
-      body.window = { start, end };
-    }
-    if (note.value.trim()) body.note = note.value.trim();
-    return body;
-  };
-  const asking = form([
-    chosen.map((one) => one.element),
-    field(t('order.quantity'), quantity), warned,
-    h('details', null, h('summary', null, t('order.more')),
-      field(t('order.place'), place, t('order.place.hint')), field(t('order.from'), from), field(t('order.until'), until), field(t('order.note'), note)),
-    !app.link.me && field(t('your.name'), name, t('your.name.hint')),
-  ], t('order.review'), async () => {
-    const body = makes();
-    const erasable = place.value.trim() ? { address: place.value.trim() } : undefined;
-    const cost = sum(columns, Number(quantity.value), chosen.reduce((all, one) => all + one.extra(), 0));
-    const confirmed = await app.confirm(t('order.confirm.title'), [
-      h('p', null, `${Number(quantity.value)} × ${columns.title ?? columns.item}`),
-      body.lines[0].options && h('p', null, body.lines[0].options.join(', ')),
-      h('p', null, cost ? `${t('order.price')} ${cost}` : t('price.quote')),
-      short(),
-      body.window && h('p', null, `${instant(body.window.start)} – ${instant(body.window.end)}`),
-      erasable && h('p', null, erasable.address), body.note && h('p', null, body.note),
-      h('p', { class: 'soft' }, t('order.confirm.text')),
-    ], t('order.send'));
-    if (!confirmed) return false;
-    if (!app.link.me) await app.link.begin(name.value.trim());
-    await app.link.write('order.request', body, { erasable, space: app.space });
-    say(t('order.sent'));
-    location.hash = to('orders');
-    return true;
-  });
-  return [
-    heading(columns.title ?? slug), picture(columns),
-    h('p', { class: 'row' }, h('span', { class: 'price' }, price(columns)),
-      counted && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))),
-    columns.description && h('p', null, columns.description),
-    columns.cancellation_terms?.length ? h('details', null, h('summary', null, t('about.terms')), h('ul', null, terms(columns.cancellation_terms, columns.currency))) : null,
-    columns.state === 'active' ? [h('h2', null, t('order.ask')), asking] : h('p', { class: 'warn' }, word(columns.state)),
-  ];
-}
-
-/** The choices of one option of an item. */
-function options({ name, min = 0, max = 1, choices = [] }, currency) {
-  const several = max > 1;
-  const group = `option-${Math.random()}`;
-  const boxes = choices.map((choice) => {
-    const box = h('input', { type: several ? 'checkbox' : 'radio', name: group, value: choice.name });
-    const label = choice.add_minor ? `${choice.name} (+ ${amount(choice.add_minor, currency)})` : choice.name;
-    return { box, element: h('label', { class: 'choice' }, box, label), choice };
-  });
-  return {
-    element: h('fieldset', null, h('legend', null, name, min > 0 && ` (${t('option.min', { n: min })})`), boxes.map(({ element }) => element)),
-    /** By how much what was chosen is dearer. */
-    extra: () => boxes.filter(({ box }) => box.checked).reduce((all, { choice }) => all + (choice.add_minor ?? 0), 0),
-    picked() {
-      const picked = boxes.filter(({ box }) => box.checked).map(({ choice }) => `${name}: ${choice.name}`);
-      if (picked.length < min || picked.length > max) throw new Error(t('wrong.option', { name, min, max }));
-      return picked;
-    },
-  };
+/** Puts one into the basket from where it is seen; what has to be chosen first is chosen on its own page. */
+function choosing(columns) {
+  const title = columns.title ?? columns.item;
+  if ((columns.options ?? []).some(({ min }) => min > 0)) return h('p', null, h('a', { href: to('item', columns.item), 'aria-label': `${title}: ${t('basket.choose')}` }, t('basket.choose')));
+  const told = h('span', { role: 'status' });
+  const button = h('button', { type: 'button', 'aria-label': `${title}: ${t('basket.put')}` }, t('basket.put'));
+  button.addEventListener('click', () => app.attempt(told, async () => {
+    const { add } = await import('/basket.js');
+    const now = await add(columns, 1, []);
+    put(told, h('span', { class: 'good' }, t('basket.in', { n: now })));
+  }));
+  return h('p', { class: 'row' }, button, told);
 }

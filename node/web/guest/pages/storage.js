@@ -114,6 +114,19 @@ export class Storage {
     return this.change('drafts', (drafts) => [...(drafts ?? []), named]);
   }
 
+  /** A draft out of what is kept under a name: it is taken from there in the same step. `take` gives what is left, or null: then nothing happens, and nothing is given. */
+  async draftOut(name, draft, take) {
+    let drafts = null;
+    await this.#change(['meta'], async (meta) => {
+      const left = take(await done(meta.get(name)));
+      if (!left) return;
+      drafts = [...((await done(meta.get('drafts'))) ?? []), { ...draft, id: nameOf() }];
+      meta.put(left, name);
+      meta.put(drafts, 'drafts');
+    });
+    return drafts;
+  }
+
   /** Lets a draft go. Gives those that are left. */
   dropDraft(id) {
     return this.change('drafts', (drafts) => (drafts ?? []).filter((draft) => draft.id !== id));

@@ -25,13 +25,16 @@ pub struct GuestPage {
 pub static PAGES: &[GuestPage] = include!(concat!(env!("OUT_DIR"), "/guest_pages.rs"));
 
 /// Headers of every answer. Scripts come from this server alone; WebAssembly may be
-/// compiled, since the guest's own core and the rules of the app are modules.
+/// compiled, since the guest's own core and the rules of the app are modules. The one policy
+/// that may make scripts of texts is that of the worker which keeps the pages
+/// (`node/web/guest/pages/keeping.js`).
 pub const HEADERS: &[(&str, &str)] = &[
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self' blob: data:; connect-src 'self'; manifest-src 'self'; \
-         worker-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+         worker-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; \
+         require-trusted-types-for 'script'; trusted-types synlog",
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -102,6 +105,24 @@ pub(super) async fn dressed(mut response: Response) -> Response {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn the_worker_keeps_all_pages_and_nothing_else() {
+        let worker = PAGES.iter().find(|page| page.path == "/worker.js").unwrap();
+        let text = std::str::from_utf8(worker.bytes).unwrap();
+        let mut lines = text.lines();
+        let version = lines.next().unwrap();
+        assert!(version.starts_with("const VERSION = \"") && version.len() == 50);
+        let list = lines.next().unwrap();
+        let kept: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+        let pages = PAGES.iter().map(|page| page.path);
+        let mut others: Vec<&str> = pages.filter(|path| *path != "/worker.js").collect();
+        others.sort_unstable();
+        let mut sorted = kept.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, others);
+        assert!(kept.contains(&"/") && kept.contains(&"/guest.wasm"));
+    }
 
     #[test]
     fn packed_for_who_takes_it() {

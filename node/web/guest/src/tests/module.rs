@@ -80,8 +80,9 @@ fn the_pages_apply_the_released_rules() {
     assert!(include_str!("../../pages/pins.js").contains(hash));
 }
 
-/// Bytes of script of the pages, without the module: a phone on a slow line loads them first.
-const SCRIPT_MAX: u64 = 150 * 1024;
+/// Bytes of script of the pages, without the module. What is loaded before anything is shown is
+/// less, and held in `node/web/src/pages.rs`.
+const SCRIPT_MAX: u64 = 220 * 1024;
 
 #[test]
 fn pages_bring_no_code_inline_and_nothing_from_elsewhere() {
@@ -115,7 +116,11 @@ fn pages_bring_no_code_inline_and_nothing_from_elsewhere() {
             script += text.len() as u64;
         }
         if name == "index.html" {
-            assert!(!text.contains("<style") && text.matches("<script").count() == 1);
+            assert!(!text.contains("<style"));
+            for script in text.split("<script").skip(1) {
+                let (tag, inside) = script.split_once('>').unwrap();
+                assert!(tag.contains(" src=\"/") && inside.starts_with("</script>"), "{tag}");
+            }
         }
     }
     assert!(script <= SCRIPT_MAX, "{script}");

@@ -1,0 +1,37 @@
+// The basket: what is to be ordered together. It is kept in this browser, by provider and
+// space; each change is one step in its database, so tabs don't lose each other's lines.
+
+import { app } from '/app.js';
+import { empty, withLine } from '/lines.js';
+
+const nameOf = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
+
+/** Under which name it is kept. */
+export const place = () => app.basketAt();
+
+/** What is in it. */
+export async function read() {
+  return empty(await app.storage.get(place()));
+}
+
+async function change(make) {
+  const basket = await app.storage.change(place(), (kept) => make(empty(kept)));
+  app.basketChanged();
+  return basket;
+}
+
+/** Puts some of an item in. Gives how many of it are in there now. */
+export async function add(columns, quantity, picks) {
+  const id = nameOf();
+  const { lines } = await change((basket) => withLine(basket, columns, quantity, picks, Date.now(), id));
+  return lines.filter(({ item }) => item === columns.item).reduce((sum, it) => sum + it.quantity, 0);
+}
+
+/** Other numbers, or what has changed is accepted. */
+export const set = (id, fields) => change(({ lines, wish }) => ({ wish, lines: lines.map((it) => (it.id === id ? { ...it, ...fields } : it)) }));
+
+/** Takes a line out. */
+export const remove = (id) => change(({ lines, wish }) => ({ wish, lines: lines.filter((it) => it.id !== id) }));
+
+/** Keeps what is wished for besides. */
+export const wish = (said) => change(({ lines }) => ({ lines, wish: said }));

@@ -1,0 +1,81 @@
+// Keeps the files of the page, and gives them when the provider is away. What the provider
+// serves comes first, so new code is used whenever it answers. Nothing else is kept: no
+// answer of the API, no picture. VERSION and FILES are put before this when it is served.
+
+const CACHES = 'synlog-page-';
+const KEPT = CACHES + VERSION;
+const WORKER = '/worker.js';
+/** Milliseconds for which the page itself is waited for. */
+const PATIENCE = 3000;
+/** What a gateway says when the provider is away. */
+const AWAY = [502, 503, 504];
+
+/** Pages that came from here: what belongs to them does, too. */
+const given = new Set();
+
+/** Whether this is still what the provider serves; null where it says nothing. */
+async function served() {
+  const answer = await fetch(WORKER, { cache: 'no-store' }).catch(() => null);
+  if (!answer || AWAY.includes(answer.status)) return null;
+  if (answer.ok) return /javascript/.test(answer.headers.get('content-type') ?? '') ? answer.text() : '';
+  return [404, 410].includes(answer.status) ? '' : null;
+}
+
+async function fill() {
+  const cache = await caches.open(KEPT);
+  await cache.addAll(FILES);
+  // another version while it came: none of it is used, and that one's own worker comes
+  if (!(await served())?.includes(VERSION)) {
+    await caches.delete(KEPT);
+    throw new Error('the page changed meanwhile');
+  }
+}
+
+async function tidy() {
+  for (const name of await caches.keys()) if (name.startsWith(CACHES) && name !== KEPT) await caches.delete(name);
+}
+
+/** A page whose provider has no worker any more, or is gone for another one, is not kept. */
+async function still() {
+  if (await served() !== '') return;
+  await registration.unregister();
+  for (const name of await caches.keys()) if (name.startsWith(CACHES)) await caches.delete(name);
+}
+
+addEventListener('install', (event) => {
+  skipWaiting();
+  event.waitUntil(fill());
+});
+
+addEventListener('activate', (event) => event.waitUntil((async () => {
+  await tidy();
+  // the page is asked for while this begins to run
+  await registration.navigationPreload?.enable();
+  await clients.claim();
+})()));
+
+async function answer(event, path) {
+  const { request } = event;
+  const kept = async () => (await caches.open(KEPT)).match(path);
+  const isPage = request.mode === 'navigate';
+  if (!isPage && given.has(event.clientId)) {
+    const file = await kept();
+    if (file) return file;
+  }
+  const asked = (async () => (await event.preloadResponse) ?? fetch(request))();
+  const good = asked.then((response) => (AWAY.includes(response.status) || (!isPage && !response.ok) ? null : response), () => null);
+  const late = isPage ? new Promise((done) => { setTimeout(done, PATIENCE, null); }) : good;
+  const first = await Promise.race([good, late]);
+  if (first) return first;
+  const file = await kept();
+  if (!file) return asked;
+  if (isPage) given.add(event.resultingClientId);
+  return file;
+}
+
+addEventListener('fetch', (event) => {
+  const { pathname, origin } = new URL(event.request.url);
+  if (event.request.method !== 'GET' || origin !== location.origin || !FILES.includes(pathname)) return;
+  event.respondWith(answer(event, pathname));
+  if (event.request.mode === 'navigate') event.waitUntil(still());
+});
