@@ -10,6 +10,7 @@ use crate::net_relay::{metric, serve, until};
 use crate::web_browser::{PHONE, browser};
 use crate::web_client::Web;
 use crate::web_guest::{act, go, link_at, provider, relation, says};
+use crate::web_kept::await_worker;
 
 #[test]
 fn a_customer_orders_through_a_relay() {
@@ -79,7 +80,13 @@ fn a_customer_orders_through_a_relay() {
     let port = shop.url.trim_end_matches('/').rsplit_once(':').unwrap().1;
     let at = format!("127.0.0.1:{port}");
     let (desk, owner_topic) = (&shop.desk, topic);
+    await_worker(&mut page);
     shop.up.stop();
+    // the gateway has no page to give, and the browser has kept the shop's own
+    page.value("window.__old = true; location.reload(); true");
+    page.until(
+        "!window.__old && document.getElementById('banner')?.textContent.includes('not reached')",
+    );
     go(&mut page, "chat", "Messages");
     page.fill("Message", "while you were closed");
     page.press("Send");

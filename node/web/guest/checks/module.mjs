@@ -14,7 +14,7 @@ const [pages, folder, vectors] = process.argv.slice(2);
 const modules = join(folder, 'modules');
 mkdirSync(modules, { recursive: true });
 writeFileSync(join(modules, 'package.json'), '{"type":"module"}');
-const plain = ['core.js', 'door.js', 'link.js', 'pins.js', 'slots.js', 'words-en.js', 'words-de.js'];
+const plain = ['core.js', 'door.js', 'lines.js', 'link.js', 'pins.js', 'slots.js', 'words-en.js', 'words-de.js'];
 for (const name of plain) copyFileSync(join(pages, name), join(modules, name));
 const load = (name) => import(pathToFileURL(join(modules, name)));
 const { Core, CoreError } = await load('core.js');
@@ -288,6 +288,45 @@ assert.ok(pause(0, 0) >= 250 && pause(0, 1) <= 500);
 assert.ok(pause(3, 0) > pause(1, 1) && pause(50, 1) <= 30000);
 
 // the same messages in both languages
+// a basket: what comes in, what it costs, what has changed since
+{
+  const { LINES_MAX, stands, total, withLine, without } = await load('lines.js');
+  const bread = { item: 'bread', revision: { $hex: '01' }, title: 'Bread', state: 'active', price_kind: 'fixed', min: 450, max: null, currency: 'EUR' };
+  const sizes = [{ name: 'Size', min: 1, max: 1, choices: [{ name: 'small' }, { name: 'large', add_minor: 80 }] }];
+  const coffee = { ...bread, item: 'coffee', title: 'Coffee', min: { minor: 300, currency: 'EUR' }, max: { minor: 400, currency: 'EUR' }, options: sizes };
+  const cake = { item: 'cake', revision: { $hex: '02' }, title: 'Cake', state: 'active', price_kind: 'quote' };
+  const large = [{ name: 'Size', choice: 'large' }];
+  let basket = withLine(undefined, bread, 2, [], 1, 'a');
+  basket = withLine(basket, coffee, 2, large, 2, 'b');
+  basket = withLine(basket, cake, 1, [], 3, 'c');
+  assert.deepEqual(total(basket.lines), { low: 900 + 760, high: 900 + 960, currency: 'EUR', open: 1 });
+  // the same once more is the same line, whatever order its names come in, also in a later revision
+  const turned = Object.fromEntries(Object.entries({ ...bread, revision: { $hex: '03' } }).reverse());
+  const more = withLine(basket, turned, 1, [], 4, 'd');
+  assert.deepEqual(more.lines.map(({ id, quantity }) => [id, quantity]), [['a', 3], ['b', 2], ['c', 1]]);
+  assert.deepEqual(more.lines[0].revision, { $hex: '03' });
+  assert.equal(withLine(basket, coffee, 1, [{ name: 'Size', choice: 'small' }], 4, 'd').lines.length, 4);
+  const [first, second] = basket.lines;
+  assert.equal(stands(first, undefined), 'same');
+  assert.equal(stands(first, { ...bread, stock: 1, description: 'new' }), 'same');
+  assert.equal(stands(first, { ...bread, min: 500 }), 'changed');
+  assert.equal(stands(first, { ...bread, options: sizes }), 'choose');
+  assert.equal(stands(second, { ...coffee, options: [{ ...sizes[0], choices: [{ name: 'small' }] }] }), 'choose');
+  assert.equal(stands(second, { ...coffee, options: [{ ...sizes[0], choices: [{ name: 'large', add_minor: 90 }] }] }), 'changed');
+  assert.equal(stands(first, { ...bread, state: 'paused' }), 'gone');
+  assert.equal(stands(first, null), 'gone');
+  assert.throws(() => withLine(basket, { ...bread, item: 'sushi', currency: 'JPY' }, 1, [], 5, 'e'), { code: 'basket_currency' });
+  assert.throws(() => withLine(basket, bread, 1000000, [], 5, 'e'), { code: 'basket_many' });
+  let full = basket;
+  for (let n = full.lines.length; n < LINES_MAX; n += 1) full = withLine(full, { ...bread, item: `bread-${n}` }, 1, [], 5, `n${n}`);
+  assert.throws(() => withLine(full, { ...bread, item: 'one-more' }, 1, [], 5, 'e'), { code: 'basket_full' });
+  // what is sent goes, and nothing else; what another tab changed is not sent
+  assert.deepEqual(without(more, basket.lines), null);
+  assert.deepEqual(without(basket, [second]).lines.map(({ id }) => id), ['a', 'c']);
+  assert.deepEqual(without({ ...basket, wish: { note: 'x' } }, basket.lines), { lines: [], wish: {} });
+  assert.equal(without(undefined, basket.lines), null);
+}
+
 const [en, de] = (await Promise.all([load('words-en.js'), load('words-de.js')])).map((it) => it.default);
 // what the core and the app say in English themselves has German words alone
 const common = (words) => Object.keys(words).filter((key) => !key.startsWith('word.') && !key.startsWith('did.topic.')).sort();

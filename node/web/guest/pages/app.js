@@ -36,6 +36,10 @@ const shownInNav = ['provider', 'basket', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */
 const CALM = 120;
+/** Milliseconds for which an answer is waited for where an older one is here. */
+const PATIENCE = 3000;
+/** The same where nobody answered before. */
+const SLOW = 100;
 /** Milliseconds after the first screen before what is left of the page is fetched. */
 const REST = 300;
 
@@ -65,19 +69,8 @@ export const app = {
   get name() { return app.here?.name ?? app.profile?.name ?? 'synlog'; },
   /** User interfaces of apps that are for guests. */
   uis: [],
-  /** What the provider said of public things, from what was kept where it is not reached. */
-  async cached(name, ask) {
-    const place = `cache/${app.space}/${name}`;
-    try {
-      const fresh = await ask();
-      app.storage.put(place, fresh).catch(() => {});
-      return fresh;
-    } catch (error) {
-      const kept = error.status === 0 ? await app.storage.get(place) : null;
-      if (kept) return kept;
-      throw error;
-    }
-  },
+  /** What the provider says of public things, or what was kept of it. `now`: what is old is of no use while it may still answer. */
+  cached: (name, ask, now = false) => known(`cache/${app.space}/${name}`, ask(), now),
   /** Under which name the basket of this provider's space is kept. */
   basketAt: () => `basket/${app.here?.entity ?? ''}/${app.space}`,
   /** The basket is another one: here, or as another tab says. */
@@ -116,7 +109,22 @@ export const app = {
   },
 };
 
-const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0 };
+/** What comes, or what was kept of it where nobody answers, or not soon; then the screen is made anew when it has come after all. */
+async function known(place, coming, now = false) {
+  coming.then((fresh) => { state.slow = false; return app.storage.put(place, fresh); }).catch(() => {});
+  // who did not answer before is not waited for each time
+  const late = now ? coming : new Promise((done) => { setTimeout(done, state.slow ? SLOW : PATIENCE, null); });
+  const first = await Promise.race([coming, late]).catch((error) => { if (error.status !== 0) throw error; return null; });
+  if (first) return first;
+  const kept = await app.storage.get(place);
+  if (!kept) return coming;
+  state.slow = true;
+  const shown = location.hash;
+  coming.then((fresh) => { if (JSON.stringify(fresh) !== JSON.stringify(kept) && location.hash === shown && app.link && !writing()) show(true); }, () => {});
+  return kept;
+}
+
+const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0, slow: false };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -246,13 +254,7 @@ async function choose() {
     await app.storage.put('link', { space: named, entity });
   }
   const link = (await app.storage.get('link')) ?? {};
-  try {
-    app.here = await app.door.here();
-    await app.storage.put('here', app.here);
-  } catch (error) {
-    if (error.status !== 0) throw error;
-    app.here = (await app.storage.get('here')) ?? null;
-  }
+  app.here = await known('here', app.door.here()).catch((error) => { if (error.status !== 0) throw error; return null; });
   const offered = app.here?.spaces ?? [];
   app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;

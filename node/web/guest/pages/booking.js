@@ -6,6 +6,7 @@ import { locale, t } from '/words.js';
 import { digits, instant } from '/format.js';
 import { app, heading, say, to } from '/app.js';
 import { bytes, field, form, problem } from '/form.js';
+import { lasting } from '/offer.js';
 import { free, instantAt, left, near, wall } from '/slots.js';
 
 const DAY = 86400000;
@@ -23,12 +24,15 @@ const day = (shown) => new Date(shown).toISOString().slice(0, 10);
 /** What the reader's clock shows, in the same way. */
 const mine = (at) => at - new Date(at).getTimezoneOffset() * 60000;
 
+/** Where a clock is, of the name of its zone. */
+const city = (zone) => String(zone).split('/').pop().replaceAll('_', ' ');
+
 /** A time by the clock of where it takes place, and by the reader's where that differs. */
 export function stretch(resource, start, end) {
   const of = (shows) => `${full.format(shows(start))} – ${(day(shows(start)) === day(shows(end)) ? clock : full).format(shows(end))}`;
   const there = (at) => wall(resource, at);
   if (!resource?.offsets?.length || (there(start) === mine(start) && there(end) === mine(end))) return of(mine);
-  return `${of(there)} (${resource.zone}); ${t('book.yours')} ${of(mine)}`;
+  return `${of(there)} (${city(resource.zone)}); ${t('book.yours')} ${of(mine)}`;
 }
 
 /** When something begins, by the clock of where it takes place. */
@@ -44,7 +48,7 @@ export async function known({ space, resource: slug }) {
 /** What is taken of a resource around some time; what began long before may still go on. */
 async function takenAround(resource, from, to) {
   const query = { index: 'by_start', equal: [resource], from: from - 30 * DAY, to, limit: 1000 };
-  const { rows } = await app.cached(`slots ${resource} ${from}`, () => app.door.rows(app.space, 'slots', query));
+  const { rows } = await app.cached(`slots ${resource} ${from}`, () => app.door.rows(app.space, 'slots', query), true);
   return rows.map(({ columns }) => columns);
 }
 
@@ -83,7 +87,7 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
   date.value = date.defaultValue = day(wall(picked(), first));
   const long = /^\d{1,4}$/.test(minutes ?? '') ? Number(minutes) : 60;
   const lengths = [...new Set([...LENGTHS, long])].sort((a, b) => a - b);
-  const length = h('select', null, lengths.map((minutes) => h('option', { value: minutes, selected: minutes === long }, t('minutes', { n: minutes }))));
+  const length = h('select', null, lengths.map((minutes) => h('option', { value: minutes, selected: minutes === long }, minutes > 60 && minutes % 60 === 0 ? lasting(minutes / 60, 'hour') : lasting(minutes, 'minute'))));
   const seats = h('input', { type: 'number', min: '1', step: '1', value: /^\d{1,4}$/.test(many ?? '') ? many : '1', required: true });
   const shown = h('div', { 'aria-live': 'polite' });
   const zone = h('p', { class: 'soft' });
@@ -93,7 +97,7 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
     const resource = picked();
     const begin = Date.parse(`${date.value}T00:00Z`);
     const wrong = [pick, date, length, seats].find((control) => !control.checkValidity());
-    put(zone, resource.offsets?.length ? t('book.zone', { zone: resource.zone }) : null);
+    put(zone, resource.offsets?.length ? t('book.zone', { zone: city(resource.zone) }) : null);
     if (Number.isNaN(begin) || wrong) {
       put(shown, h('p', { class: 'bad' }, t(wrong === seats ? 'wrong.seats' : 'wrong.day')));
       return null;

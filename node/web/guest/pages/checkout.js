@@ -95,6 +95,8 @@ export async function page() {
     box.hidden = kept.lines.length === 0;
     none.hidden = !box.hidden;
     put(hint, away && kept.lines.length > 0 && t('basket.away', { when: instant(Math.min(...kept.lines.map(({ seen }) => seen))) }));
+    // what was wrong before is looked at anew
+    asking.querySelector('.problem')?.remove();
     if (focused) list.querySelector(`[data-line="${focused}"]`)?.focus();
   };
 

@@ -1,7 +1,7 @@
 // Forms: a label for each field, one sending at a time, and what went wrong in words.
 
 import { h, put, fresh } from '/elements.js';
-import { t, word } from '/words.js';
+import { has, t, word } from '/words.js';
 
 /** A label with a field. */
 export function field(text, control, hint) {
@@ -15,22 +15,31 @@ export function field(text, control, hint) {
 /** A box to tick, with its label. */
 export function tick(text, control) {
   control.type = 'checkbox';
-  return h('label', { class: 'row' }, control, text);
+  return h('label', { class: 'check' }, control, text);
 }
 
-/** What went wrong, in words of the reader where there are some. */
+/** What there are words for, of what has none of its own: by who says it. */
+function general({ status }) {
+  if (status === 404) return 'not_here';
+  if (status === 429) return 'too_often';
+  if (status >= 500) return 'provider_failed';
+  return status ? 'provider_refused' : 'page_failed';
+}
+
+/** What went wrong, in words of the reader. */
 export function reason(error) {
-  const rule = error.rule && t(`rule.${error.rule}`) !== `rule.${error.rule}` ? t(`rule.${error.rule}`) : error.rule && word(error.rule);
-  const known = t(`wrong.${error.code}`);
-  return rule || (known === `wrong.${error.code}` ? error.message : known);
+  if (error.rule) return has(`rule.${error.rule}`) ? t(`rule.${error.rule}`) : t('rule', { code: word(error.rule) });
+  if (has(`wrong.${error.code}`)) return t(`wrong.${error.code}`);
+  // words of these pages
+  if (error.code === undefined && error.status === undefined && error.name === 'Error') return error.message;
+  return t(`wrong.${general(error)}`);
 }
 
-/** What went wrong, with what can be done. */
+/** What went wrong; what the node or the browser said of it in English stands behind that. */
 export function problem(error) {
-  // hints come from the provider's node, in English: not beside words of ours
-  const hint = reason(error) === error.message && error.hint;
+  const said = error.rule || has(`wrong.${error.code}`) || reason(error) === error.message ? null : [error.code, error.message].filter(Boolean).join(': ');
   return h('div', { class: 'problem', role: 'alert' },
-    h('strong', null, t('problem')), h('p', null, reason(error)), hint && h('p', { class: 'hint' }, hint));
+    h('strong', null, t('problem')), h('p', null, reason(error)), said && h('details', null, h('summary', null, t('details')), h('p', { lang: 'en' }, said)));
 }
 
 /** A form that does something, tells what went wrong, and is not sent twice. */

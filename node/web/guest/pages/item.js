@@ -90,8 +90,8 @@ export const wished = ({ window, note }, erasable) => [
 
 /** One item, and the form by which it is ordered. */
 export async function item({ parts: [slug] }) {
-  const columns = (await row(slug))?.columns;
-  if (!columns) return [heading(t('catalog')), h('p', null, t('wrong.not_here'))];
+  const columns = (await row(slug).catch((error) => { if (error.status !== 404) throw error; }))?.columns;
+  if (!columns) return [heading(t('catalog')), h('p', null, t('basket.gone'), ' ', h('a', { href: to('provider') }, t('catalog')))];
   const quantity = h('input', { type: 'number', min: '1', max: '1000000', step: '1', value: '1', inputmode: 'numeric', required: true });
   const more = wishes();
   const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
@@ -150,7 +150,7 @@ function options({ name, min = 0, max = 1, choices = [] }, currency) {
     return { box, element: h('label', { class: 'choice' }, box, label), choice };
   });
   return {
-    element: h('fieldset', null, h('legend', null, name, min > 0 && ` (${t('option.min', { n: min })})`), boxes.map(({ element }) => element)),
+    element: h('fieldset', null, h('legend', null, name, min > 0 && ` (${t(max === 1 ? 'option.one' : 'option.min', { n: min })})`), boxes.map(({ element }) => element)),
     /** By how much what was chosen is dearer. */
     extra: () => boxes.filter(({ box }) => box.checked).reduce((all, { choice }) => all + (choice.add_minor ?? 0), 0),
     picked() {

@@ -33,17 +33,17 @@ export async function key() {
   return [
     heading(t('key')),
     h('p', null, t('key.text')),
-    pairs([[t('who.entity'), h('code', { class: 'long' }, me.entity)], [t('who.device'), h('code', { class: 'long' }, me.device)]]),
+    h('details', null, h('summary', null, t('details')), pairs([[t('who.entity'), h('code', { class: 'long' }, me.entity)], [t('who.device'), h('code', { class: 'long' }, me.device)]])),
     h('h2', null, t('key.words')),
     me.root ? [h('p', null, t('key.words.text')), h('p', null, reveal), shown] : h('p', { class: 'good' }, t('key.words.gone')),
-    h('h2', null, t('key.move')), h('p', null, t('key.move.text')),
-    h('ol', null,
-      h('li', null, h('button', { type: 'button', onclick: () => download('synlog-guest.synlog', app.link.export()) }, t('key.export'))),
-      h('li', null, t('key.move.copy')),
-      h('li', null, t('key.move.recover'), h('pre', null, 'synlog recover --from synlog-guest.synlog --name laptop\nsynlog bundle read synlog-guest.synlog'))),
-    h('h2', null, t('key.forget')), forgetting(),
+    h('h2', null, t('key.copy')), h('p', null, t('key.copy.text')),
+    h('p', null, h('button', { type: 'button', onclick: () => download('synlog-guest.synlog', app.link.export()) }, t('key.export'))),
+    h('details', null, h('summary', null, t('key.move')), h('p', null, t('key.move.text')),
+      h('ol', null, h('li', null, t('key.move.copy')),
+        h('li', null, t('key.move.recover'), h('pre', null, 'synlog recover --from synlog-guest.synlog --name laptop\nsynlog bundle read synlog-guest.synlog')))),
     h('h2', null, t('settings')), speech, page,
     h('details', null, h('summary', null, t('trust')), h('p', null, t('trust.text'))),
+    forgetting(),
   ];
 }
 

@@ -2,10 +2,11 @@
 // them side by side.
 
 import { h, pairs } from '/elements.js';
-import { t, word } from '/words.js';
+import { locale, t, word } from '/words.js';
 import { amount, digits, instant, short } from '/format.js';
 
 const DAY = 86400;
+const HOUR = 3600;
 
 const isOver = ({ valid_until: until }, now) => typeof until === 'number' && until < now;
 
@@ -18,8 +19,11 @@ export function terms(list, currency) {
     t('term', { stage: word(stage), fee: [bp ? `${bp / 100} %` : null, fee ? amount(fee, currency) : null].filter(Boolean).join(' + ') || t('term.free') })));
 }
 
+/** So many of a unit of time, one or several. */
+export const lasting = (n, unit) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(n);
+
 /** A stretch of time in days, or in hours where it is shorter. */
-const stretch = (seconds) => (seconds >= DAY ? t('days', { n: Math.floor(seconds / DAY) }) : t('hours', { n: Math.floor(seconds / 3600) }));
+const stretch = (seconds) => (seconds >= DAY ? lasting(Math.floor(seconds / DAY), 'day') : lasting(Math.floor(seconds / HOUR), 'hour'));
 
 /** When a part of the price is due. */
 function due({ leg, amount: of, trigger, due: at, escrow }, several) {

@@ -12,8 +12,9 @@ const PAGE = 30;
 export function price({ price_kind: kind, min, max, currency, per_unit: unit }) {
   if (kind === 'quote') return t('price.quote');
   const low = amount(min, currency);
+  const each = unit ?? (kind === 'hourly' ? t('price.hour') : null);
   const high = max && amount(max, currency) !== low ? ` – ${amount(max, currency)}` : '';
-  return `${low}${high}${unit ? ` / ${unit}` : ''}`;
+  return `${low}${high}${each ? ` / ${each}` : ''}`;
 }
 
 /** Whether there is a price by the list. */
@@ -41,7 +42,7 @@ export async function provider({ parts: [wanted = ''] }) {
       profile.category && h('p', { class: 'soft' }, profile.category),
       h('details', null, h('summary', null, t('about.more')),
         places.rows.map(({ columns }) => h('p', null, [columns.name, columns.address, columns.opening_hours, columns.phone, columns.website].filter(Boolean).join(' · '))),
-        resources.rows.map(({ columns }) => h('p', null, `${columns.title}: `,
+        resources.rows.filter(({ columns }) => columns.rules?.length).map(({ columns }) => h('p', null, `${columns.title}: `,
           (columns.rules ?? []).map((rule) => `${rule.days.map(day).join(' ')} ${hour(rule.from_s)}–${hour(rule.to_s)}`).join(', '))),
         profile.payment_types?.length ? h('p', null, t('about.pay'), ' ', profile.payment_types.join(', ')) : null,
         profile.cancellation_terms?.length ? [h('p', null, t('about.terms')), h('ul', null, terms(profile.cancellation_terms, profile.currency))] : null)),
@@ -90,7 +91,7 @@ function card({ columns }) {
 /** Puts one into the basket from where it is seen; what has to be chosen first is chosen on its own page. */
 function choosing(columns) {
   const title = columns.title ?? columns.item;
-  if ((columns.options ?? []).some(({ min }) => min > 0)) return h('p', null, h('a', { href: to('item', columns.item), 'aria-label': `${title}: ${t('basket.choose')}` }, t('basket.choose')));
+  if ((columns.options ?? []).some(({ min }) => min > 0)) return h('p', null, h('a', { class: 'button', href: to('item', columns.item), 'aria-label': `${title}: ${t('basket.choose')}` }, t('basket.choose')));
   const told = h('span', { role: 'status' });
   const button = h('button', { type: 'button', 'aria-label': `${title}: ${t('basket.put')}` }, t('basket.put'));
   button.addEventListener('click', () => app.attempt(told, async () => {

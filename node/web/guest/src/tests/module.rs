@@ -119,7 +119,10 @@ fn pages_bring_no_code_inline_and_nothing_from_elsewhere() {
             assert!(!text.contains("<style"));
             for script in text.split("<script").skip(1) {
                 let (tag, inside) = script.split_once('>').unwrap();
-                assert!(tag.contains(" src=\"/") && inside.starts_with("</script>"), "{tag}");
+                assert!(
+                    tag.contains(" src=\"/") && inside.starts_with("</script>"),
+                    "{tag}"
+                );
             }
         }
     }

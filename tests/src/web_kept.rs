@@ -1,0 +1,190 @@
+//! The guests' page without its provider: a real browser opens it from what it keeps, reads
+//! and writes, and lets it go where the provider is another one.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use crate::chromium::Browser;
+use crate::guest_order::shop;
+use crate::net_daemon::Up;
+use crate::web_browser::{PHONE, browser, check_screen};
+use crate::web_guest::{go, relation, says};
+use crate::web_moves::{all_sent, order_bread, visit};
+
+/// What of the page the browser keeps.
+fn kept(page: &mut Browser) -> String {
+    let files = "caches.keys().then((names) => Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)))).then((all) => all.flat().sort().join(' '))";
+    page.value(files).as_str().unwrap().to_owned()
+}
+
+pub(crate) fn await_worker(page: &mut Browser) {
+    page.until("navigator.serviceWorker.controller?.state === 'activated'");
+}
+
+fn reload(page: &mut Browser) {
+    page.value("window.__old = true; location.reload(); true");
+    page.until("!window.__old && document.querySelector('h1')");
+}
+
+#[test]
+fn the_page_opens_without_its_provider() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&[]);
+    visit(&mut page, &shop);
+    order_bread(&mut page, 2);
+    all_sent(&mut page);
+    let topic = relation(&shop.owner);
+    await_worker(&mut page);
+    go(&mut page, "key", "My key");
+    page.press("Without a connection");
+    says(&mut page, "Your browser keeps this page");
+    check_screen(&mut page);
+    let files = kept(&mut page);
+    assert!(
+        files.starts_with("/ ") && files.contains("/guest.wasm"),
+        "{files}"
+    );
+    assert!(
+        !files.contains("/api/") && !files.contains("worker"),
+        "{files}"
+    );
+
+    let port = shop.url.trim_end_matches('/').rsplit_once(':').unwrap().1;
+    let at = format!("127.0.0.1:{port}");
+    shop.up.stop();
+    // from the beginning, as from an icon on the phone's screen
+    page.open("about:blank");
+    page.until("location.href === 'about:blank'");
+    page.open(&shop.url);
+    page.until("document.querySelector('h1')?.textContent === 'Kallion leipä'");
+    page.until("document.getElementById('banner').textContent.includes('not reached')");
+    says(&mut page, "Rye bread");
+    go(&mut page, "orders", "My orders");
+    says(&mut page, "2 × Rye bread");
+    check_screen(&mut page);
+    page.shoot("guest-kept");
+    go(&mut page, "audit", "History");
+    says(&mut page, "rightly signed");
+    go(&mut page, "chat", "Messages");
+    page.fill("Message", "from the train");
+    page.press("Send");
+    page.until("document.getElementById('banner').textContent.includes('Not sent yet: 1')");
+    reload(&mut page);
+    page.until("document.getElementById('banner').textContent.includes('Not sent yet: 1')");
+    go(&mut page, "chat", "Messages");
+    says(&mut page, "from the train");
+
+    let again = Up::start(&shop.desk, &["--offline", "--guests", &at]);
+    reload(&mut page);
+    page.until("document.querySelector('.live.open')");
+    all_sent(&mut page);
+    let owner = crate::web_client::Web::login(again.ready["web"]["login"].as_str().unwrap());
+    let path = format!("/topics/{topic}/views/messages");
+    crate::web_client::soon(
+        || owner.ok(&path).to_string(),
+        |rows| rows.contains("from the train"),
+    );
+
+    // who does not want it is rid of it, and it does not come back by itself
+    go(&mut page, "key", "My key");
+    page.press("Without a connection");
+    page.press("Do not keep the page");
+    says(&mut page, "Your browser does not keep this page.");
+    assert_eq!(kept(&mut page), "");
+    reload(&mut page);
+    page.until("document.querySelector('.live.open')");
+    page.value("import('/keeping.js').then(({ keep }) => keep())");
+    let none = "navigator.serviceWorker.getRegistrations().then((all) => all.length)";
+    assert_eq!(page.value(none), json!(0));
+    page.value("import('/keeping.js').then(({ again }) => again())");
+    await_worker(&mut page);
+    again.stop();
+
+    // another server is at the address now, which knows nothing of this
+    let listener = TcpListener::bind(&at).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head);
+            let answer = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 16\r\nConnection: close\r\n\r\n<h1>Other</h1>  ";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    page.value("window.__old = true; location.reload(); true");
+    page.until("!window.__old && document.querySelector('h1')?.textContent === 'Other'");
+    page.until("window.__gone = true, caches.keys().then((names) => { window.__names = names.length; }), window.__names === 0");
+    assert_eq!(page.value(none), json!(0));
+}
+
+#[test]
+fn where_there_is_no_tls_the_settings_say_so() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&[]);
+    // as at an address of a local network
+    page.before_each("Object.defineProperty(window, 'isSecureContext', { value: false })");
+    visit(&mut page, &shop);
+    page.until("document.querySelector('.live.open')");
+    go(&mut page, "key", "My key");
+    page.press("Without a connection");
+    says(
+        &mut page,
+        "This page opens only while the provider is reached",
+    );
+    // all screens have come all the same: what is open stays usable
+    page.until("performance.getEntriesByName(`${location.origin}/chat.js`).length");
+    page.until("performance.getEntriesByName(`${location.origin}/checkout.js`).length");
+    let none = "navigator.serviceWorker.getRegistrations().then((all) => all.length)";
+    assert_eq!(page.value(none), json!(0));
+    // one language was loaded
+    let words = "performance.getEntriesByType('resource').filter(({ name }) => /words-/.test(name)).map(({ name }) => new URL(name).pathname).join(' ')";
+    assert_eq!(page.value(words), json!("/words-en.js"));
+    shop.up.stop();
+}
+
+#[test]
+fn earlier_messages_come_a_page_at_a_time() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&[]);
+    visit(&mut page, &shop);
+    order_bread(&mut page, 1);
+    all_sent(&mut page);
+    page.value(
+        "(async () => { const { app } = await import('/app.js'); for (let n = 0; n < 110; n += 1) { \
+         if (n === 3) await app.link.write('message.post', {}, { erasable: { private: 'number 3' }, space: app.space }); \
+         else await app.link.write('message.post', { text: `number ${n}` }, { space: app.space }); } })()",
+    );
+    go(&mut page, "chat", "Messages");
+    let shown = |page: &mut Browser, first: &str, many: usize| {
+        page.until(&format!(
+            "document.querySelectorAll('.talk li').length === {many} && document.querySelector('.talk li p').textContent === '{first}'"
+        ));
+    };
+    page.until("document.querySelectorAll('.talk li').length === 50");
+    page.press("Earlier messages");
+    shown(&mut page, "number 10", 100);
+    check_screen(&mut page);
+    // what is new does not close them
+    let topic = relation(&shop.owner);
+    let post = json!({ "body": { "text": "welcome" } });
+    shop.owner
+        .done(&format!("/topics/{topic}/events/message.post"), &post);
+    says(&mut page, "welcome");
+    page.until("document.querySelectorAll('.talk li').length === 100");
+    page.press("Earlier messages");
+    shown(&mut page, "number 0", 111);
+    page.until("![...document.querySelectorAll('button')].some((it) => it.textContent === 'Earlier messages' && it.checkVisibility())");
+    says(&mut page, "number 3");
+    check_screen(&mut page);
+    go(&mut page, "orders", "My orders");
+    go(&mut page, "chat", "Messages");
+    page.until("document.querySelectorAll('.talk li').length === 50");
+    shop.up.stop();
+}
