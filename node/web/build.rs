@@ -39,6 +39,18 @@ fn packed(bytes: &[u8], out: &Path, number: usize) -> PathBuf {
     path
 }
 
+/// By what all files together are known.
+fn version(files: &[PathBuf]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for path in files {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let bytes = fs::read(path).expect("a page is read");
+        hasher.update(blake3::hash(name.unwrap_or_default().as_bytes()).as_bytes());
+        hasher.update(blake3::hash(&bytes).as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo names the folder");
     let (pages, shared) = (
@@ -64,6 +76,7 @@ fn main() {
     let out = env::var("OUT_DIR").expect("cargo names the folder of what is made");
     let out = Path::new(&out);
     let mut list = "&[\n".to_owned();
+    let version = version(&files);
     for (number, path) in files.into_iter().enumerate() {
         let name = path
             .file_name()
@@ -73,8 +86,17 @@ fn main() {
         let Some((_, media_type)) = TYPES.iter().find(|(known, _)| *known == end) else {
             continue;
         };
+        println!("cargo:rerun-if-changed={}", path.display());
         let at = if name == "index.html" { "" } else { name };
-        let bytes = fs::read(&path).expect("a page is read");
+        let mut bytes = fs::read(&path).expect("a page is read");
+        let mut path = path.clone();
+        if at.is_empty() {
+            // its files are named in the folder of their version
+            let text = String::from_utf8(bytes).expect("the first page is text");
+            bytes = text.replace("=\"/", &format!("=\"/v/{version}/")).into();
+            path = out.join("guest-first.html");
+            fs::write(&path, &bytes).expect("the first page is written");
+        }
         let (tag, packed) = (blake3::hash(&bytes).to_hex(), packed(&bytes, out, number));
         let _ = writeln!(
             list,
@@ -82,8 +104,8 @@ fn main() {
             format!("/{at}"),
             &tag[..32],
         );
-        println!("cargo:rerun-if-changed={}", path.display());
     }
     list.push_str("]\n");
     fs::write(out.join("guest_pages.rs"), list).expect("the list is written");
+    fs::write(out.join("guest_version"), version).expect("the version is written");
 }

@@ -1,14 +1,14 @@
 // Orders: the list by state, and one with its timeline and what can be done.
 
-import { fresh, h, pairs, put, scroll } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, problem, refresh, to } from '/app.js';
-import { amount, digits, instant, short, shown, typed, units } from '/format.js';
-import { commandForm, field, form, joined, written } from '/forms.js';
-import { pages } from '/lists.js';
-import { timeline } from '/timeline.js';
-import { dayOf, here } from '/zones.js';
-import { confirmOrder, offerable, offerOf, quoteForm } from '/quote.js';
+import { fresh, h, pairs, put, scroll } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, problem, refresh, to } from './app.js';
+import { amount, digits, instant, short, shown, typed, units } from './format.js';
+import { commandForm, field, form, joined, written } from './forms.js';
+import { pages } from './lists.js';
+import { timeline } from './timeline.js';
+import { dayOf, here } from './zones.js';
+import { confirmOrder, offerable, offerOf, quoteForm } from './quote.js';
 
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
 /** Orders of one state that are asked for at a time. */
@@ -25,6 +25,13 @@ export async function manifestOf(topic) {
 export async function merged(view, states, limit = PAGE) {
   const pages = await Promise.all(states.map((state) => api.appRows('relation', view, { index: 'by_state', equal: [state], limit, desc: true })));
   return pages.flatMap((page) => page.rows);
+}
+
+let standing;
+/** After what is shown now; all who wait for it go on together, and ask in one go. */
+function shownFirst() {
+  standing ??= new Promise((done) => { setTimeout(done); }).finally(() => { standing = null; });
+  return standing;
 }
 
 const names = new Map();
@@ -49,7 +56,7 @@ export function named(row, element) {
   const fallback = row.table === 'bookings' ? row.columns.resource ?? short(row.columns.booking) : t('order.of', { id: short(row.columns.order) });
   put(element, names.get(`${row.topic} ${row.key}`) ?? fallback);
   // the screen comes first
-  if (!names.has(`${row.topic} ${row.key}`)) setTimeout(() => nameOf(row).then((name) => { if (name) put(element, name); }));
+  if (!names.has(`${row.topic} ${row.key}`)) shownFirst().then(() => nameOf(row)).then((name) => { if (name) put(element, name); });
   return element;
 }
 

@@ -1,21 +1,21 @@
 // The pages of a customer: which screen is shown, and news that make it look again.
 
-import { h, put } from '/elements.js';
-import { language, t } from '/words.js';
-import { Core } from '/core.js';
-import { Storage } from '/storage.js';
-import { Door } from '/door.js';
-import { Link } from '/link.js';
-import { problem, reason } from '/form.js';
-import { provider, item } from '/provider.js';
-import { orders, order, booking } from '/orders.js';
-import { lapsed } from '/offer.js';
-import { book } from '/booking.js';
-import { chat } from '/chat.js';
-import { audit } from '/audit.js';
-import { key } from '/key.js';
+import { h, put } from './elements.js';
+import { language, t } from './words.js';
+import { Core } from './core.js';
+import { Storage } from './storage.js';
+import { Door } from './door.js';
+import { Link } from './link.js';
+import { problem, reason } from './form.js';
+import { provider, item } from './provider.js';
+import { orders, order, booking } from './orders.js';
+import { lapsed } from './offer.js';
+import { book } from './booking.js';
+import { chat } from './chat.js';
+import { audit } from './audit.js';
+import { key } from './key.js';
 
-const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: async (...given) => (await import('/apps.js')).page(...given) };
+const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: async (...given) => (await import('./apps.js')).page(...given) };
 const shownInNav = ['provider', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */
@@ -195,7 +195,7 @@ function soon() {
 }
 
 /** Which space the link names, or this provider's first. */
-async function choose() {
+async function choose(asked = app.door.here()) {
   const named = /^#(?:.*&)?space=([0-9a-f]{64})/.exec(location.hash)?.[1];
   const entity = /[#&]entity=([0-9a-f]{64})/.exec(location.hash)?.[1];
   if (named) {
@@ -205,8 +205,8 @@ async function choose() {
   }
   const link = (await app.storage.get('link')) ?? {};
   try {
-    app.here = await app.door.here();
-    await app.storage.put('here', app.here);
+    app.here = await asked;
+    app.storage.put('here', app.here).catch(() => {});
   } catch (error) {
     if (error.status !== 0) throw error;
     app.here = (await app.storage.get('here')) ?? null;
@@ -223,10 +223,14 @@ async function choose() {
 async function begin() {
   put(document.getElementById('skip'), t('skip'));
   try {
-    const compiled = fetch('/guest.wasm').then((response) => { if (!response.ok) throw new Error(`guest.wasm: ${response.status}`); return response.arrayBuffer(); }).then((bytes) => WebAssembly.compile(bytes));
+    // beside this file; what was compiled once is kept with it
+    const compiled = WebAssembly.compileStreaming(fetch(new URL('./guest.wasm', import.meta.url)));
     compiled.catch(() => {});
+    // asked for while the storage opens
+    const here = app.door.here();
+    here.catch(() => {});
     const storage = app.storage = await Storage.open();
-    await choose();
+    await choose(here);
     const [name, ...parts] = place();
     if (name === 'provider') {
       // the catalog needs no keys: it is there while the core still comes
