@@ -29,19 +29,19 @@ const SHARED: &[&str] = &[
     "icon.svg",
 ];
 
+/// The first page.
+const FIRST: &str = "index.html";
+
 /// The worker that keeps the pages in a browser: which files these are stands before its text,
 /// so it is another one when any of them is, or when it is itself.
 const WORKER: &str = "worker.js";
 
-/// The worker with what it keeps: paths, by what all of them are known.
-fn worker(text: &[u8], files: &[(String, blake3::Hash)]) -> Vec<u8> {
-    let mut all = blake3::Hasher::new();
-    let mut list = String::new();
-    for (path, hash) in files {
-        all.update(path.as_bytes()).update(hash.as_bytes());
-        let _ = write!(list, "{path:?}, ");
+/// The worker with what it keeps: the first page, and files in the folder of a version.
+fn worker(text: &[u8], names: &[String], version: &str) -> Vec<u8> {
+    let mut list = "\"/\", ".to_owned();
+    for name in names {
+        let _ = write!(list, "\"/v/{version}/{name}\", ");
     }
-    let version = &all.update(text).finalize().to_hex()[..32];
     let mut made = format!("const VERSION = {version:?};\nconst FILES = [{list}];\n").into_bytes();
     made.extend_from_slice(text);
     made
@@ -55,6 +55,25 @@ fn packed(bytes: &[u8], out: &Path, number: usize) -> PathBuf {
     let path = out.join(format!("guest-page-{number}.gz"));
     fs::write(&path, packer.finish().expect("memory takes it")).expect("a page is written");
     path
+}
+
+/// What a file is, if it is served.
+fn media_type(name: &str) -> Option<&'static str> {
+    let (_, end) = name.rsplit_once('.')?;
+    let mut known = TYPES.iter();
+    known.find_map(|(known, media_type)| (*known == end).then_some(*media_type))
+}
+
+/// By what all files together are known.
+fn version(files: &[PathBuf]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for path in files {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let bytes = fs::read(path).expect("a page is read");
+        hasher.update(blake3::hash(name.unwrap_or_default().as_bytes()).as_bytes());
+        hasher.update(blake3::hash(&bytes).as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 fn main() {
@@ -79,35 +98,38 @@ fn main() {
             .map(|name| shared.join(name)),
     );
     files.sort();
-    // what it keeps is known before it
-    files.sort_by_key(|path| path.ends_with(WORKER));
-    let mut kept = Vec::new();
     let out = env::var("OUT_DIR").expect("cargo names the folder of what is made");
     let out = Path::new(&out);
     let mut list = "&[\n".to_owned();
+    let version = version(&files);
+    let kept: Vec<String> = files
+        .iter()
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .filter(|name| media_type(name).is_some() && name != WORKER && name != FIRST)
+        .collect();
     for (number, path) in files.into_iter().enumerate() {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default()
-            .to_owned();
-        let end = name.rsplit_once('.').map_or("", |(_, end)| end);
-        let Some((_, media_type)) = TYPES.iter().find(|(known, _)| *known == end) else {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default().to_owned();
+        let Some(media_type) = media_type(&name) else {
             continue;
         };
-        let at = match &name[..] {
-            "index.html" => "/".to_owned(),
-            name => format!("/{name}"),
-        };
-        let mut bytes = fs::read(&path).expect("a page is read");
-        let mut path = path;
         println!("cargo:rerun-if-changed={}", path.display());
-        if name == WORKER {
-            bytes = worker(&bytes, &kept);
-            path = out.join(WORKER);
-            fs::write(&path, &bytes).expect("the worker is written");
-        } else {
-            kept.push((at.clone(), blake3::hash(&bytes)));
+        let bytes = fs::read(&path).expect("a page is read");
+        let (at, path, bytes) = match &name[..] {
+            FIRST => {
+                // its files are named in the folder of their version
+                let text = String::from_utf8(bytes).expect("the first page is text");
+                let text = text.replace("=\"/", &format!("=\"/v/{version}/"));
+                ("/".to_owned(), out.join(FIRST), text.into_bytes())
+            }
+            WORKER => {
+                let bytes = worker(&bytes, &kept, &version);
+                (format!("/{WORKER}"), out.join(WORKER), bytes)
+            }
+            _ => (format!("/{name}"), path.clone(), bytes),
+        };
+        if path.starts_with(out) {
+            fs::write(&path, &bytes).expect("a page is written");
         }
         let (tag, packed) = (blake3::hash(&bytes).to_hex(), packed(&bytes, out, number));
         let _ = writeln!(
@@ -118,4 +140,5 @@ fn main() {
     }
     list.push_str("]\n");
     fs::write(out.join("guest_pages.rs"), list).expect("the list is written");
+    fs::write(out.join("guest_version"), version).expect("the version is written");
 }

@@ -25,6 +25,7 @@ use crate::problem::Problem;
 use crate::requests::Route as Named;
 use crate::routes::{Does, Route};
 use crate::server::Shared;
+use crate::several;
 use crate::sites::Site;
 use crate::stream::{Place, Watcher, blocking};
 use crate::uis;
@@ -53,11 +54,16 @@ pub(crate) async fn answer(
 }
 
 /// Answers a request to a file of the pages.
-pub(crate) fn page(shared: &Shared, page: &'static pages::Page, parts: &Parts) -> Response {
+pub(crate) fn page(
+    shared: &Shared,
+    page: &'static pages::Page,
+    kept: &str,
+    parts: &Parts,
+) -> Response {
     if let Err(problem) = enter(shared, parts, Scope::Nobody, true) {
         return refused(&problem);
     }
-    let mut response = pages::answer(page, &parts.headers);
+    let mut response = pages::answer(page, &parts.headers, kept);
     if page.path == "/" {
         // frames hold user interfaces of apps, at this server alone
         let policy = pages::policy(shared.site(&parts.extensions).apps);
@@ -124,6 +130,7 @@ async fn attempt(
             };
             Ok(told(&json))
         }
+        Does::Several => Ok(told(&several::answer(&shared.reader, &inputs).await)),
         Does::Uis => Ok(told(&uis::list(&shared).await?)),
         Does::OpenApi => Ok(told(&openapi::document())),
         Does::Session => Ok(told(&json!({ "scope": has.word() }))),

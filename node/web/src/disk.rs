@@ -28,6 +28,18 @@ pub(crate) fn text(page: &'static Page) -> Cow<'static, str> {
     text.map_or(Cow::Borrowed(page.text), Cow::Owned)
 }
 
+/// Whether files may be others in a moment.
+#[cfg(not(debug_assertions))]
+pub(crate) fn is_worked_on() -> bool {
+    false
+}
+
+/// Whether files may be others in a moment.
+#[cfg(debug_assertions)]
+pub(crate) fn is_worked_on() -> bool {
+    std::env::var_os("SYNLOG_UI").is_some()
+}
+
 /// A file of a user interface.
 #[cfg(not(debug_assertions))]
 pub(crate) fn file(_: &Package, _: &str, bytes: &[u8]) -> Bytes {

@@ -30,6 +30,7 @@ mod places;
 mod probes;
 mod requests;
 pub mod serving;
+mod several;
 pub mod sites;
 mod table;
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The pages: files inside the program, and the headers that go with every answer.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
@@ -118,9 +121,61 @@ fn tag(text: &str) -> String {
     format!("\"{}\"", &hash[..32])
 }
 
-/// The answer to a question for a file.
-pub(crate) fn answer(page: &'static Page, headers: &HeaderMap) -> Response {
-    let text = disk::text(page);
+/// How long a file may be kept that may be another one tomorrow, under the same path.
+pub(crate) const UNTIL_ASKED: &str = "no-cache";
+/// How long a file may be kept whose path names all that is in it.
+pub(crate) const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Under which folder files lie whose path names what is in all of them.
+pub(crate) fn folder(version: &str) -> String {
+    format!("/v/{version}/")
+}
+
+/// By what all files together are known; none while they are worked on.
+pub(crate) fn version() -> Option<&'static str> {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let mut hasher = blake3::Hasher::new();
+        for page in PAGES {
+            hasher.update(blake3::hash(page.path.as_bytes()).as_bytes());
+            hasher.update(blake3::hash(page.text.as_bytes()).as_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    });
+    (!disk::is_worked_on()).then(|| VERSION.as_str())
+}
+
+/// The first page, with its files named in the folder of their version: a browser asks for
+/// none of them again.
+fn first(page: &'static Page) -> Cow<'static, str> {
+    static TEXT: LazyLock<Option<String>> = LazyLock::new(|| {
+        let page = PAGES.iter().find(|page| page.path == "/")?;
+        Some(
+            page.text
+                .replace("=\"/", &format!("=\"{}", folder(version()?))),
+        )
+    });
+    match TEXT.as_deref() {
+        Some(text) => Cow::Borrowed(text),
+        None => disk::text(page),
+    }
+}
+
+/// The file of a path, and how long it may be kept, if it was asked for in a version's folder.
+pub(crate) fn of_version(asked: &str, name: &str) -> Option<(&'static Page, &'static str)> {
+    let page = PAGES
+        .iter()
+        .find(|page| page.path.strip_prefix('/') == Some(name) && !name.is_empty())?;
+    // an open page of an older program asks for files that it has not loaded yet
+    let is_current = version() == Some(asked);
+    Some((page, if is_current { FOR_EVER } else { UNTIL_ASKED }))
+}
+
+/// The answer to a question for a file, which may be kept for so long.
+pub(crate) fn answer(page: &'static Page, headers: &HeaderMap, kept: &str) -> Response {
+    let text = match page.path {
+        "/" => first(page),
+        _ => disk::text(page),
+    };
     let tag = tag(&text);
     let known = headers
         .get(header::IF_NONE_MATCH)
@@ -134,7 +189,7 @@ pub(crate) fn answer(page: &'static Page, headers: &HeaderMap) -> Response {
         false => Response::new(Body::from(text.into_owned())),
     };
     set(&mut response, header::ETAG, &tag);
-    set(&mut response, header::CACHE_CONTROL, "no-cache");
+    set(&mut response, header::CACHE_CONTROL, kept);
     set(&mut response, header::CONTENT_TYPE, page.media_type);
     response
 }
@@ -170,7 +225,8 @@ mod tests {
     fn preloaded(text: &str) -> BTreeSet<String> {
         let links = text.split("<link rel=\"modulepreload\" href=\"").skip(1);
         let paths = links.filter_map(|rest| rest.split('"').next());
-        paths.map(str::to_owned).collect()
+        let names = paths.filter_map(|path| path.rsplit_once('/'));
+        names.map(|(_, name)| format!("/{name}")).collect()
     }
 
     #[test]

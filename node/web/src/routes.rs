@@ -54,6 +54,8 @@ pub struct Param {
 pub(crate) enum Does {
     /// Asks the node.
     Ask(fn(&Inputs) -> Result<Ask, Problem>),
+    /// Asks for rows by several routes at once.
+    Several,
     /// The OpenAPI document.
     OpenApi,
     /// Exchanges a one-time token for a session.

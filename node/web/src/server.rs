@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{RawPathParams, Request};
+use axum::extract::{Path, RawPathParams, Request};
 use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -25,7 +25,7 @@ use crate::answering;
 use crate::backend::Backend;
 use crate::keys::{self, Keys};
 use crate::metrics::Counts;
-use crate::pages::PAGES;
+use crate::pages::{self, PAGES, UNTIL_ASKED};
 use crate::probes::{self, PROBES};
 use crate::problem::Problem;
 use crate::reading::Reader;
@@ -194,11 +194,26 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     for page in PAGES {
         let shared = Arc::clone(shared);
         let handler = move |request: Request<Body>| {
-            let response = answering::page(&shared, page, &request.into_parts().0);
+            let parts = request.into_parts().0;
+            let response = answering::page(&shared, page, UNTIL_ASKED, &parts);
             std::future::ready(response)
         };
         router = router.route(page.path, get(handler));
     }
+    let versioned = Arc::clone(shared);
+    router = router.route(
+        "/v/{version}/{name}",
+        get(
+            move |Path((version, name)): Path<(String, String)>, request: Request<Body>| {
+                let parts = request.into_parts().0;
+                let response = match pages::of_version(&version, &name) {
+                    Some((page, kept)) => answering::page(&versioned, page, kept, &parts),
+                    None => answering::nowhere(&versioned, &parts, false),
+                };
+                std::future::ready(response)
+            },
+        ),
+    );
     for (path, probe) in PROBES {
         let shared = Arc::clone(shared);
         let handler = move |request: Request<Body>| {

@@ -161,6 +161,21 @@ pub(crate) static ROUTES: &[Route] = &[
         )],
         |inputs| rows(inputs, Some(inputs.path("key"))),
     ),
+    Route {
+        query: &[must(
+            "ask",
+            Kind::Texts,
+            "the path of a question for rows, with its query, as in /apps/relation/views/orders?index=by_state&equal=requested; at most 16 of them",
+        )],
+        ..own(
+            Method::Get,
+            "/several",
+            "several",
+            "Several questions for rows at once: `answers` has, in their order, what each would be told, or its `problem`",
+            Scope::Read,
+            Does::Several,
+        )
+    },
     get(
         "/topics/{topic}/explain/{*key}",
         "explain",

@@ -40,9 +40,13 @@ const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients'
 const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', hours: 'calendar', import: 'catalog', app: 'apps' };
 /** Milliseconds in which several news are one. */
 const CALM = 150;
+/** Milliseconds that news wait for the first screen. */
+const PATIENCE = 2000;
 
 const main = document.getElementById('main');
 const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null };
+/** The topics, where they were asked for before the first screen was. */
+let asked = null;
 
 /** A link to a screen; parts may be anything. */
 export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
@@ -139,8 +143,10 @@ async function show(again = false) {
   }
   const context = { ...state, leave: null, api, parts, again, mine: (id) => digits(id) === state.me.entity };
   try {
-    state.topics = context.topics = (await api.get('/topics')).topics;
+    const topics = asked ?? api.get('/topics');
+    asked = null;
     const screen = await screens[name]();
+    state.topics = context.topics = (await topics).topics;
     const made = await screen(context);
     // somebody went on meanwhile, or began to write
     if (round !== state.round || (again && writing())) return context.leave?.();
@@ -202,8 +208,10 @@ function follow() {
 
 /** Whether nothing has been done here yet, and nobody said to leave the first steps out. */
 async function isFirst() {
-  const [{ steps }, { topics }] = await Promise.all([api.get('/steps'), api.get('/topics')]).catch(() => [{ steps: {} }, { topics: [0] }]);
-  return topics.length === 0 && steps.all === 'open';
+  const { topics } = await asked.catch(() => ({ topics: [0] }));
+  if (topics.length) return false;
+  const { steps } = await api.get('/steps').catch(() => ({ steps: {} }));
+  return steps.all === 'open';
 }
 
 async function begin() {
@@ -216,8 +224,10 @@ async function begin() {
     history.replaceState(null, '', '#/today');
     await api.login(link[1]).catch(() => { state.failed = true; });
   }
-  // its module comes while it is asked who this is
-  screens[place()[0]]().catch(() => {});
+  // its module, and what it will ask for, come while it is asked who this is
+  screens[place()[0]]().then((screen) => screen.ahead?.()).catch(() => {});
+  asked = api.get('/topics');
+  asked.catch(() => {});
   try {
     state.me = await api.get('/whoami');
   } catch (error) {
@@ -227,8 +237,10 @@ async function begin() {
   put(document.getElementById('apart'), t('apart'));
   addEventListener('hashchange', () => show());
   if (['', '#/today'].includes(location.hash) && await isFirst()) location.replace('#/begin');
+  const first = show();
+  // its questions have the connections first; what comes meanwhile is seen when news are heard
+  await Promise.race([first, new Promise((done) => { setTimeout(done, PATIENCE); })]);
   follow();
-  await show();
 }
 
 begin();

@@ -35,9 +35,11 @@ async function textOf(row) {
   return { gone: t(found?.erased ? 'chat.erased' : 'chat.absent') };
 }
 
-/** The last message of each relation, and how many of the other side's are new. */
-export async function latest({ mine }) {
-  const { rows } = await api.appRows('relation', 'messages', { index: 'by_at', desc: true, limit: LATEST });
+/** The last messages of all relations. */
+export const lastSaid = async () => (await api.appRows('relation', 'messages', { index: 'by_at', desc: true, limit: LATEST })).rows;
+
+/** Of those, the last one of each relation, and how many of the other side's are new. */
+export function latest(rows, mine) {
   const of = new Map();
   for (const row of rows) {
     if (!of.has(row.topic)) of.set(row.topic, { last: row, fresh: 0, known: seen(row.topic), isAnswered: false });
@@ -63,7 +65,7 @@ export async function lastLine(topic, it, mine, level = 'h2') {
 /** The relations: those with something new first. */
 export async function chats({ topics, mine }) {
   const relations = topics.filter((topic) => topic.app === 'relation');
-  const of = relations.length ? await latest({ mine }) : new Map();
+  const of = relations.length ? latest(await lastSaid(), mine) : new Map();
   const at = (topic) => of.get(topic.topic)?.last.columns.at ?? 0;
   const isNew = (topic) => Number((of.get(topic.topic)?.fresh ?? 0) > 0);
   relations.sort((a, b) => isNew(b) - isNew(a) || at(b) - at(a));

@@ -27,6 +27,13 @@ export async function merged(view, states, limit = PAGE) {
   return pages.flatMap((page) => page.rows);
 }
 
+let standing;
+/** After what is shown now; all who wait for it go on together, and ask in one go. */
+function shownFirst() {
+  standing ??= new Promise((done) => { setTimeout(done); }).finally(() => { standing = null; });
+  return standing;
+}
+
 const names = new Map();
 /** What an order or booking is about, in one line; it never changes, so it is asked for once. */
 async function nameOf({ topic, table, key, columns }) {
@@ -49,7 +56,7 @@ export function named(row, element) {
   const fallback = row.table === 'bookings' ? row.columns.resource ?? short(row.columns.booking) : t('order.of', { id: short(row.columns.order) });
   put(element, names.get(`${row.topic} ${row.key}`) ?? fallback);
   // the screen comes first
-  if (!names.has(`${row.topic} ${row.key}`)) setTimeout(() => nameOf(row).then((name) => { if (name) put(element, name); }));
+  if (!names.has(`${row.topic} ${row.key}`)) shownFirst().then(() => nameOf(row)).then((name) => { if (name) put(element, name); });
   return element;
 }
 

@@ -49,7 +49,8 @@ export class Synlog {
   /** At `base`, with a program's token, or with the cookie of this page's session; `ui`: only
    * what the user interface of that app may ask. */
   constructor(options?: { base?: string; token?: string; ui?: string });
-  /** Any question, as in get('/topics'). */
+  /** Any question, as in get('/topics'). Questions for rows that are asked in one go travel
+   * in one request (`/several`). */
   get<T = any>(path: string, query?: Record<string, unknown>): Promise<T>;
   post<T = any>(path: string, body?: unknown): Promise<T>;
   /** Exchanges the token of a link for a session. */

@@ -18,11 +18,17 @@ const PAUSE = [300, 15000];
 /** Milliseconds without a word, heartbeats included, after which a stream counts as broken. */
 const SILENCE = 40000;
 
+/** Questions for rows, and how many of them go in one request. */
+const ROWS = /^\/(topics|apps)\/[^/]+\/(views|rows)\//;
+const TOGETHER = 16;
+
 const part = (text) => encodeURIComponent(text);
 
 export class Synlog {
   #base;
   #headers;
+  /** Questions for rows that were asked just now. */
+  #asked = [];
 
   constructor({ base = '', token, ui } = {}) {
     this.#base = base + ROOT;
@@ -30,7 +36,11 @@ export class Synlog {
     if (ui) this.#headers['Synlog-UI'] = ui;
   }
 
-  #url(path, query = {}) {
+  #url(path, query) {
+    return this.#base + this.#path(path, query);
+  }
+
+  #path(path, query = {}) {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {
       for (const item of Array.isArray(value) ? value : [value]) {
@@ -38,7 +48,7 @@ export class Synlog {
       }
     }
     const text = search.toString();
-    return this.#base + path + (text ? `?${text}` : '');
+    return path + (text ? `?${text}` : '');
   }
 
   async #ask(url, options = {}) {
@@ -57,7 +67,32 @@ export class Synlog {
   }
 
   async get(path, query) {
-    return (await this.#ask(this.#url(path, query))).json();
+    if (this.#headers['Synlog-UI'] || !ROWS.test(path)) return (await this.#ask(this.#url(path, query))).json();
+    // a browser opens few connections: what is asked in one go travels together
+    return new Promise((tell, fail) => {
+      if (!this.#asked.length) queueMicrotask(() => this.#askTogether());
+      this.#asked.push({ ask: this.#path(path, query), tell, fail });
+    });
+  }
+
+  #askTogether() {
+    const asked = this.#asked;
+    this.#asked = [];
+    for (let at = 0; at < asked.length; at += TOGETHER) this.#several(asked.slice(at, at + TOGETHER));
+  }
+
+  async #several(asked) {
+    try {
+      const isOne = asked.length === 1;
+      const url = isOne ? this.#base + asked[0].ask : this.#url('/several', { ask: asked.map(({ ask }) => ask) });
+      const told = await (await this.#ask(url)).json();
+      for (const [at, answer] of (isOne ? [told] : told.answers).entries()) {
+        if (answer.problem) asked[at].fail(new ProblemError(answer.problem, answer.problem.status));
+        else asked[at].tell(answer);
+      }
+    } catch (error) {
+      for (const { fail } of asked) fail(error);
+    }
   }
 
   async post(path, body = {}) {

@@ -3,7 +3,7 @@
 import { h } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, refresh, say, to } from './app.js';
-import { lastLine, latest } from './chat.js';
+import { lastLine, lastSaid, latest } from './chat.js';
 import { card, merged, named, waitsFor } from './orders.js';
 import { instant, short } from './format.js';
 import { dayOf, here } from './zones.js';
@@ -12,13 +12,27 @@ import { STEPS, standing } from './steps.js';
 
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 
+/** What is asked for, whoever asks: it goes in one request for rows and three more. */
+const ask = () => Promise.all([merged('orders', OPEN), merged('bookings', ['pending', 'held', 'confirmed']), lastSaid(),
+  ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
+let ahead = null;
+/** Milliseconds for which answers that came ahead are good. */
+const AHEAD = 2000;
+/** Asks before it is known who this is. */
+today.ahead = () => {
+  ahead = { since: performance.now(), answers: ask() };
+  ahead.answers.catch(() => {});
+};
+
 /** Orders and bookings of all relations, by one of their states. */
 export async function today(context) {
   const { topics, mine } = context;
   const relations = topics.filter((topic) => topic.app === 'relation');
-  const of = (view, states) => (relations.length ? merged(view, states) : []);
-  const [orders, bookings, said, { letters }, { asked }, { steps }] = await Promise.all([
-    of('orders', OPEN), of('bookings', ['pending', 'held', 'confirmed']), relations.length ? latest(context) : new Map(), ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
+  // what was asked long ago is asked again
+  const questions = ahead && performance.now() - ahead.since < AHEAD ? ahead.answers : ask();
+  ahead = null;
+  const [orders, bookings, rows, { letters }, { asked }, { steps }] = await questions;
+  const said = latest(rows, mine);
   const side = (row) => {
     const { provider, client } = row.columns;
     if (mine(client)) return 'client';

@@ -12,8 +12,8 @@ import { lapsed } from './offer.js';
 
 /** What is not shown at first comes when it is opened, or when there is time. */
 const later = {
-  item: () => import('./item.js'), orders: () => import('/orders.js'), booking: () => import('/booking.js'), basket: () => import('/basket.js'),
-  checkout: () => import('./checkout.js'), chat: () => import('/chat.js'), audit: () => import('/audit.js'), key: () => import('/key.js'), apps: () => import('/apps.js'),
+  item: () => import('./item.js'), orders: () => import('./orders.js'), booking: () => import('./booking.js'), basket: () => import('./basket.js'),
+  checkout: () => import('./checkout.js'), chat: () => import('./chat.js'), audit: () => import('./audit.js'), key: () => import('./key.js'), apps: () => import('./apps.js'),
   keeping: () => import('./keeping.js'),
 };
 
@@ -245,7 +245,7 @@ function soon() {
 }
 
 /** Which space the link names, or this provider's first. */
-async function choose() {
+async function choose(asked = app.door.here()) {
   const named = /^#(?:.*&)?space=([0-9a-f]{64})/.exec(location.hash)?.[1];
   const entity = /[#&]entity=([0-9a-f]{64})/.exec(location.hash)?.[1];
   if (named) {
@@ -254,7 +254,7 @@ async function choose() {
     await app.storage.put('link', { space: named, entity });
   }
   const link = (await app.storage.get('link')) ?? {};
-  app.here = await known('here', app.door.here()).catch((error) => { if (error.status !== 0) throw error; return null; });
+  app.here = await known('here', asked).catch((error) => { if (error.status !== 0) throw error; return null; });
   const offered = app.here?.spaces ?? [];
   app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
@@ -266,12 +266,16 @@ async function choose() {
 
 async function begin() {
   try {
-    const compiled = fetch('/guest.wasm').then((response) => { if (!response.ok) throw new Error(`guest.wasm: ${response.status}`); return response.arrayBuffer(); }).then((bytes) => WebAssembly.compile(bytes));
+    // beside this file; what was compiled once is kept with it
+    const compiled = WebAssembly.compileStreaming(fetch(new URL('./guest.wasm', import.meta.url)));
     compiled.catch(() => {});
+    // asked for while the storage opens
+    const here = app.door.here();
+    here.catch(() => {});
     await ready;
     put(document.getElementById('skip'), t('skip'));
     const storage = app.storage = await Storage.open();
-    await choose();
+    await choose(here);
     const [name, ...parts] = place();
     if (name === 'provider') {
       // the catalog needs no keys: it is there while the core still comes

@@ -27,15 +27,15 @@ const day = (number) => new Intl.DateTimeFormat(document.documentElement.lang, {
 export async function provider({ parts: [wanted = ''] }) {
   const space = app.space;
   if (!space) return [heading(app.here?.name ?? 'synlog'), h('p', null, t('no.space'))];
-  const [about, places, resources] = await Promise.all([
+  const [about, places, resources, { list, more }] = await Promise.all([
     app.cached('space', () => app.door.rows(space, 'space')),
     app.cached('places', () => app.door.rows(space, 'places', { limit: 20 })),
     app.cached('resources', () => app.door.rows(space, 'resources', { limit: 20 })),
+    items(space, wanted),
   ]);
   const profile = about.rows[0]?.columns ?? {};
   const find = h('input', { type: 'search', autocomplete: 'off', enterkeyhint: 'search' });
   find.value = find.defaultValue = wanted;
-  const { list, more } = await items(space, wanted);
   return [
     h('div', { class: 'hero' }, heading(profile.name ?? app.here?.name ?? ''),
       profile.about && h('p', null, profile.about),

@@ -27,6 +27,7 @@ use crate::guests::server::{Carried, Shared};
 use crate::guests::stream;
 use crate::inputs::Inputs;
 use crate::keys;
+use crate::pages::FOR_EVER;
 use crate::places::Place;
 use crate::problem::Problem;
 use crate::routes::Method;
@@ -70,9 +71,14 @@ pub(super) async fn answer(
 }
 
 /// Answers a request to a file of the pages.
-pub(super) fn page(shared: &Shared, page: &'static GuestPage, parts: &Parts) -> Response {
+pub(super) fn page(
+    shared: &Shared,
+    page: &'static GuestPage,
+    kept: &str,
+    parts: &Parts,
+) -> Response {
     match enter(shared, parts, true) {
-        Ok(_) => pages::answer(page, &parts.headers),
+        Ok(_) => pages::answer(page, &parts.headers, kept),
         Err(problem) => refused(&problem),
     }
 }
@@ -286,8 +292,7 @@ async fn outside(
             let module = blocking(move || backend.module(&hash)).await?;
             let mut response = Response::new(Body::from(module));
             set(&mut response, header::CONTENT_TYPE, "application/wasm");
-            let forever = "public, max-age=31536000, immutable";
-            set(&mut response, header::CACHE_CONTROL, forever);
+            set(&mut response, header::CACHE_CONTROL, FOR_EVER);
             return Ok(response);
         }
         Does::Challenge => {

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use crate::blobs::set;
+use crate::pages::{FOR_EVER, UNTIL_ASKED};
 
 /// A file of the guests' pages.
 #[derive(Debug)]
@@ -23,6 +24,26 @@ pub struct GuestPage {
 
 /// All of them: what is in `node/web/guest/pages`, and a few modules of the owner's.
 pub static PAGES: &[GuestPage] = include!(concat!(env!("OUT_DIR"), "/guest_pages.rs"));
+
+/// By what all of them together are known. The first page names them in the folder of that
+/// version, so that a browser asks for none of them again.
+pub(crate) const VERSION: &str = include_str!(concat!(env!("OUT_DIR"), "/guest_version"));
+
+/// The file of a path, and how long it may be kept, if it was asked for in a version's folder.
+pub(super) fn of_version(asked: &str, name: &str) -> Option<(&'static GuestPage, &'static str)> {
+    let page = PAGES
+        .iter()
+        .find(|page| page.path.strip_prefix('/') == Some(name) && !name.is_empty())?;
+    // an open page of an older program asks for files that it has not loaded yet
+    Some((
+        page,
+        if asked == VERSION {
+            FOR_EVER
+        } else {
+            UNTIL_ASKED
+        },
+    ))
+}
 
 /// Headers of every answer. Scripts come from this server alone; WebAssembly may be
 /// compiled, since the guest's own core and the rules of the app are modules. The one policy
@@ -47,8 +68,8 @@ pub const HEADERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The answer to a question for a file.
-pub(super) fn answer(page: &'static GuestPage, headers: &HeaderMap) -> Response {
+/// The answer to a question for a file, which may be kept for so long.
+pub(super) fn answer(page: &'static GuestPage, headers: &HeaderMap, kept: &str) -> Response {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     // what does not get shorter is sent as it is
     let packs = page.packed.len() < page.bytes.len()
@@ -68,7 +89,7 @@ pub(super) fn answer(page: &'static GuestPage, headers: &HeaderMap) -> Response 
         false => Response::new(Body::from(Bytes::from_static(bytes))),
     };
     set(&mut response, header::ETAG, &tag);
-    set(&mut response, header::CACHE_CONTROL, "no-cache");
+    set(&mut response, header::CACHE_CONTROL, kept);
     set(&mut response, header::CONTENT_TYPE, page.media_type);
     set(&mut response, header::VARY, "accept-encoding");
     if packs {
@@ -111,17 +132,24 @@ mod tests {
         let worker = PAGES.iter().find(|page| page.path == "/worker.js").unwrap();
         let text = std::str::from_utf8(worker.bytes).unwrap();
         let mut lines = text.lines();
-        let version = lines.next().unwrap();
-        assert!(version.starts_with("const VERSION = \"") && version.len() == 50);
+        assert_eq!(
+            lines.next().unwrap(),
+            format!("const VERSION = \"{VERSION}\";")
+        );
         let list = lines.next().unwrap();
         let kept: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
-        let pages = PAGES.iter().map(|page| page.path);
-        let mut others: Vec<&str> = pages.filter(|path| *path != "/worker.js").collect();
+        let pages = PAGES.iter().filter(|page| page.path != "/worker.js");
+        let mut others: Vec<String> = pages
+            .map(|page| match page.path {
+                "/" => "/".to_owned(),
+                path => format!("/v/{VERSION}{path}"),
+            })
+            .collect();
         others.sort_unstable();
         let mut sorted = kept.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, others);
-        assert!(kept.contains(&"/") && kept.contains(&"/guest.wasm"));
+        assert!(kept.contains(&"/"));
     }
 
     #[test]
@@ -135,7 +163,7 @@ mod tests {
             ("", false),
         ] {
             let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, said.parse().unwrap())]);
-            let response = answer(page, &headers);
+            let response = answer(page, &headers, FOR_EVER);
             let of = |name: header::HeaderName| response.headers().get(name).cloned();
             assert_eq!(of(header::CONTENT_ENCODING).is_some(), packs, "{said}");
             // the tag of one form is not that of the other
@@ -143,7 +171,10 @@ mod tests {
             assert_eq!(tag.to_str().unwrap().contains("gzip"), packs);
             let mut again = headers.clone();
             again.insert(header::IF_NONE_MATCH, tag);
-            assert_eq!(answer(page, &again).status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(
+                answer(page, &again, FOR_EVER).status(),
+                StatusCode::NOT_MODIFIED
+            );
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{RawPathParams, Request};
+use axum::extract::{Path, RawPathParams, Request};
 use axum::middleware;
 use axum::routing::{MethodFilter, get, on};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,6 +27,7 @@ use crate::guests::limits::Rate;
 use crate::guests::pages::{self, PAGES};
 use crate::guests::sessions::Sessions;
 use crate::guests::stream::{self, Grown};
+use crate::pages::UNTIL_ASKED;
 use crate::places::Places;
 use crate::routes::Method;
 use crate::serving::{self, Bounds};
@@ -120,11 +121,26 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     for page in PAGES {
         let shared = Arc::clone(shared);
         let handler = move |request: Request<Body>| {
-            let response = answering::page(&shared, page, &request.into_parts().0);
+            let parts = request.into_parts().0;
+            let response = answering::page(&shared, page, UNTIL_ASKED, &parts);
             std::future::ready(response)
         };
         router = router.route(page.path, get(handler));
     }
+    let versioned = Arc::clone(shared);
+    router = router.route(
+        "/v/{version}/{name}",
+        get(
+            move |Path((version, name)): Path<(String, String)>, request: Request<Body>| {
+                let parts = request.into_parts().0;
+                let response = match pages::of_version(&version, &name) {
+                    Some((page, kept)) => answering::page(&versioned, page, kept, &parts),
+                    None => answering::nowhere(&versioned, &parts, false),
+                };
+                std::future::ready(response)
+            },
+        ),
+    );
     let nowhere = |method_is_wrong| {
         let shared = Arc::clone(shared);
         move |request: Request<Body>| {

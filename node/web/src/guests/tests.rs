@@ -18,8 +18,10 @@ use crate::backend::{BlobInfo, Rows};
 use crate::guests::ROOT;
 use crate::guests::asked::ROUTES;
 use crate::guests::backend::{Founded, Guest, GuestBackend, Heights, Proof, Proven, Pulled};
+use crate::guests::pages::VERSION;
 use crate::guests::server::{Carried, router, shared};
 use crate::guests::sessions::SESSION_MS;
+use crate::pages::{FOR_EVER, UNTIL_ASKED};
 use crate::problem::Problem;
 use crate::routes::Method;
 use crate::serving::Ends;
@@ -287,4 +289,36 @@ proptest! {
             }
         });
     }
+}
+
+#[test]
+fn files_of_this_version_are_kept() {
+    run(async {
+        let door = door();
+        let get = |path: &str| {
+            let asked = request("GET", path, &[], b"");
+            door.router.clone().oneshot(asked)
+        };
+        let first = get("/").await.unwrap();
+        assert_eq!(first.headers()["cache-control"], UNTIL_ASKED);
+        let bytes = to_bytes(first.into_body(), 1 << 20).await.unwrap();
+        let first = String::from_utf8(bytes.to_vec()).unwrap();
+        let folder = format!("/v/{VERSION}/");
+        for name in ["app.js", "guest.css", "guest.wasm"] {
+            assert!(first.contains(&format!("{folder}{name}\"")) || name == "guest.wasm");
+            for (path, kept) in [
+                (format!("{folder}{name}"), FOR_EVER),
+                (format!("/v/0123456789abcdef/{name}"), UNTIL_ASKED),
+                (format!("/{name}"), UNTIL_ASKED),
+            ] {
+                let response = get(&path).await.unwrap();
+                assert_eq!(response.status(), 200, "{path}");
+                assert_eq!(response.headers()["cache-control"], kept, "{path}");
+            }
+        }
+        for name in ["none.js", "", "index.html"] {
+            let response = get(&format!("{folder}{name}")).await.unwrap();
+            assert_eq!(response.status(), 404, "{name}");
+        }
+    });
 }

@@ -464,6 +464,7 @@ fn no_screen_needs_much_script() {
         text.split(before)
             .skip(1)
             .filter_map(|rest| rest.split('\'').next())
+            .map(|path| path.trim_start_matches('.'))
     };
     let mut screens: Vec<&str> = named(text("/app.js"), "import('").collect();
     screens.sort_unstable();

@@ -8,6 +8,7 @@ mod probes;
 mod remote;
 mod streams;
 mod uis;
+mod versions;
 
 use std::net::SocketAddr;
 use std::ops::Range;
