@@ -4,6 +4,7 @@ import { Synlog } from '/synlog.js';
 import { h, put } from '/elements.js';
 import { t } from '/words.js';
 import { digits } from '/format.js';
+import { explained } from '/terms.js';
 
 export const api = new Synlog();
 /** Each screen is a function of a module that is loaded when it is first shown. */
@@ -42,7 +43,10 @@ const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'fee
 const CALM = 150;
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {} };
+
+/** Who is logged in. */
+export const entity = () => state.me?.entity;
 
 /** A link to a screen; parts may be anything. */
 export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
@@ -53,10 +57,16 @@ export function say(text) {
   setTimeout(() => status.replaceChildren(), 4000);
 }
 
+/** Says what went wrong, where there is no place for more. */
+export const failed = (error) => say(explained(error).text);
+
 /** What went wrong, with what can be done. */
-export const problem = (error) => h('div', { class: 'problem', role: 'alert' },
-  h('strong', null, t('problem')), h('p', null, error.message, error.rule ? ` (${error.rule})` : ''),
-  error.hint && h('p', { class: 'hint' }, error.hint));
+export function problem(error) {
+  const { text, hint, said } = explained(error);
+  return h('div', { class: 'problem', role: 'alert' },
+    h('strong', null, t('problem')), h('p', null, text), hint && h('p', { class: 'hint' }, hint),
+    said && h('details', null, h('summary', null, t('problem.said')), h('p', { class: 'hint' }, said)));
+}
 
 /** The screen's heading; it takes the focus when the screen is new. */
 export const heading = (...text) => h('h1', { tabindex: '-1' }, text);
@@ -69,8 +79,27 @@ function login() {
   put(main, heading(t('login.title')), failed, h('p', null, t('login.how')), h('pre', null, 'synlog web'), h('p', { class: 'hint' }, t('login.home')));
 }
 
+/** How much waits at a screen, to be seen and to be heard. */
+const count = (name, n = state.counts[name]) => n > 0 && [h('span', { class: 'count', 'aria-hidden': 'true' }, n > 99 ? '99+' : n), h('span', { class: 'spoken' }, `, ${t(`waits.${name}`, { n })}`)];
+
+/** Shows how much waits at some screens. */
+export function counted(counts) {
+  state.counts = counts;
+  for (const name of Object.keys(counts)) {
+    const link = document.querySelector(`#nav a[href="${to(name)}"]`);
+    if (link) put(link, t(name), count(name));
+  }
+  entitle();
+}
+
+/** The title of the window: what waits, and the screen. */
+function entitle() {
+  const n = Object.values(state.counts).reduce((sum, it) => sum + it, 0);
+  document.title = `${n ? `(${n}) ` : ''}${main.querySelector('h1')?.textContent ?? ''} – synlog`;
+}
+
 function chrome(here) {
-  const link = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(name)));
+  const link = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(name), count(name)));
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
   const list = put(nav, h('ul', null, shownInNav.map(link))).firstChild;
@@ -160,9 +189,8 @@ async function show(again = false) {
     if (state.going === round) state.going = 0;
   }
   if (again) return;
-  const title = main.querySelector('h1');
-  document.title = `${title?.textContent ?? ''} – synlog`;
-  title?.focus();
+  entitle();
+  main.querySelector('h1')?.focus();
   if (state.stale) {
     state.stale = false;
     refresh();
@@ -184,10 +212,9 @@ export function refresh() {
 
 function follow() {
   let waiting;
-  const news = () => import('/notify.js').then((it) => it.look(), () => {});
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
   api.watch({
-    entry: (entry) => { soon(); news(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
+    entry: (entry) => { soon(); lookForMore(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
     reset: () => { say(t('reset')); soon(); document.dispatchEvent(new CustomEvent('reset')); },
     state: (open) => {
       state.live ??= h('span');
@@ -199,6 +226,9 @@ function follow() {
     problem: (error) => { if (error.status === 401) login(); },
   });
 }
+
+/** What waits is asked for when the screen stands, and again on news. */
+const lookForMore = () => import('/badges.js').then((it) => it.look(), () => {});
 
 /** Whether nothing has been done here yet, and nobody said to leave the first steps out. */
 async function isFirst() {
@@ -229,6 +259,7 @@ async function begin() {
   if (['', '#/today'].includes(location.hash) && await isFirst()) location.replace('#/begin');
   follow();
   await show();
+  lookForMore();
 }
 
 begin();

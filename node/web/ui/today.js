@@ -2,7 +2,7 @@
 
 import { h } from '/elements.js';
 import { t, word } from '/words.js';
-import { api, heading, refresh, say, to } from '/app.js';
+import { api, failed, heading, refresh, to } from '/app.js';
 import { lastLine, latest } from '/chat.js';
 import { card, merged, named, waitsFor } from '/orders.js';
 import { instant, short } from '/format.js';
@@ -58,7 +58,7 @@ function letter(of) {
     type: 'button',
     class: accept ? 'main' : null,
     onclick: async () => {
-      await api.post(`/inbox/${of.letter}`, { accept }).catch((error) => say(error.message));
+      await api.post(`/inbox/${of.letter}`, { accept }).catch(failed);
       refresh();
     },
   }, t(accept ? 'letter.accept' : 'letter.drop'));

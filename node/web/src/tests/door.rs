@@ -465,19 +465,26 @@ fn no_screen_needs_much_script() {
             .skip(1)
             .filter_map(|rest| rest.split('\'').next())
     };
+    // what waits is asked for by every screen, once it stands
+    let beside = "/badges.js";
     let mut screens: Vec<&str> = named(text("/app.js"), "import('").collect();
+    assert!(screens.contains(&beside), "{screens:?}");
+    screens.retain(|screen| *screen != beside);
     screens.sort_unstable();
     screens.dedup();
+    // messages of one language are loaded, by a name that is made
+    let words = ["/words-de.js", "/words-en.js"].map(|path| text(path).len());
+    let words = words.into_iter().max().unwrap_or_default();
     assert!(screens.len() > 15, "{screens:?}");
     for screen in screens {
-        let (mut known, mut waiting) = (Vec::new(), vec!["/app.js", screen]);
+        let (mut known, mut waiting) = (Vec::new(), vec!["/app.js", beside, screen]);
         while let Some(path) = waiting.pop() {
             if !known.contains(&path) {
                 known.push(path);
                 waiting.extend(named(text(path), "from '"));
             }
         }
-        let bytes: usize = known.iter().map(|path| text(path).len()).sum();
+        let bytes = known.iter().map(|path| text(path).len()).sum::<usize>() + words;
         println!("{screen}: {bytes} bytes of script in {} files", known.len());
         assert!(bytes <= SCRIPT_MAX, "{screen}: {bytes} bytes in {known:?}");
     }
@@ -496,7 +503,10 @@ fn both_languages_say_everything() {
                 let is_key = key
                     .chars()
                     .all(|letter| letter.is_ascii_alphanumeric() || "._".contains(letter));
-                if is_key && !key.is_empty() && !key.starts_with("word.") {
+                // of these one language may say what an app says itself in the other
+                let of_apps = ["word.", "field.", "column.", "table."];
+                let of_apps = of_apps.iter().any(|front| key.starts_with(front));
+                if is_key && !key.is_empty() && !of_apps {
                     keys.insert(key.to_owned());
                 }
             }
