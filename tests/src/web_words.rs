@@ -15,9 +15,11 @@ fn root() -> PathBuf {
 
 /// Names of the messages of a language.
 fn keys(language: &str) -> BTreeSet<String> {
-    let path = root().join(format!("node/web/ui/words-{language}.js"));
-    let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|line| line.starts_with("  '"));
+    let folder = root().join("node/web/ui");
+    let read =
+        |of: &str| std::fs::read_to_string(folder.join(format!("{of}-{language}.js"))).unwrap();
+    let text = read("words") + &read("names");
+    let lines = text.lines().filter(|line| line.starts_with("  "));
     // 'name': 'text', 'name': 'text',
     let parts = lines.flat_map(|line| line.trim().split("', "));
     let named = parts.filter_map(|part| part.split_once("': '"));

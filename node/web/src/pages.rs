@@ -84,6 +84,8 @@ pub static PAGES: &[Page] = &[
     page!("/format.js", SCRIPT, "format.js"),
     page!("/forms.js", SCRIPT, "forms.js"),
     page!("/guests.js", SCRIPT, "guests.js"),
+    page!("/names-de.js", SCRIPT, "names-de.js"),
+    page!("/names-en.js", SCRIPT, "names-en.js"),
     page!("/node.js", SCRIPT, "node.js"),
     page!("/devices.js", SCRIPT, "devices.js"),
     page!("/orders.js", SCRIPT, "orders.js"),

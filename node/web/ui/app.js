@@ -4,15 +4,17 @@ import { Synlog } from '/synlog.js';
 import { h, put } from '/elements.js';
 import { t } from '/words.js';
 import { digits } from '/format.js';
-import { explained } from '/terms.js';
+import { explained, loadNames } from '/terms.js';
 
 export const api = new Synlog();
+/** A screen that shows names of fields or columns. */
+const withNames = (load) => async () => (await Promise.all([load(), loadNames()]))[0];
 /** Each screen is a function of a module that is loaded when it is first shown. */
 const screens = {
   today: async () => (await import('/today.js')).today,
   begin: async () => (await import('/first.js')).begin,
   orders: async () => (await import('/orders.js')).orders,
-  order: async () => (await import('/orders.js')).order,
+  order: withNames(async () => (await import('/orders.js')).order),
   invoice: async () => (await import('/invoice.js')).invoice,
   calendar: async () => (await import('/calendar.js')).calendar,
   hours: async () => (await import('/hours.js')).hours,
@@ -21,15 +23,15 @@ const screens = {
   clients: async () => (await import('/clients.js')).clients,
   chats: async () => (await import('/chat.js')).chats,
   chat: async () => (await import('/chat.js')).chat,
-  money: async () => (await import('/apps.js')).money,
-  apps: async () => (await import('/apps.js')).apps,
-  app: async () => (await import('/apps.js')).app,
-  space: async () => (await import('/space.js')).space,
+  money: withNames(async () => (await import('/apps.js')).money),
+  apps: withNames(async () => (await import('/apps.js')).apps),
+  app: withNames(async () => (await import('/apps.js')).app),
+  space: withNames(async () => (await import('/space.js')).space),
   discover: async () => (await import('/discover.js')).discover,
   mine: async () => (await import('/mine.js')).mine,
-  audit: async () => (await import('/audit.js')).audit,
-  feeds: async () => (await import('/feeds.js')).feeds,
-  entry: async () => (await import('/feeds.js')).entry,
+  audit: withNames(async () => (await import('/audit.js')).audit),
+  feeds: withNames(async () => (await import('/feeds.js')).feeds),
+  entry: withNames(async () => (await import('/feeds.js')).entry),
   peers: async () => (await import('/node.js')).peers,
   devices: async () => (await import('/devices.js')).devices,
   doctor: async () => (await import('/doctor.js')).doctor,

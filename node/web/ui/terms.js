@@ -2,11 +2,23 @@
 // refusals. Apps that come along have words in the message files; of others what their
 // manifest says is shown.
 
-import { has, t, word } from '/words.js';
+import { has, language, t, word } from '/words.js';
+
+let names = {};
+let loading;
+/** Names of fields, tables and columns: screens that show them wait for these. */
+export const loadNames = () => {
+  loading ??= import(`/names-${language}.js`).then((it) => { names = it.default; }, () => { loading = undefined; });
+  return loading;
+};
 
 const first = (keys, otherwise) => {
   const key = keys.find(has);
   return key ? t(key) : otherwise;
+};
+const nameOf = (keys, otherwise) => {
+  const key = keys.find((key) => Object.hasOwn(names, key));
+  return key ? names[key] : otherwise;
 };
 
 /** What an event of a kind does, as on a button. */
@@ -14,13 +26,13 @@ export const titleOf = ({ kind, title }) => first([`word.${kind}`], title || kin
 /** What happened with an event of a kind, as in a history. */
 export const did = (kind, title) => (kind ? first([`did.${kind}`], title || kind) : t('did.sealed'));
 /** The label of a field of a form. */
-export const labelOf = (kind, { name, title }) => first([`field.${kind}.${name}`, `field.${name}`], title || name);
+export const labelOf = (kind, { name, title }) => nameOf([`field.${kind}.${name}`, `field.${name}`], title || name);
 /** The name of a field beside its value. */
 export const fieldName = (kind, name) => labelOf(kind, { name, title: word(name) });
 /** The name of a column. */
-export const columnName = (name) => first([`column.${name}`], word(name));
+export const columnName = (name) => nameOf([`column.${name}`], word(name));
 /** The title of a table. */
-export const tableTitle = ({ name, title }) => first([`table.${name}`], title || name);
+export const tableTitle = ({ name, title }) => nameOf([`table.${name}`], title || name);
 
 /** What a topic is for. */
 export const appName = ({ app }) => (app ? first([`app.${app}`], app) : t('did.sealed'));

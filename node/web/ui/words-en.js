@@ -401,8 +401,6 @@ export default {
   'did.topic.setup': 'What this is for', 'did.topic.keeper': 'Who keeps it', 'did.topic.access': 'Who may fetch it',
   'did.sealed': 'Sealed: not readable here',
   'kind.code': 'Kind of entry',
-  'column.updated': 'Last changed', 'column.fee_now': 'Cancelling now costs', 'column.valid_until': 'Can be agreed to until', 'column.held_until': 'Held until', 'column.return': 'Return', 'column.by': 'Opened by', 'column.at': 'When', 'column.author': 'Who',
-  'column.provider': 'Provider', 'column.client': 'Client', 'column.notice_s': 'Seconds of notice', 'column.done': 'Done at', 'column.proved': 'Code shown',
   'rule.no_capability': 'You have no right to change this here. Ask the owner of the space to let you.',
   'rule.bad_field': 'Something that was filled in is too long, too large or not of the right form.',
   'rule.bad_schema': 'What the item says does not fit its kind: goods have a price or a range; an amount needs a currency.',
