@@ -1,7 +1,7 @@
 // The form of an item of a space: a new one, another revision of one, or a copy.
 
 import { fresh, h } from '/elements.js';
-import { t, word } from '/words.js';
+import { locale, t, word } from '/words.js';
 import { api } from '/app.js';
 import { field, form, kept, written } from '/forms.js';
 import { minorOf, typed, units } from '/format.js';
@@ -12,6 +12,8 @@ const PRICES = ['fixed', 'range', 'hourly', 'quote'];
 /** Prices that goods can have. */
 const OF_GOODS = ['fixed', 'range'];
 const SCHEMAS = ['goods/1', 'service/1'];
+/** What stands before the cents where the reader lives; either is read. */
+const MARK = new Intl.NumberFormat(locale).formatToParts(1.5).find(({ type }) => type === 'decimal')?.value === ',' ? ',' : '.';
 /** What the form does not show stays as it was. */
 const UNSEEN = ['place', 'options', 'attributes', 'cancellation_terms', 'return_terms', 'payment'];
 
@@ -53,7 +55,7 @@ function schemaField(chosen) {
 function priceFields(before, currency, schema) {
   const isGoods = () => schema.pick.value === 'goods/1';
   const kind = h('select', null, options(PRICES, before?.price_kind ?? 'fixed'));
-  const shownMinor = (value) => typed(value === null || value === undefined ? value : units(value), currency);
+  const shownMinor = (value) => typed(value === null || value === undefined ? value : units(value), currency).replace('.', MARK);
   const low = preset(h('input', { inputmode: 'decimal' }), shownMinor(before?.min));
   const high = preset(h('input', { inputmode: 'decimal' }), before?.price_kind === 'range' ? shownMinor(before?.max) : '');
   const units_ = h('datalist', { id: fresh('units') }, ['unit.piece', 'unit.kg', 'unit.l', 'unit.m', 'unit.h', 'unit.day'].map((key) => h('option', { value: t(key) })));
