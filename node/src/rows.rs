@@ -1,8 +1,8 @@
 //! Rows for whoever asks: queries, changes, explanations, digests, the audit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use synlog_log::ids::TopicId;
+use synlog_log::ids::{EntryId, TopicId};
 use synlog_views::{
     Changes, Cursor, Digest, Explained, Filter, Query, RowView, Shown, WatchFilter,
 };
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::folding::views_failure;
 use crate::node::Node;
 use crate::replay;
+
+/// Rejections of a topic that are looked at.
+const REJECTED_MAX: usize = 10_000;
 
 impl Node {
     /// Rows up to date, for whoever only reads: what can't be folded stays as it was.
@@ -104,6 +107,30 @@ impl Node {
         self.with_reducer(topic, |views, order, source, reducer| {
             views.explain(order, source, reducer, key)
         })
+    }
+
+    /// What the app's rules refused in a topic, with their codes: the first 10,000.
+    pub(crate) fn rejected(
+        &mut self,
+        topic: &TopicId,
+    ) -> Result<HashMap<EntryId, String>, Failure> {
+        let folding = self.take_folding()?;
+        let (mut codes, mut after) = (HashMap::new(), None::<Vec<u8>>);
+        let told = loop {
+            let page = folding.views.rejections(topic, after.as_deref(), 1_000);
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => break Err(views_failure(error)),
+            };
+            let listed = page.items.into_iter();
+            codes.extend(listed.map(|(rejection, _)| (rejection.event, rejection.code)));
+            after = page.next;
+            if after.is_none() || codes.len() >= REJECTED_MAX {
+                break Ok(codes);
+            }
+        };
+        self.folding = Some(folding);
+        told
     }
 
     /// The digest of a topic's rows, up to date; `None` where there is no reducer here.

@@ -101,7 +101,7 @@ fn a_tally_from_its_first_to_its_last_entry() {
     page.press("History");
     page.leave();
     page.until("location.hash.startsWith('#/audit/')");
-    page.until("[...document.querySelectorAll('main')].some((it) => it.textContent.includes('Close a tally'))");
+    page.until("[...document.querySelectorAll('main')].some((it) => it.textContent.includes('Tally closed'))");
     let closed = desk
         .ok(&["view", "list", "village hall", "tallies", "--json"])
         .json();

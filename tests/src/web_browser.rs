@@ -42,6 +42,8 @@ pub(crate) fn check_screen(page: &mut Browser) {
             if (document.querySelectorAll('h1').length !== 1) wrong.push('not one h1');
             if (!document.documentElement.lang) wrong.push('no language');
             if (document.documentElement.scrollWidth > innerWidth) wrong.push('wider than the window');
+            // a phone makes a page that is too wide smaller
+            if (visualViewport.scale < 0.99) wrong.push('wider than the phone: ' + innerWidth);
             for (const field of document.querySelectorAll('input, select, textarea')) {
                 if (!field.labels?.length && !field.getAttribute('aria-label')) wrong.push('no label: ' + field.name);
             }
@@ -365,7 +367,7 @@ fn all_screens_on_a_phone() {
     page.press("Decline the order");
     // the summary and the button of the form have one name
     page.press("Decline the order");
-    page.until("[...document.querySelectorAll('.timeline strong')].some((it) => it.textContent === 'order.decline')");
+    page.until("[...document.querySelectorAll('.timeline strong')].some((it) => it.textContent === 'Order declined')");
     page.until("document.querySelector('.badge')?.textContent === 'declined'");
 
     for (screen, text) in [
@@ -384,7 +386,7 @@ fn all_screens_on_a_phone() {
         ("clients", "orders"),
         ("chats", "orders"),
         ("audit", "orders"),
-        ("feeds", "order.request"),
+        ("feeds", "Order asked for"),
         ("peers", "No other node"),
         ("devices", "counter"),
         ("settings", "Doctor"),

@@ -481,7 +481,7 @@ fn no_text_ever_runs() {
             ));
             page.until("!document.querySelector('main').textContent.includes('Loading…') && document.querySelector('main form')");
             let sent = page.value(&format!(
-                "(() => {{ let count = 0; for (const form of document.querySelectorAll('main form')) {{ \
+                "(() => {{ document.querySelectorAll('main li.card summary').forEach((it) => it.click()); let count = 0; for (const form of document.querySelectorAll('main form')) {{ \
                  for (const field of form.querySelectorAll('input, textarea')) {{ \
                  if (['file', 'checkbox', 'color', 'number', 'date', 'datetime-local', 'time'].includes(field.type)) continue; \
                  field.value = {}; field.dispatchEvent(new Event('input', {{ bubbles: true }})); }} \

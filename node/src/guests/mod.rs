@@ -12,7 +12,7 @@ mod founding;
 pub mod gateways;
 mod identity;
 mod returning;
-mod search;
+pub(crate) mod search;
 mod spaces;
 mod state;
 

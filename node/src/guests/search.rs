@@ -1,5 +1,5 @@
-//! Words in the catalog of an offered space, for guests: rows are read a part at a time, so
-//! that no question costs more than one part, however large the catalog is.
+//! Words in the catalog of a space: rows are read a part at a time, so that no question costs
+//! more than one part, however large the catalog is.
 
 use serde_json::{Value as Json, json};
 use synlog_web::Problem;
@@ -13,7 +13,7 @@ use crate::node::Node;
 
 /// Rows that are read with one question of the store.
 const PAGE: usize = 250;
-/// Rows that one question of a guest's reads at most.
+/// Rows that one question reads at most.
 const READ_MAX: usize = 2_000;
 /// Bytes of what is asked for, and words of it.
 const ASKED_MAX: usize = 200;
@@ -28,22 +28,28 @@ fn folded(text: &str) -> String {
 }
 
 /// The words that are asked for.
-fn words_of(asked: &str) -> Result<Vec<String>, Problem> {
+///
+/// # Errors
+/// Where there is none, or they are too many or too long.
+pub(crate) fn words_of(asked: &str) -> Result<Vec<String>, String> {
     if asked.len() > ASKED_MAX {
-        let text = format!("words has more than {ASKED_MAX} bytes");
-        return Err(Problem::usage(text));
+        return Err(format!("words has more than {ASKED_MAX} bytes"));
     }
     let words: Vec<String> = folded(asked)
         .split_whitespace()
         .map(str::to_owned)
         .collect();
     match words.len() {
-        0 => Err(Problem::usage("words has no word in it")),
+        0 => Err("words has no word in it".to_owned()),
         1..=WORDS_MAX => Ok(words),
-        _ => Err(Problem::usage(format!(
-            "words has more than {WORDS_MAX} words"
-        ))),
+        _ => Err(format!("words has more than {WORDS_MAX} words")),
     }
+}
+
+/// Whether each word stands anywhere in a text.
+pub(crate) fn stand_in(words: &[String], text: &str) -> bool {
+    let text = folded(text);
+    words.iter().all(|word| text.contains(&word[..]))
 }
 
 /// All texts of a value, one after the other.
@@ -65,12 +71,10 @@ fn has(row: &Json, words: &[String]) -> bool {
     for column in COLUMNS {
         texts(&row["columns"][*column], &mut all);
     }
-    let all = folded(&all);
-    words.iter().all(|word| all.contains(&word[..]))
+    stand_in(words, &all)
 }
 
-/// Rows of a space in which all of some words stand. There may be fewer than are asked for,
-/// or none, and `next` all the same: so far was looked.
+/// Rows of an offered space in which all of some words stand.
 ///
 /// # Errors
 /// Where the space is not offered, or the words are none.
@@ -80,17 +84,30 @@ pub(super) fn search(
     rows: &Rows,
     asked: &str,
 ) -> Result<Json, Problem> {
-    let words = words_of(asked)?;
+    let words = words_of(asked).map_err(Problem::usage)?;
+    through(rows, &words, |page| spaces::query(node, guests, page))
+}
+
+/// Rows in which all of some words stand, where `query` answers for a page. There may be
+/// fewer than are asked for, or none, and `next` all the same: so far was looked.
+///
+/// # Errors
+/// Those of the query.
+pub(crate) fn through<E>(
+    rows: &Rows,
+    words: &[String],
+    mut query: impl FnMut(&Rows) -> Result<Json, E>,
+) -> Result<Json, E> {
     let mut page = Rows {
         limit: PAGE,
         ..rows.clone()
     };
     let (mut found, mut read) = (Vec::new(), 0);
     loop {
-        let told = spaces::query(node, guests, &page)?;
+        let told = query(&page)?;
         let listed = told["rows"].as_array().map_or(&[][..], Vec::as_slice);
         read += listed.len();
-        found.extend(listed.iter().filter(|row| has(row, &words)).cloned());
+        found.extend(listed.iter().filter(|row| has(row, words)).cloned());
         page.after = told["next"].as_str().map(str::to_owned);
         if page.after.is_none() || found.len() >= rows.limit || read >= READ_MAX {
             return Ok(json!({ "rows": found, "next": page.after }));
@@ -127,7 +144,7 @@ mod tests {
     #[test]
     fn what_is_no_word_is_refused() {
         for wrong in ["", "  ", &"x".repeat(201), "a b c d e f g h i"] {
-            assert_eq!(words_of(wrong).unwrap_err().status, 400);
+            assert!(words_of(wrong).is_err(), "{wrong}");
         }
     }
 

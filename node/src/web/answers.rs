@@ -14,7 +14,9 @@ use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::json::to_json;
 use crate::node::Node;
-use crate::web::{backups, devices, entries, hosted, problems, root, rows, steps, tokens, waiting};
+use crate::web::{
+    backups, clients, devices, entries, hosted, problems, root, rows, steps, tokens, waiting,
+};
 
 /// Answers a question, or does as it is told.
 pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
@@ -73,6 +75,9 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
             let all = waiting::all(service).map_err(|failure| problems::problem(&failure))?;
             Ok(json!({ "waiting": all }))
         }
+        Ask::Clients(asked) => {
+            clients::list(service, asked).map_err(|failure| problems::problem(&failure))
+        }
         Ask::Steps => steps::all(&service.home),
         Ask::Step { step, state } => steps::say(&service.home, step, state),
         // they belong to the run, not to the node
@@ -98,7 +103,7 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
                     Failure::Findings("the topic has no reducer that is here".to_owned())
                 })
         }),
-        Ask::Rows(asked) => with(service, |node| rows::query(node, asked)),
+        Ask::Rows(asked) => with(service, |node| rows::asked(node, asked)),
         Ask::Entries(asked) => with(service, |node| entries::list(node, asked)),
         Ask::Event(event) => with(service, |node| write(node, event)),
     }
@@ -133,7 +138,7 @@ pub(crate) fn read(service: &Service, questions: &mut dyn Questions) {
         // a question is as dear as some rows
         rows_read += asked.limit.max(10);
         let told = match &mut lent {
-            Ok(node) => rows::query(node, &asked),
+            Ok(node) => rows::asked(node, &asked),
             Err(_) => Err(Failure::NodeStopped),
         };
         questions.tell(told.map_err(|failure| problems::problem(&failure)));

@@ -99,31 +99,71 @@ fn last(
     }
 }
 
-/// The first or last entries of a topic in its order; damaged ones are left out. Only the
-/// ids of the others are looked at.
-fn in_order(node: &mut Node, topic: &TopicId, asked: &Entries) -> Result<Vec<Entry>, Failure> {
+/// Entries that are read with one question for those of a kind.
+const READ_MAX: usize = 2_000;
+
+/// The first or last entries of a topic in its order; damaged ones are left out, and only the
+/// ids of the others are looked at. Of the last ones also the entry before which the next
+/// page ends: of a kind there may be fewer than are asked for, and more before it.
+fn in_order(
+    node: &mut Node,
+    topic: &TopicId,
+    asked: &Entries,
+) -> Result<(Vec<Entry>, Option<EntryId>), Failure> {
     let mut ids: Vec<EntryId> = node.order(topic)?.lines().map(|line| line.id).collect();
-    match asked.last {
-        true => drop(ids.drain(..ids.len().saturating_sub(asked.limit))),
-        false => ids.truncate(asked.limit),
+    if let Some(before) = &asked.before {
+        let before = node.find_entry(before)?;
+        let at = ids.iter().position(|id| *id == before);
+        ids.truncate(at.ok_or(Failure::NoEntry(before))?);
     }
-    let mut found = Vec::with_capacity(ids.len());
-    for id in &ids {
-        match node.entry(id) {
-            Ok(entry) => found.push(entry),
-            Err(Failure::NoEntry(_)) => {}
+    let read_max = match asked.kind {
+        Some(_) => READ_MAX,
+        None => asked.limit,
+    };
+    if asked.last {
+        ids.reverse();
+    }
+    let (mut found, mut read) = (Vec::new(), 0_usize);
+    for id in ids.iter().take(read_max) {
+        if found.len() >= asked.limit {
+            break;
+        }
+        read += 1;
+        let entry = match node.entry(id) {
+            Ok(entry) => entry,
+            Err(Failure::NoEntry(_)) => continue,
             Err(failure) => return Err(failure),
+        };
+        let is_wanted = |kind: &String| Content::of(&entry, now_ms()).kind.as_ref() == Some(kind);
+        if asked.kind.as_ref().is_none_or(is_wanted) {
+            found.push(entry);
         }
     }
-    Ok(found)
+    let next = ids.get(read.saturating_sub(1)).copied();
+    let next = next.filter(|_| asked.last && read < ids.len());
+    if asked.last {
+        found.reverse();
+    }
+    Ok((found, next))
 }
 
 /// Answers a question for entries.
 pub(super) fn list(node: &mut Node, asked: &Entries) -> Result<Json, Failure> {
     let topic = asked.topic.as_deref().map(|name| node.find_topic(name));
     let topic = topic.transpose()?;
+    if let Some(topic) = topic.filter(|_| asked.ordered) {
+        let (found, next) = in_order(node, &topic, asked)?;
+        let codes = node.rejected(&topic)?;
+        let mut entries = Vec::with_capacity(found.len());
+        for entry in &found {
+            let mut json = told(node, entry)?;
+            json["rejected"] = json!(codes.get(&entry.id));
+            entries.push(json);
+        }
+        let next = next.map(|id| id.to_string());
+        return Ok(json!({ "entries": entries, "cursor": null, "next": next }));
+    }
     let (found, cursor) = match topic {
-        Some(topic) if asked.ordered => (in_order(node, &topic, asked)?, None),
         topic if asked.last => {
             let (found, cursor) = last(node, asked, topic.as_ref())?;
             (found, Some(cursor))

@@ -4,6 +4,7 @@ pub(crate) mod answers;
 mod backend;
 mod backups;
 mod blobs;
+mod clients;
 mod devices;
 mod entries;
 mod hosted;

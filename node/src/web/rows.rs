@@ -14,6 +14,7 @@ use crate::apps;
 use crate::cli::rows::row_json;
 use crate::clock::now_ms;
 use crate::failure::Failure;
+use crate::guests::search;
 use crate::json::from_json;
 use crate::node::Node;
 
@@ -79,6 +80,17 @@ fn scope(node: &mut Node, rows: &Rows) -> Result<Scope, Failure> {
         topic: None,
         manifest: Some(manifest),
     })
+}
+
+/// Answers a question for rows, also for those in which some words stand.
+pub(crate) fn asked(node: &mut Node, rows: &Rows) -> Result<Json, Failure> {
+    match &rows.words {
+        None => query(node, rows),
+        Some(words) => {
+            let words = search::words_of(words).map_err(Failure::Usage)?;
+            search::through(rows, &words, |page| query(node, page))
+        }
+    }
 }
 
 /// Answers a question for rows.

@@ -1,6 +1,7 @@
 //! How far the first run is: what the owner did or left out, where the log does not tell.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value as Json, json};
 use synlog_web::Problem;
@@ -14,6 +15,9 @@ use crate::web::problems;
 const STEPS: &[&str] = &["space", "words", "key", "catalog", "hours", "share", "all"];
 /// What a step may be.
 const STATES: &[&str] = &["done", "skipped", "open"];
+
+/// Two that are noted at once must not lose each other's.
+static NOTING: Mutex<()> = Mutex::new(());
 
 fn path(home: &Home) -> std::path::PathBuf {
     home.path().join("first-run.json")
@@ -56,6 +60,7 @@ pub(super) fn set(home: &Home, step: &str, state: &str) -> Result<Json, Problem>
         );
     }
     let write = || {
+        let _turn = NOTING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = read(home)?;
         known.insert(step.to_owned(), state.to_owned());
         let text = json!(known).to_string();
@@ -87,5 +92,18 @@ mod tests {
         assert!(say(&home, "hours", "perhaps").is_err());
         std::fs::write(path(&home), "{").unwrap();
         assert_eq!(all(&home).unwrap()["steps"]["hours"], "open");
+    }
+
+    #[test]
+    fn steps_that_are_noted_at_once_are_all_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        std::thread::scope(|scope| {
+            for step in STEPS {
+                scope.spawn(|| (0..20).for_each(|_| _ = set(&home, step, "done").unwrap()));
+            }
+        });
+        let steps = all(&home).unwrap()["steps"].clone();
+        assert!(STEPS.iter().all(|step| steps[*step] == "done"), "{steps}");
     }
 }

@@ -1,5 +1,5 @@
-//! What waits for the owner's answer: orders and bookings whose next step is theirs, and
-//! letters.
+//! What waits for the owner's answer: orders and bookings whose next step is theirs, letters,
+//! and customers without an install who ask to be taken.
 
 use serde_json::{Value as Json, json};
 use synlog_web::backend::Rows;
@@ -98,6 +98,17 @@ pub fn all(service: &Service) -> Result<Vec<Json>, Failure> {
                 "state": null,
                 "updated_ms": null,
             })
+        }));
+    }
+    for (entity, asked) in service.guests.asked() {
+        waiting.push(json!({
+            "what": "guest",
+            "topic": asked.space.to_string(),
+            "name": asked.name,
+            "key": entity.to_string(),
+            "id": entity.to_string(),
+            "state": null,
+            "updated_ms": asked.since_ms,
         }));
     }
     Ok(waiting)

@@ -111,6 +111,8 @@ pub enum Ask {
     Backup(Option<String>),
     /// What waits for an answer.
     Waiting,
+    /// Those with whom there is a relation.
+    Clients(Clients),
     /// How far the first run is.
     Steps,
     /// A step of it is done, left out, or open again.
@@ -276,6 +278,19 @@ pub struct Rows {
     pub limit: usize,
     /// Where the page before ended.
     pub after: Option<String>,
+    /// Only those in which all of these words stand.
+    pub words: Option<String>,
+}
+
+/// Which clients: those of whom something came last come first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Clients {
+    /// Only those with all of these words in their names.
+    pub words: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<String>,
 }
 
 /// Questions for rows that came together: each is told before the next one is taken.
@@ -321,6 +336,10 @@ pub struct Entries {
     pub last: bool,
     /// In the order of the topic instead of that of arrival.
     pub ordered: bool,
+    /// Only of this kind, in the order of the topic.
+    pub kind: Option<String>,
+    /// Only those before this entry, in the order of the topic.
+    pub before: Option<String>,
 }
 
 /// An entry that arrived, ready to be sent to many.

@@ -1,9 +1,10 @@
 //! Routes for the owner: the root key, the first run, and files that are imported.
 
 use crate::access::Scope;
-use crate::backend::{Ask, DeviceEnd, DoImport, NewDevice};
+use crate::backend::{Ask, Clients, DeviceEnd, DoImport, NewDevice};
 use crate::problem::Problem;
 use crate::routes::{Does, Kind, Method, Param, Route, get, must, own, param, post};
+use crate::table::{self, AFTER, LIMIT, MOST};
 
 const FORMAT: Param = param(
     "format",
@@ -35,6 +36,9 @@ const WORDS: &[Param] = &[must(
     Kind::Pairs,
     "three words or more, by their numbers from 1",
 )];
+
+/// Clients in an answer, where nobody says how many: each is looked up by itself.
+const CLIENTS: usize = 50;
 
 /// All of them.
 pub(crate) static ROUTES: &[Route] = &[
@@ -143,9 +147,22 @@ pub(crate) static ROUTES: &[Route] = &[
     get(
         "/waiting",
         "waiting",
-        "What waits for your answer: orders and bookings whose next step is yours, letters",
+        "What waits for your answer: orders and bookings whose next step is yours, letters, customers who ask to be taken",
         &[],
         |_| Ok(Ask::Waiting),
+    ),
+    get(
+        "/clients",
+        "clients",
+        "Those with whom there is a relation, by what came last: since when, their orders, what is due, the last message",
+        &[table::WORDS, LIMIT, AFTER],
+        |inputs| {
+            Ok(Ask::Clients(Clients {
+                words: inputs.text("words"),
+                limit: inputs.limit(CLIENTS, MOST)?,
+                after: inputs.text("after"),
+            }))
+        },
     ),
     get("/steps", "steps", "How far the first run is", &[], |_| {
         Ok(Ask::Steps)

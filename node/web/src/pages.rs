@@ -78,6 +78,7 @@ pub static PAGES: &[Page] = &[
     page!("/apps.js", SCRIPT, "apps.js"),
     page!("/broker.js", SCRIPT, "broker.js"),
     page!("/audit.js", SCRIPT, "audit.js"),
+    page!("/badges.js", SCRIPT, "badges.js"),
     page!("/catalog.js", SCRIPT, "catalog.js"),
     page!("/clients.js", SCRIPT, "clients.js"),
     page!("/chat.js", SCRIPT, "chat.js"),
@@ -86,6 +87,8 @@ pub static PAGES: &[Page] = &[
     page!("/format.js", SCRIPT, "format.js"),
     page!("/forms.js", SCRIPT, "forms.js"),
     page!("/guests.js", SCRIPT, "guests.js"),
+    page!("/names-de.js", SCRIPT, "names-de.js"),
+    page!("/names-en.js", SCRIPT, "names-en.js"),
     page!("/node.js", SCRIPT, "node.js"),
     page!("/devices.js", SCRIPT, "devices.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
@@ -103,14 +106,17 @@ pub static PAGES: &[Page] = &[
     page!("/hours.js", SCRIPT, "hours.js"),
     page!("/import.js", SCRIPT, "import.js"),
     page!("/invoice.js", SCRIPT, "invoice.js"),
+    page!("/item.js", SCRIPT, "item.js"),
     page!("/lists.js", SCRIPT, "lists.js"),
     page!("/map.js", SCRIPT, "map.js"),
     page!("/mine.js", SCRIPT, "mine.js"),
     page!("/notify.js", SCRIPT, "notify.js"),
     page!("/places.js", SCRIPT, "places.js"),
     page!("/quote.js", SCRIPT, "quote.js"),
+    page!("/seen.js", SCRIPT, "seen.js"),
     page!("/space.js", SCRIPT, "space.js"),
     page!("/steps.js", SCRIPT, "steps.js"),
+    page!("/terms.js", SCRIPT, "terms.js"),
     page!("/zones.js", SCRIPT, "zones.js"),
     page!("/synlog.d.ts", TEXT, "synlog.d.ts"),
 ];
@@ -211,6 +217,15 @@ mod tests {
             .collect()
     }
 
+    /// What is in the module of messages that is the longest: one of them is loaded beside.
+    fn longest_words<'a>(text_of: &impl Fn(&str) -> &'a str) -> usize {
+        let all = ["/words-de.js", "/words-en.js"];
+        all.map(|path| text_of(path).len())
+            .into_iter()
+            .max()
+            .unwrap()
+    }
+
     /// All modules without which the first one does not begin.
     fn needed<'a>(text_of: &impl Fn(&str) -> &'a str) -> BTreeSet<String> {
         let (mut all, mut left) = (BTreeSet::new(), imported(text_of("/app.js")));
@@ -242,6 +257,7 @@ mod tests {
         // the browser tests
         let scripts = needed(&of_guests);
         let bytes: usize = scripts.iter().map(|path| of_guests(path).len()).sum();
-        assert!(bytes + of_guests("/app.js").len() <= 150 << 10, "{bytes}");
+        let bytes = bytes + of_guests("/app.js").len() + longest_words(&of_guests);
+        assert!(bytes <= 150 << 10, "{bytes}");
     }
 }

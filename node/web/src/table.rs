@@ -32,6 +32,12 @@ pub(crate) const TO: Param = param(
 pub(crate) const LIMIT: Param = param("limit", Kind::Number, "at most so many [100; at most 1000]");
 pub(crate) const AFTER: Param = param("after", Kind::Text, "what `next` of the page before says");
 
+pub(crate) const WORDS: Param = param(
+    "words",
+    Kind::Text,
+    "only those in which all of these words stand, in whatever case",
+);
+
 /// What an owner asks of rows.
 const ROWS: &[Param] = &[
     PREFIX,
@@ -52,6 +58,7 @@ const ROWS: &[Param] = &[
     ),
     LIMIT,
     AFTER,
+    WORDS,
 ];
 
 /// All of them.
@@ -238,14 +245,27 @@ pub(crate) static ROUTES: &[Route] = &[
         &[
             LIMIT,
             param("last", Kind::Flag, "the last ones instead of the first"),
+            param("kind", Kind::Text, "only of this kind, as in message.post"),
+            param(
+                "before",
+                Kind::Text,
+                "with last: only those before this entry, as `next` of the page before says",
+            ),
         ],
         |inputs| {
+            let before = inputs.text("before");
+            let last = inputs.flag("last")?;
+            if before.is_some() && !last {
+                return Err(Problem::usage("before goes with last"));
+            }
             Ok(Ask::Entries(Entries {
                 topic: Some(inputs.path("topic")),
                 after: 0,
                 limit: inputs.limit(USUAL, MOST)?,
-                last: inputs.flag("last")?,
+                last,
                 ordered: true,
+                kind: inputs.text("kind"),
+                before,
             }))
         },
     ),
@@ -277,7 +297,7 @@ pub(crate) static ROUTES: &[Route] = &[
                 after: inputs.number("after")?.unwrap_or(0),
                 limit: inputs.limit(USUAL, MOST)?,
                 last: inputs.flag("last")?,
-                ordered: false,
+                ..Entries::default()
             }))
         },
     ),
@@ -472,6 +492,7 @@ fn rows(inputs: &Inputs, key: Option<String>) -> Result<Ask, Problem> {
         as_of_ms: inputs.number("as_of")?,
         limit: inputs.limit(USUAL, MOST)?,
         after: inputs.text("after"),
+        words: inputs.text("words"),
     };
     let by_index = !rows.equal.is_empty() || rows.from.is_some() || rows.to.is_some();
     if (by_index || rows.descending) && rows.index.is_none() {

@@ -2,16 +2,19 @@
 
 import { Synlog } from './synlog.js';
 import { h, put } from './elements.js';
-import { t } from './words.js';
+import { ready, t } from './words.js';
 import { digits } from './format.js';
+import { explained, loadNames } from './terms.js';
 
 export const api = new Synlog();
+/** A screen that shows names of fields or columns. */
+const withNames = (load) => async () => (await Promise.all([load(), loadNames()]))[0];
 /** Each screen is a function of a module that is loaded when it is first shown. */
 const screens = {
   today: async () => (await import('./today.js')).today,
   begin: async () => (await import('./first.js')).begin,
   orders: async () => (await import('./orders.js')).orders,
-  order: async () => (await import('./orders.js')).order,
+  order: withNames(async () => (await import('./orders.js')).order),
   invoice: async () => (await import('./invoice.js')).invoice,
   calendar: async () => (await import('./calendar.js')).calendar,
   hours: async () => (await import('./hours.js')).hours,
@@ -20,15 +23,15 @@ const screens = {
   clients: async () => (await import('./clients.js')).clients,
   chats: async () => (await import('./chat.js')).chats,
   chat: async () => (await import('./chat.js')).chat,
-  money: async () => (await import('./apps.js')).money,
-  apps: async () => (await import('./apps.js')).apps,
-  app: async () => (await import('./apps.js')).app,
-  space: async () => (await import('./space.js')).space,
+  money: withNames(async () => (await import('./apps.js')).money),
+  apps: withNames(async () => (await import('./apps.js')).apps),
+  app: withNames(async () => (await import('./apps.js')).app),
+  space: withNames(async () => (await import('./space.js')).space),
   discover: async () => (await import('./discover.js')).discover,
   mine: async () => (await import('./mine.js')).mine,
-  audit: async () => (await import('./audit.js')).audit,
-  feeds: async () => (await import('./feeds.js')).feeds,
-  entry: async () => (await import('./feeds.js')).entry,
+  audit: withNames(async () => (await import('./audit.js')).audit),
+  feeds: withNames(async () => (await import('./feeds.js')).feeds),
+  entry: withNames(async () => (await import('./feeds.js')).entry),
   peers: async () => (await import('./node.js')).peers,
   devices: async () => (await import('./devices.js')).devices,
   doctor: async () => (await import('./doctor.js')).doctor,
@@ -44,9 +47,12 @@ const CALM = 150;
 const PATIENCE = 2000;
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {} };
 /** The topics, where they were asked for before the first screen was. */
 let asked = null;
+
+/** Who is logged in. */
+export const entity = () => state.me?.entity;
 
 /** A link to a screen; parts may be anything. */
 export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
@@ -57,10 +63,16 @@ export function say(text) {
   setTimeout(() => status.replaceChildren(), 4000);
 }
 
+/** Says what went wrong, where there is no place for more. */
+export const failed = (error) => say(explained(error).text);
+
 /** What went wrong, with what can be done. */
-export const problem = (error) => h('div', { class: 'problem', role: 'alert' },
-  h('strong', null, t('problem')), h('p', null, error.message, error.rule ? ` (${error.rule})` : ''),
-  error.hint && h('p', { class: 'hint' }, error.hint));
+export function problem(error) {
+  const { text, hint, said } = explained(error);
+  return h('div', { class: 'problem', role: 'alert' },
+    h('strong', null, t('problem')), h('p', null, text), hint && h('p', { class: 'hint' }, hint),
+    said && h('details', null, h('summary', null, t('problem.said')), h('p', { class: 'hint' }, said)));
+}
 
 /** The screen's heading; it takes the focus when the screen is new. */
 export const heading = (...text) => h('h1', { tabindex: '-1' }, text);
@@ -73,8 +85,27 @@ function login() {
   put(main, heading(t('login.title')), failed, h('p', null, t('login.how')), h('pre', null, 'synlog web'), h('p', { class: 'hint' }, t('login.home')));
 }
 
+/** How much waits at a screen, to be seen and to be heard. */
+const count = (name, n = state.counts[name]) => n > 0 && [h('span', { class: 'count', 'aria-hidden': 'true' }, n > 99 ? '99+' : n), h('span', { class: 'spoken' }, `, ${t(`waits.${name}`, { n })}`)];
+
+/** Shows how much waits at some screens. */
+export function counted(counts) {
+  state.counts = counts;
+  for (const name of Object.keys(counts)) {
+    const link = document.querySelector(`#nav a[href="${to(name)}"]`);
+    if (link) put(link, t(name), count(name));
+  }
+  entitle();
+}
+
+/** The title of the window: what waits, and the screen. */
+function entitle() {
+  const n = Object.values(state.counts).reduce((sum, it) => sum + it, 0);
+  document.title = `${n ? `(${n}) ` : ''}${main.querySelector('h1')?.textContent ?? ''} – synlog`;
+}
+
 function chrome(here) {
-  const link = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(name)));
+  const link = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(name), count(name)));
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
   const list = put(nav, h('ul', null, shownInNav.map(link))).firstChild;
@@ -166,9 +197,8 @@ async function show(again = false) {
     if (state.going === round) state.going = 0;
   }
   if (again) return;
-  const title = main.querySelector('h1');
-  document.title = `${title?.textContent ?? ''} – synlog`;
-  title?.focus();
+  entitle();
+  main.querySelector('h1')?.focus();
   if (state.stale) {
     state.stale = false;
     refresh();
@@ -190,10 +220,9 @@ export function refresh() {
 
 function follow() {
   let waiting;
-  const news = () => import('./notify.js').then((it) => it.look(), () => {});
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
   api.watch({
-    entry: (entry) => { soon(); news(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
+    entry: (entry) => { soon(); lookForMore(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
     reset: () => { say(t('reset')); soon(); document.dispatchEvent(new CustomEvent('reset')); },
     state: (open) => {
       state.live ??= h('span');
@@ -206,6 +235,9 @@ function follow() {
   });
 }
 
+/** What waits is asked for when the screen stands, and again on news. */
+const lookForMore = () => import('./badges.js').then((it) => it.look(), () => {});
+
 /** Whether nothing has been done here yet, and nobody said to leave the first steps out. */
 async function isFirst() {
   const { topics } = await asked.catch(() => ({ topics: [0] }));
@@ -217,7 +249,6 @@ async function isFirst() {
 async function begin() {
   // a link that is opened where the page is already changes what stands behind the # alone
   addEventListener('hashchange', () => { if (location.hash.startsWith('#login=')) location.reload(); });
-  put(document.getElementById('skip'), t('skip'));
   const link = /^#login=([0-9a-f]+)$/.exec(location.hash);
   if (link) {
     // the token is worth nothing any more, and is in no history
@@ -228,8 +259,12 @@ async function begin() {
   screens[place()[0]]().then((screen) => screen.ahead?.()).catch(() => {});
   asked = api.get('/topics');
   asked.catch(() => {});
+  const who = api.get('/whoami');
+  who.catch(() => {});
+  await ready.catch(() => {});
+  put(document.getElementById('skip'), t('skip'));
   try {
-    state.me = await api.get('/whoami');
+    state.me = await who;
   } catch (error) {
     if (error.status === 401) return login();
     return put(main, heading('synlog'), problem(error));
@@ -241,6 +276,8 @@ async function begin() {
   // its questions have the connections first; what comes meanwhile is seen when news are heard
   await Promise.race([first, new Promise((done) => { setTimeout(done, PATIENCE); })]);
   follow();
+  await first;
+  lookForMore();
 }
 
 begin();

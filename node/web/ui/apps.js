@@ -8,6 +8,7 @@ import { api, heading, refresh, say, to } from './app.js';
 import { field, form, kept } from './forms.js';
 import { shown, short } from './format.js';
 import { Broker } from './broker.js';
+import { fieldName, tableTitle, titleOf } from './terms.js';
 
 /** Milliseconds after which a frame that says nothing is looked for in another place. */
 const SILENCE = 4000;
@@ -18,7 +19,7 @@ const HASTE = 500;
 /** Rows of an event in the question whether it is written. */
 const FIELDS_MAX = 40;
 
-const titleOf = (ui) => ui.title[language] ?? ui.title.en;
+const nameOf = (ui) => ui.title[language] ?? ui.title.en;
 const trustKey = (ui) => `ui-trust:${ui.hash}`;
 const isTrusted = (ui) => { try { return localStorage.getItem(trustKey(ui)) === 'yes'; } catch { return false; } };
 const trust = (ui, yes) => { try { yes ? localStorage.setItem(trustKey(ui), 'yes') : localStorage.removeItem(trustKey(ui)); } catch { /* a private window forgets */ } };
@@ -26,8 +27,8 @@ const topicsOf = (ui, topics) => topics.filter(({ app, major }) => app === ui.ap
 
 /** What a user interface may reach, as people read it. */
 const rights = (ui) => pairs([
-  [t('apps.reads'), ui.reads.join(', ') || t('apps.nothing')],
-  [t('apps.writes'), ui.writes.join(', ') || t('apps.nothing')],
+  [t('apps.reads'), ui.reads.map((name) => tableTitle({ name })).join(', ') || t('apps.nothing')],
+  [t('apps.writes'), ui.writes.map((kind) => titleOf({ kind })).join(', ') || t('apps.nothing')],
   [t('apps.from'), ui.comes_along ? t('apps.comes') : t('apps.installed')],
   [t('apps.hash'), h('code', { class: 'long' }, ui.hash)],
 ]);
@@ -38,7 +39,7 @@ export async function apps({ topics }) {
   return [heading(t('apps')), h('p', { class: 'hint' }, t('apps.what')),
     uis.length === 0 && h('p', { class: 'soft' }, t('none')),
     h('ul', { class: 'cards' }, uis.map((ui) => h('li', { class: 'card' },
-      h('h2', { class: 'name' }, h('a', { href: to('app', ui.app) }, titleOf(ui))),
+      h('h2', { class: 'name' }, h('a', { href: to('app', ui.app) }, nameOf(ui))),
       h('p', { class: 'soft' }, t('apps.topics', { n: topicsOf(ui, topics).length })),
       topicsOf(ui, topics).length > 0 && h('ul', { class: 'plain' }, topicsOf(ui, topics).slice(0, 20).map((topic) => h('li', null, h('a', { href: to('app', ui.app, topic.topic) }, topic.name ?? short(topic.topic))))),
       h('details', null, h('summary', null, t('apps.rights')), rights(ui)),
@@ -47,7 +48,7 @@ export async function apps({ topics }) {
 
 function begin(ui) {
   const name = h('input', { required: true, autocomplete: 'off' });
-  return h('details', null, h('summary', null, t('apps.begin', { app: titleOf(ui) })), kept(`begin:${ui.app}`, form([field(t('apps.name'), name)], t('apps.begin.do'), async () => {
+  return h('details', null, h('summary', null, t('apps.begin', { app: nameOf(ui) })), kept(`begin:${ui.app}`, form([field(t('apps.name'), name)], t('apps.begin.do'), async () => {
     await api.post('/topics', { name: name.value, app: ui.app });
     refresh();
   })));
@@ -59,7 +60,7 @@ export async function app(context) {
   const { uis, key } = await api.get('/uis');
   const ui = uis.find((it) => it.app === name);
   if (!ui) return [heading(t('apps')), h('p', { class: 'soft' }, t('apps.none')), h('p', null, h('a', { href: to('apps') }, t('apps')))];
-  return [heading(titleOf(ui)), framed(context, ui, key, place)];
+  return [heading(nameOf(ui)), framed(context, ui, key, place)];
 }
 
 /** Money is the user interface that comes with the app `relation`. */
@@ -71,7 +72,7 @@ export async function money(context) {
 
 /** The frame of a user interface, and what stands around it. */
 function framed(context, ui, key, place) {
-  const frame = h('iframe', { class: 'app', title: titleOf(ui), sandbox: 'allow-scripts allow-forms', referrerpolicy: 'no-referrer' });
+  const frame = h('iframe', { class: 'app', title: nameOf(ui), sandbox: 'allow-scripts allow-forms', referrerpolicy: 'no-referrer' });
   // a name of its own where names of this machine mean this machine
   const here = ['127.0.0.1', 'localhost'].includes(location.hostname);
   const port = location.port ? `:${location.port}` : '';
@@ -141,7 +142,7 @@ function shell(context, ui, place, box, told, asked) {
     about: () => ({
       language, locale, place, zone: Intl.DateTimeFormat().resolvedOptions().timeZone, me: context.me.entity, can_write: true,
     }),
-    notice: (text) => say(`${titleOf(ui)}: ${text}`),
+    notice: (text) => say(`${nameOf(ui)}: ${text}`),
     open: (screen, parts) => { location.hash = to(screen, ...parts); },
     consent: (event) => (ui.comes_along || isTrusted(ui) ? true : consent(context, ui, event)),
     secret: (texts) => put(told, h('div', { class: 'card' }, h('h2', null, t('secret.title')), texts.map((text) => h('p', { class: 'long' }, text)))),
@@ -162,10 +163,10 @@ function consent({ topics }, ui, { topic, kind, body, erasable }) {
   const name = topics.find((it) => it.topic === topic)?.name ?? short(topic);
   let yes = false;
   const agree = h('button', { class: 'main', value: 'yes', disabled: true, onclick: () => { yes = true; } }, t('apps.ask.yes'));
-  const dialog = h('dialog', { 'aria-label': t('apps.ask', { app: titleOf(ui) }) },
-    h('h2', null, t('apps.ask', { app: titleOf(ui) })),
-    h('p', null, h('code', null, kind), ' ', t('apps.ask.in', { topic: name })),
-    pairs(fields.map(([key, value]) => [key, shown(value, '').slice(0, 400)])),
+  const dialog = h('dialog', { 'aria-label': t('apps.ask', { app: nameOf(ui) }) },
+    h('h2', null, t('apps.ask', { app: nameOf(ui) })),
+    h('p', null, h('strong', null, titleOf({ kind })), ' ', t('apps.ask.in', { topic: name }), ' ', h('code', null, kind)),
+    pairs(fields.map(([key, value]) => [fieldName(kind, key), shown(value, '').slice(0, 400)])),
     h('p', null, h('label', { class: 'check' }, never, ' ', t('apps.trust'))),
     h('form', { method: 'dialog', class: 'row' },
       agree, h('button', { value: 'no', autofocus: true }, t('apps.ask.no'))));

@@ -176,7 +176,7 @@ const refused = new Map();
 
 /** What a refusal means here, in words. */
 function told(error, more) {
-  const known = { slot_taken: 'calendar.taken', outside_hours: 'calendar.outside', short_notice: 'calendar.short', expired: 'calendar.expired' };
+  const known = { expired: 'calendar.expired' };
   const box = problem(error);
   if (known[error.rule]) box.prepend(h('p', null, h('strong', null, t(known[error.rule]))));
   if (more) box.append(more);

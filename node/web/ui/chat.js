@@ -1,29 +1,16 @@
 // What the two of a relation say to each other, and which of it was not read yet.
 
-import { h } from './elements.js';
+import { h, put } from './elements.js';
 import { t } from './words.js';
-import { api, heading, to } from './app.js';
+import { api, heading, problem, to } from './app.js';
 import { field, form, written } from './forms.js';
 import { digits, instant, short } from './format.js';
+import { LATEST, latestOf, seen } from './seen.js';
 
 /** Messages that the app keeps of a relation. */
 const KEPT = 50;
-/** Messages of all relations that are looked at for what is new. */
-const LATEST = 200;
-
-const nameOf = (row) => digits(row.columns.entry).slice(0, 16);
-
-/** The messages of a relation that were on this screen, for this browser. */
-function seen(topic, rows) {
-  const key = `seen:${topic}`;
-  try {
-    if (rows) localStorage.setItem(key, JSON.stringify(rows.map(nameOf)));
-    return new Set(JSON.parse(localStorage.getItem(key) ?? '[]'));
-  } catch {
-    // a private window forgets
-    return new Set();
-  }
-}
+/** Earlier ones that are asked for at a time: with those that are kept the first time. */
+const OLDER = 100;
 
 /** What a message says: where it can be erased it is in its entry alone. */
 async function textOf(row) {
@@ -35,21 +22,8 @@ async function textOf(row) {
   return { gone: t(found?.erased ? 'chat.erased' : 'chat.absent') };
 }
 
-/** The last messages of all relations. */
-export const lastSaid = async () => (await api.appRows('relation', 'messages', { index: 'by_at', desc: true, limit: LATEST })).rows;
-
-/** Of those, the last one of each relation, and how many of the other side's are new. */
-export function latest(rows, mine) {
-  const of = new Map();
-  for (const row of rows) {
-    if (!of.has(row.topic)) of.set(row.topic, { last: row, fresh: 0, known: seen(row.topic), isAnswered: false });
-    const it = of.get(row.topic);
-    // who answered, here or on another device, has read what was said before
-    if (mine(row.columns.author)) it.isAnswered = true;
-    else if (!it.isAnswered && !it.known.has(nameOf(row))) it.fresh += 1;
-  }
-  return of;
-}
+/** The last message of each relation, and how many of the other side's are new. */
+export const latest = async ({ mine }) => latestOf((await api.appRows('relation', 'messages', LATEST)).rows, mine);
 
 /** A relation on a card, with its last line. */
 export async function lastLine(topic, it, mine, level = 'h2') {
@@ -65,7 +39,7 @@ export async function lastLine(topic, it, mine, level = 'h2') {
 /** The relations: those with something new first. */
 export async function chats({ topics, mine }) {
   const relations = topics.filter((topic) => topic.app === 'relation');
-  const of = relations.length ? latest(await lastSaid(), mine) : new Map();
+  const of = relations.length ? await latest({ mine }) : new Map();
   const at = (topic) => of.get(topic.topic)?.last.columns.at ?? 0;
   const isNew = (topic) => Number((of.get(topic.topic)?.fresh ?? 0) > 0);
   relations.sort((a, b) => isNew(b) - isNew(a) || at(b) - at(a));
@@ -74,23 +48,78 @@ export async function chats({ topics, mine }) {
     : h('p', { class: 'soft' }, t('none'))];
 }
 
+/** A message as it is shown, of a row or of an entry. */
+const ofRow = async (row) => ({ id: digits(row.columns.entry), author: digits(row.columns.author), at: row.columns.at, isTentative: row.tentative, ...await textOf(row) });
+function ofEntry(entry) {
+  const made = { id: entry.id, author: entry.entity, at: Date.parse(entry.time), isTentative: entry.status === 'tentative' };
+  const hidden = entry.erasable?.private;
+  if (typeof entry.body?.text === 'string') return { ...made, text: entry.body.text };
+  if (typeof hidden === 'string') return { ...made, text: hidden, isErasable: true };
+  return { ...made, gone: t(entry.erased ? 'chat.erased' : 'chat.absent') };
+}
+
+/** Earlier messages that were fetched for a relation: they stay while its screen is there. */
+let past = { topic: null };
+
+/** Fetches a page of messages that the table does not keep any more, from the entries of the topic. */
+async function fetchEarlier(kept) {
+  const known = new Set([...past.messages, ...kept].map(({ id }) => id));
+  const found = [];
+  do {
+    const page = await api.get(`/topics/${encodeURIComponent(past.topic)}/entries`, { kind: 'message.post', last: true, limit: OLDER, before: past.before });
+    const fit = page.entries.filter((entry) => entry.verdict === 'accepted' && !entry.rejected && !known.has(entry.id));
+    found.unshift(...fit.map(ofEntry));
+    past.before = page.next ?? undefined;
+  } while (past.before && found.length < OLDER / 4);
+  past.isAll = !past.before;
+  past.messages.unshift(...found);
+  return found.length;
+}
+
 /** One of them; it opens at its end. */
 export async function chat(context) {
   const { topics, parts: [topic], mine, again } = context;
   const { rows } = await api.rows(topic, 'messages', { index: 'by_at', limit: 200 });
-  const said = await Promise.all(rows.map(textOf));
+  const kept = await Promise.all(rows.map(ofRow));
+  if (!again || past.topic !== topic) past = { topic, messages: [], kept: [], before: undefined, isAll: rows.length < KEPT };
+  // what the table let go of meanwhile
+  if (past.messages.length) past.messages.push(...past.kept.filter(({ id }) => !kept.some((it) => it.id === id)));
+  past.kept = kept;
   const named = topics.find((it) => it.topic === topic);
-  const others = new Set(rows.map((row) => digits(row.columns.author)).filter((author) => !mine(author)));
-  const author = (row) => {
-    if (mine(row.columns.author)) return t('chat.you');
-    return others.size === 1 && named?.name ? named.name : short(row.columns.author);
+  const shown = () => [...past.messages, ...kept];
+  const author = (it, others) => {
+    if (mine(it.author)) return t('chat.you');
+    return others.size === 1 && named?.name ? named.name : short(it.author);
   };
+  const line = (it, others) => h('li', { class: mine(it.author) ? 'card mine' : 'card' },
+    h('p', null, it.text ?? h('span', { class: 'soft' }, it.gone)),
+    h('p', { class: 'soft row' }, author(it, others), h('time', null, instant(it.at)),
+      it.isErasable && h('span', null, t('chat.erasable')),
+      it.isTentative && h('span', { class: 'badge warn' }, t('tentative'))));
+  const list = h('ol', { class: 'talk' });
+  const told = h('p', { class: 'soft', role: 'status' });
+  const draw = () => {
+    const others = new Set(shown().map((it) => it.author).filter((id) => !mine(id)));
+    put(list, shown().map((it) => line(it, others)));
+    earlier.hidden = past.isAll;
+  };
+  const earlier = h('button', { type: 'button', onclick: async () => {
+    earlier.disabled = true;
+    // what is read stays where it is on the screen
+    const before = list.getBoundingClientRect().bottom;
+    try {
+      const count = await fetchEarlier(kept);
+      draw();
+      put(told, t('chat.came', { n: count }));
+      scrollBy(0, list.getBoundingClientRect().bottom - before);
+    } catch (error) {
+      put(told, problem(error));
+    } finally {
+      earlier.disabled = false;
+    }
+  } }, t('chat.earlier'));
+  draw();
   const text = h('textarea', { required: true, maxlength: '2000', name: 'text' });
-  const list = h('ol', { class: 'talk' }, rows.map((row, at) => h('li', { class: mine(row.columns.author) ? 'card mine' : 'card' },
-    h('p', null, said[at].text ?? h('span', { class: 'soft' }, said[at].gone)),
-    h('p', { class: 'soft row' }, author(row), h('time', null, instant(row.columns.at)),
-      said[at].isErasable && h('span', null, t('chat.erasable')),
-      row.tentative && h('span', { class: 'badge warn' }, t('tentative'))))));
   const say = form([field(t('chat.say'), text)], t('send'), async () => {
     written(await api.send(topic, 'message.post', { body: { text: text.value.trim() } }));
   });
@@ -102,7 +131,7 @@ export async function chat(context) {
   const isAtEnd = !again || innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
   if (isAtEnd) setTimeout(() => { if (say.isConnected) say.scrollIntoView({ block: 'end' }); });
   return [heading(named?.name ?? short(topic)),
-    rows.length >= KEPT && h('p', { class: 'soft' }, t('chat.older', { n: KEPT }), ' ', h('a', { href: to('audit', topic) }, t('audit'))),
+    h('p', { class: 'row' }, earlier, h('a', { href: to('audit', topic) }, t('audit'))), told,
     rows.length === 0 && h('p', { class: 'soft' }, t('none')),
     list, say];
 }

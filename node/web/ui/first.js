@@ -2,9 +2,9 @@
 
 import { h, put } from './elements.js';
 import { t } from './words.js';
-import { api, heading, problem, refresh, say, to } from './app.js';
+import { api, failed, heading, problem, refresh, to } from './app.js';
 import { field, form, kept } from './forms.js';
-import { editor } from './catalog.js';
+import { editor } from './item.js';
 import { customers, guestsOff } from './guests.js';
 import { placeForm, policyForm } from './places.js';
 import { invitation } from './node.js';
@@ -33,7 +33,7 @@ export async function begin(context) {
     return h('li', null, h('a', { href: to('begin', it), 'aria-current': it === step ? 'step' : null },
       h('span', { class: tone, 'aria-hidden': 'true' }, `${sign} `), t(`begin.${it}`), h('span', { class: 'soft' }, ` (${t(`step.${is[it]}`)})`)));
   };
-  const button = (label, act, main) => h('button', { type: 'button', class: main ? 'main' : null, onclick: () => act().catch((error) => say(error.message)) }, label);
+  const button = (label, act, main) => h('button', { type: 'button', class: main ? 'main' : null, onclick: () => act().catch(failed) }, label);
   const shown = { space: spaceStep, words: wordsStep, key: keyStep, catalog: catalogStep, hours: hoursStep, share: shareStep }[step];
   return [
     heading(step === 'end' ? t('begin.ready') : t('begin')),
@@ -152,7 +152,7 @@ async function shareStep({ topic, about, is }, go, { topics }) {
   if (!about) return needsSpace();
   const { urls } = await api.get('/guests');
   const isServed = urls.length > 0;
-  const onward = () => h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go('done').catch((error) => say(error.message)) }, t('begin.next')));
+  const onward = () => h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go('done').catch(failed) }, t('begin.next')));
   const after = h('div', { 'data-held': 'shared' }, isServed && is.share !== 'done' && onward());
   const done = async () => {
     if (is.share === 'done') return;
@@ -160,7 +160,7 @@ async function shareStep({ topic, about, is }, go, { topics }) {
     put(after, onward());
   };
   return [
-    isServed ? await customers(topic.topic, about.name, () => done().catch((error) => say(error.message))) : guestsOff(),
+    isServed ? await customers(topic.topic, about.name, () => done().catch(failed)) : guestsOff(),
     after,
     h('details', { class: 'card', open: !isServed }, h('summary', null, t('begin.nodes')), invitation(topics, topic.topic, done)),
   ];

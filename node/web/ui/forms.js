@@ -1,8 +1,9 @@
 // Forms for the commands of apps, from their manifests: a new app needs none of its own.
 
 import { h, put, fresh } from './elements.js';
-import { t } from './words.js';
+import { has, t } from './words.js';
 import { api, problem, refresh, say } from './app.js';
+import { did, labelOf, titleOf } from './terms.js';
 
 const hints = {
   money: '12.50 EUR', duration: '90m, 2h, 3d', geo: '60.1699,24.9384', entry: '5f0c1e…', entity: '5f0c1e…',
@@ -22,7 +23,7 @@ function control(of) {
   const required = of.required && !of.made;
   const common = { name: of.name, required };
   switch (of.type) {
-    case 'bool': return h('select', common, ['', 'true', 'false'].map((value) => h('option', { value }, value)));
+    case 'bool': return h('select', common, [['', ''], ['true', t('yes')], ['false', t('no')]].map(([value, text]) => h('option', { value }, text)));
     case 'int': return h('input', { ...common, type: 'number', step: '1', inputmode: 'numeric' });
     case 'instant': return h('input', { ...common, type: 'datetime-local' });
     case 'list': case 'map': return h('textarea', common);
@@ -153,9 +154,9 @@ export function forget() {
   } catch { /* there is nothing, then */ }
 }
 
-/** Tells what was written, and the secrets that only its writer has. */
-export function written(answer) {
-  say(t('done', { what: answer.kind }));
+/** Tells what was written, and the secrets that only its writer has. `title` is that of a kind without words. */
+export function written(answer, title) {
+  say(has(`did.${answer.kind}`) ? `${did(answer.kind)}.` : t('done', { what: title ?? answer.kind }));
   if (answer.secrets.length) secret(answer.secrets);
   return answer;
 }
@@ -170,15 +171,39 @@ function secret(texts) {
   box.showModal();
 }
 
+/** Asks before something that can't be taken back. Gives whether it is meant. */
+export function sure(title, text, yes) {
+  let isMeant = false;
+  const dialog = h('dialog', { 'aria-label': title }, h('h2', null, title), h('p', null, text),
+    h('form', { method: 'dialog', class: 'row' }, h('button', { class: 'main', onclick: () => { isMeant = true; } }, yes), h('button', { autofocus: true }, t('cancel'))));
+  return new Promise((done) => {
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      done(isMeant);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** What is made when it is opened for the first time. */
+export function folded(label, make) {
+  const box = h('details', null, h('summary', null, label));
+  const fill = () => { if (box.children.length === 1) box.append(h('div', null, make())); };
+  box.firstChild.addEventListener('click', fill);
+  box.addEventListener('toggle', fill);
+  return box;
+}
+
 /** The form of a command of an app. `known` are fields that are settled, `preset` those that
  * are filled in and can be changed; `label` is what its button says. */
-export function commandForm(topic, command, known = {}, preset = {}, label = command.title) {
+export function commandForm(topic, command, known = {}, preset = {}, label = titleOf(command)) {
   const open = (of) => !of.name.includes('[]') && !(of.name in known);
   const fields = command.fields.filter(open).map((of) => ({ of, part: 'body' }))
     .concat(command.erasable.filter(open).map((of) => ({ of, part: 'erasable' })));
   const rows = fields.map(({ of, part }) => ({ of, part, element: control(of) }));
   for (const { of, element } of rows) if (of.name in preset) element.defaultValue = element.value = preset[of.name];
-  const show = ({ of, part, element }) => field(of.title || of.name, element,
+  const show = ({ of, part, element }) => field(labelOf(command.kind, of), element,
     [hints[of.type], part === 'erasable' && t('chat.erasable')].filter(Boolean).join('; '));
   const first = rows.filter(({ of }) => of.required && !of.made);
   const more = rows.filter((row) => !first.includes(row));
@@ -193,6 +218,6 @@ export function commandForm(topic, command, known = {}, preset = {}, label = com
       const value = await said(of, element, topic);
       if (value !== undefined) putAt(event[part], of.name, value);
     }
-    written(await api.send(topic, command.kind, event));
+    written(await api.send(topic, command.kind, event), command.title);
   });
 }

@@ -2,16 +2,17 @@
 
 import { h, put } from './elements.js';
 import { t } from './words.js';
-import { api, problem, refresh, say, to } from './app.js';
+import { api, failed, problem, refresh, say, to } from './app.js';
 import { code } from './node.js';
 import { field } from './forms.js';
 import { instant, short } from './format.js';
 
-const answer = (entity, word, main) => h('button', {
+/** A button that answers somebody who came without an install. */
+export const answer = (entity, word, main) => h('button', {
   type: 'button',
   class: main ? 'main' : null,
   onclick: async () => {
-    await api.post(`/guests/${entity}`, { answer: word }).catch((error) => say(error.message));
+    await api.post(`/guests/${entity}`, { answer: word }).catch(failed);
     refresh();
   },
 }, t(`guests.${word}`));
@@ -21,13 +22,6 @@ export const asking = (list) => list.map((of) => h('li', { class: 'card' },
   h('h3', null, t('guests.asks', { name: of.name ?? short(of.entity) })),
   h('p', { class: 'soft' }, h('code', null, short(of.entity)), ` ${instant(of.since_ms)}`),
   h('p', { class: 'row' }, answer(of.entity, 'accept', true), answer(of.entity, 'decline'))));
-
-function guest(of) {
-  return h('li', { class: 'card' }, h('h3', null, of.name),
-    h('p', { class: 'soft' }, h('code', null, short(of.entity)), of.since_ms > 0 && ` ${instant(of.since_ms)}`, of.blocked && ` ${t('guests.blocked')}`),
-    h('p', { class: 'row' }, of.topic && h('a', { href: to('chat', of.topic) }, t('chat')),
-      of.topic && h('a', { href: to('audit', of.topic) }, t('audit')), answer(of.entity, of.blocked ? 'unblock' : 'block')));
-}
 
 /** What is printed and hung up: the name, the code, the link, and nothing else of the page. */
 function poster(name, made) {
@@ -59,7 +53,7 @@ export async function customers(space, name, done = () => {}) {
 /** How guests are let in, where they are not. */
 export const guestsOff = () => h('p', null, t('guests.off'), ' ', h('code', null, 'synlog up --guests'));
 
-/** The card: link, code, list. */
+/** The card: link, code, those who ask or are shut out; all others are among the clients. */
 export async function guests() {
   const told = await api.get('/guests');
   const shown = h('div', { 'data-held': 'guests' });
@@ -76,7 +70,8 @@ export async function guests() {
       },
     }, t('guests.link')))],
     shown,
-    h('ul', { class: 'cards' }, asking(told.asked), told.relations.map(guest),
+    told.relations.length > 0 && h('p', null, h('a', { href: to('clients') }, t('guests.all', { n: told.relations.length }))),
+    h('ul', { class: 'cards' }, asking(told.asked),
       others.map((entity) => h('li', { class: 'card' }, h('h3', null, short(entity)),
         h('p', { class: 'row' }, t('guests.blocked'), ' ', answer(entity, 'unblock'))))));
 }

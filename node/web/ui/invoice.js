@@ -30,7 +30,7 @@ export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'i
   const head = (...names) => h('thead', null, h('tr', null, names.map((name) => h('th', { scope: 'col' }, name))));
   return h('article', { class: 'paper' },
     h('p', { class: 'row noprint' }, h('a', { href: to('order', topic, 'orders', key) }, t('back')),
-      h('a', { href: to('invoice', topic, key, isInvoice ? 'order' : 'invoice') }, t(isInvoice ? 'invoice.order' : 'invoice')),
+      (isInvoice || columns.agree) && h('a', { href: to('invoice', topic, key, isInvoice ? 'order' : 'invoice') }, t(isInvoice ? 'invoice.order' : 'invoice')),
       h('button', { type: 'button', class: 'main', onclick: () => print() }, t('order.print'))),
     heading(t(isInvoice ? 'invoice.of' : 'order.of', { id: short(columns.order) })),
     h('div', { class: 'sides' },
@@ -44,7 +44,7 @@ export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'i
         h('tfoot', null, h('tr', null, h('th', { scope: 'row' }, t('invoice.total')), h('th', null, money(total, currency)))))
       : h('table', null, head(t('order.lines'), t('invoice.quantity')), h('tbody', null, lines.map((line) => h('tr', null, cell(line.columns.title ?? line.columns.item), cell(line.columns.quantity))))),
     isInvoice && payments.length > 0 && [h('h2', null, t('order.pay')), h('table', null, head(t('money.leg'), t('invoice.amount'), t('money.paid'), t('money.until')),
-      h('tbody', null, payments.map((it) => h('tr', null, cell(it.columns.leg), cell(show(it.columns.amount)), cell(show(it.columns.paid)), cell(instant(it.columns.due))))),
+      h('tbody', null, payments.map((it) => h('tr', null, cell(word(it.columns.leg)), cell(show(it.columns.amount)), cell(show(it.columns.paid)), cell(instant(it.columns.due))))),
       h('tfoot', null, h('tr', null, h('th', { scope: 'row', colspan: '3' }, t('invoice.open')), h('th', null, money(Math.max(0, units(columns.balance ?? total - paid)), currency)))))],
-    h('p', { class: 'soft' }, t('invoice.proof', { id: agreed.slice(0, 16) || '–' })));
+    h('p', { class: 'soft' }, columns.agree ? t('invoice.proof', { id: agreed.slice(0, 16) }) : t('invoice.notyet')));
 }

@@ -1,7 +1,7 @@
 // The node: who it knows, how it is.
 
 import { h, pairs, put } from './elements.js';
-import { choose, language, names, t } from './words.js';
+import { choose, language, names, t, word } from './words.js';
 import { api, heading, problem, say, to } from './app.js';
 import { field, forget, form } from './forms.js';
 import { instant, short } from './format.js';
@@ -11,7 +11,7 @@ import { guests } from './guests.js';
 export async function peers({ topics }) {
   const [told, visitors] = [await api.get('/peers'), await guests()];
   const ticket = h('input', { required: true, autocomplete: 'off', spellcheck: 'false' });
-  return [heading(t('peers')),
+  return [heading(t('peers')), h('p', { class: 'hint' }, t('peers.how')),
     h('details', null, h('summary', null, t('invite')), invitation(topics)),
     h('details', null, h('summary', null, t('join')), h('p', { class: 'hint' }, t('join.how')),
       form([field(t('ticket'), ticket)], t('join'), async () => { await api.post('/joins', { ticket: ticket.value }); say(t('join.done')); })),
@@ -19,7 +19,8 @@ export async function peers({ topics }) {
     told.peers.length
     ? h('ul', { class: 'cards' }, told.peers.map((peer) => h('li', { class: 'card' },
       h('h2', { class: 'name' }, peer.device_name ?? short(peer.node)),
-      h('p', { class: peer.connected ? 'good' : 'soft' }, t(peer.connected ? 'connected' : 'away'), peer.via && ` (${peer.via})`),
+      h('p', { class: peer.connected ? 'good' : 'soft' }, t(peer.connected ? 'connected' : 'away'), peer.via && ` (${word(peer.via)})`),
+      pairs([[t('peers.synced'), instant(peer.last_sync)], [t('peers.lacks'), peer.missing_here || null], [t('peers.whynot'), !peer.connected && peer.why_not]]),
       h('details', null, h('summary', null, t('details')), h('pre', null, JSON.stringify(peer, null, 2))))))
     : h('p', { class: 'soft' }, t('peers.none'))];
 }

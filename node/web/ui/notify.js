@@ -3,9 +3,6 @@
 import { t, word } from './words.js';
 import { api, to } from './app.js';
 
-/** Milliseconds in which several news are one. */
-const CALM = 400;
-
 const stored = (value) => {
   try {
     if (value === undefined) return localStorage.getItem('notify') === 'yes';
@@ -34,22 +31,14 @@ let known = null;
 
 /** What waits already is on the screen; only what comes is told. */
 async function baseline() {
-  const { waiting } = await api.get('/waiting');
-  known = new Set(waiting.map(mark));
-  return waiting;
+  known = new Set((await api.get('/waiting')).waiting.map(mark));
 }
 
-let soon;
-/** Looks whether something came that needs an answer. */
-export function look() {
-  if (!wanted()) return;
-  clearTimeout(soon);
-  soon = setTimeout(async () => {
-    const before = known;
-    const waiting = await baseline().catch(() => []);
-    if (before === null) return;
-    for (const it of waiting.filter((it) => !before.has(mark(it)))) tell(it);
-  }, CALM);
+/** Tells of what came and needs an answer; the first time all of it is on the screen. */
+export function heard(waiting) {
+  const before = known;
+  known = new Set(waiting.map(mark));
+  if (before && wanted()) for (const it of waiting.filter((it) => !before.has(mark(it)))) tell(it);
 }
 
 function tell(it) {
@@ -62,5 +51,3 @@ function tell(it) {
     made.close();
   };
 }
-
-if (wanted()) baseline().catch(() => {});

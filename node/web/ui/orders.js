@@ -8,6 +8,7 @@ import { commandForm, field, form, joined, written } from './forms.js';
 import { pages } from './lists.js';
 import { timeline } from './timeline.js';
 import { dayOf, here } from './zones.js';
+import { columnName, tableTitle, titleOf, valueOf } from './terms.js';
 import { confirmOrder, offerable, offerOf, quoteForm } from './quote.js';
 
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
@@ -108,11 +109,11 @@ export async function order(context) {
     if (!other || view !== 'orders') return null;
     const { rows } = await api.rows(topic, name, { prefix: key });
     if (!rows.length) return null;
-    return [h('h2', null, BESIDE[name] ? t(BESIDE[name]) : other.title), tableOf(other, rows, columns.currency)];
+    return [h('h2', null, BESIDE[name] ? t(BESIDE[name]) : tableTitle(other)), tableOf(other, rows, columns.currency)];
   }));
   const relation = topics.find((it) => it.topic === topic);
   const said = ({ name }) => columns[name] !== null && columns[name] !== undefined;
-  const pair = ({ name, type }) => [word(name), shown(columns[name], type, columns.currency)];
+  const pair = ({ name, type }) => [columnName(name), valueOf(name, shown(columns[name], type, columns.currency))];
   // what matters to people first; ids and what is zero are further down
   const isPlain = ({ name, type }) => !['entry', 'entity', 'id', 'bytes'].includes(type) && !['state', 'stage', 'next', 'currency', 'revision'].includes(name)
     && columns[name] !== false && !((type === 'money' || typeof columns[name] === 'number') && units(columns[name]) === 0);
@@ -185,11 +186,10 @@ export function tableOf(table, rows, currency) {
   // what is nothing in all rows is no column
   const says = (value, type) => value !== null && value !== undefined && value !== false && !(type === 'money' && units(value) === 0);
   const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && name !== 'line' && rows.some((row) => says(row.columns[name], type)));
-  return scroll(table.title, h('table', null,
-    h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, word(name))))),
+  return scroll(tableTitle(table), h('table', null,
+    h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, columnName(name))))),
     h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => {
-      const text = shown(row.columns[name], type, currency);
-      return h('td', null, ['state', 'kind'].includes(name) ? word(text) : text);
+      return h('td', null, valueOf(name, shown(row.columns[name], type, currency)));
     }))))));
 }
 
@@ -301,12 +301,6 @@ async function filled(topic, { kind, title }, known, { key, entries, currency },
     default: return [{ known, preset: {} }];
   }
 }
-
-/** What a command is called: in the reader's words where there are some. */
-const titleOf = (command) => {
-  const text = word(command.kind);
-  return text === command.kind.replaceAll('_', ' ') ? command.title : text;
-};
 
 /** What may be done with an order or booking now: the node says of each command what the rules say. */
 async function offer(topic, manifest, about, id, facts) {

@@ -32,7 +32,7 @@ export async function space({ topics, me, parts: [chosen] }) {
       isOwner && h('a', { href: to('begin', 'share') }, t('begin.share'))),
     !about && isOwner && section(t('first.title'), commandForm(topic.topic, command('space.create'))),
     about && section(t('space.brand'), colour(about.colour), about.about && h('p', null, about.about),
-      pairs([[t('place.category'), about.category], [t('place.website'), about.website], [t('hours.zone'), about.zone], [t('first.currency'), about.currency]]),
+      pairs([[t('place.category'), about.category], [t('place.website'), about.website], [t('hours.zone'), about.zone], [t('space.currency'), about.currency]]),
       edit(t('catalog.edit'), brand(topic.topic, about))),
     about && section(t('space.policy'), terms(about), edit(t('catalog.edit'), policyForm(topic.topic, about))),
     about && section(t('space.pay'), h('p', null, (about.payment_types ?? []).map(word).join(', ') || t('none')), edit(t('catalog.edit'), pay(topic.topic, about))),

@@ -23,6 +23,8 @@ export type Entry = {
 export type RowsQuery = {
   prefix?: string; index?: string; equal?: string[]; from?: string; to?: string;
   desc?: boolean; sequenced?: boolean; as_of?: number; limit?: number; after?: string;
+  /** Only rows in which all of these words stand; some may be found later, as long as there is a `next`. */
+  words?: string;
 };
 export type Event = {
   body?: Record<string, unknown>; erasable?: Record<string, unknown>;

@@ -4,25 +4,28 @@ import { h, pairs } from './elements.js';
 import { t } from './words.js';
 import { to } from './app.js';
 import { instant, mark, shown } from './format.js';
+import { did, fieldName, valueOf } from './terms.js';
 
 /** One entry, on one item of a list. */
 export function line(entry) {
   const [sign, meaning, tone] = mark(entry);
   const code = entry.rejected ?? (meaning === 'rejected' ? entry.verdict : null);
-  const body = Object.entries(entry.body ?? {}).map(([name, value]) => [name, shown(value)]);
-  const erasable = Object.entries(entry.erasable ?? {}).map(([name, value]) => [name, shown(value)]);
+  const said = [entry.body, entry.erasable].flatMap((part) => fields(entry.kind, part));
   return h('li', { class: meaning },
     h('span', { class: `mark ${tone}`, role: 'img', 'aria-label': t(`mark.${meaning}`), title: t(`mark.${meaning}`) }, sign),
     h('div', null,
       h('div', { class: 'row' },
-        h('strong', { class: 'what' }, entry.kind ?? '🔒'),
+        h('strong', { class: 'what' }, did(entry.kind)),
         h('span', { class: 'soft' }, `${entry.device_name ?? '?'}@${(entry.entity ?? '?').slice(0, 6)}`),
         h('time', { class: 'soft', datetime: entry.time }, instant(entry.time)),
         h('a', { href: to('entry', entry.id) }, h('code', null, entry.id.slice(0, 10))),
         meaning === 'tentative' && h('span', { class: 'badge warn' }, t('tentative')),
         code && h('span', { class: 'badge bad' }, t('rejected.by', { code }))),
-      body.length + erasable.length > 0 && h('details', null, h('summary', null, t('details')), pairs(body.concat(erasable)))));
+      said.length > 0 && h('details', null, h('summary', null, t('details')), pairs([...said, [t('kind.code'), h('code', null, entry.kind)]]))));
 }
+
+/** What an event says, by the names that people have for its fields. */
+export const fields = (kind, part) => Object.entries(part ?? {}).map(([name, value]) => [fieldName(kind, name), valueOf(name, shown(value))]);
 
 /** Entries as a list. */
 export const timeline = (entries) => h('ol', { class: 'timeline' }, entries.map(line));

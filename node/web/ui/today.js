@@ -2,8 +2,9 @@
 
 import { h } from './elements.js';
 import { t, word } from './words.js';
-import { api, heading, refresh, say, to } from './app.js';
-import { lastLine, lastSaid, latest } from './chat.js';
+import { api, failed, heading, refresh, to } from './app.js';
+import { lastLine } from './chat.js';
+import { LATEST, latestOf } from './seen.js';
 import { card, merged, named, waitsFor } from './orders.js';
 import { instant, short } from './format.js';
 import { dayOf, here } from './zones.js';
@@ -13,7 +14,7 @@ import { STEPS, standing } from './steps.js';
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 
 /** What is asked for, whoever asks: it goes in one request for rows and three more. */
-const ask = () => Promise.all([merged('orders', OPEN), merged('bookings', ['pending', 'held', 'confirmed']), lastSaid(),
+const ask = () => Promise.all([merged('orders', OPEN), merged('bookings', ['pending', 'held', 'confirmed']), api.appRows('relation', 'messages', LATEST),
   ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
 let ahead = null;
 /** Milliseconds for which answers that came ahead are good. */
@@ -31,8 +32,8 @@ export async function today(context) {
   // what was asked long ago is asked again
   const questions = ahead && performance.now() - ahead.since < AHEAD ? ahead.answers : ask();
   ahead = null;
-  const [orders, bookings, rows, { letters }, { asked }, { steps }] = await questions;
-  const said = latest(rows, mine);
+  const [orders, bookings, { rows }, { letters }, { asked }, { steps }] = await questions;
+  const said = latestOf(rows, mine);
   const side = (row) => {
     const { provider, client } = row.columns;
     if (mine(client)) return 'client';
@@ -72,7 +73,7 @@ function letter(of) {
     type: 'button',
     class: accept ? 'main' : null,
     onclick: async () => {
-      await api.post(`/inbox/${of.letter}`, { accept }).catch((error) => say(error.message));
+      await api.post(`/inbox/${of.letter}`, { accept }).catch(failed);
       refresh();
     },
   }, t(accept ? 'letter.accept' : 'letter.drop'));

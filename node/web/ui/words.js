@@ -1,30 +1,35 @@
-// What the pages say, in the reader's language. What people and apps say stays as it is.
+// What the pages say, in the reader's language, of which alone the words are loaded. What
+// people and apps say stays as it is.
 
-import en from './words-en.js';
-import de from './words-de.js';
-
-const languages = { en, de };
+/** Each in its own tongue. */
+export const names = { en: 'English', de: 'Deutsch' };
+const files = { en: () => import('./words-en.js'), de: () => import('./words-de.js') };
 const stored = () => { try { return localStorage.getItem('language'); } catch { return null; } };
 
 const wanted = [stored(), ...navigator.languages].map((tag) => tag?.slice(0, 2));
-export const language = wanted.find((tag) => tag in languages) ?? 'en';
+export const language = wanted.find((tag) => Object.hasOwn(files, tag)) ?? 'en';
 /** How numbers and times are written: as the reader's own region does, where it speaks the language. */
 export const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
 document.documentElement.lang = language;
 
+let said = {};
+/** The words are here: nothing is said before. No `await` at the top, which some browsers do wrong where several modules wait for one. */
+export const ready = files[language]().then((file) => { said = file.default; });
+ready.catch(() => {});
+
+/** Whether there is a message of a name. */
+export const has = (key) => Object.hasOwn(said, key);
+
 /** A message; `{name}` in it stands for a value. What has none is shown by its key. */
 export function t(key, values = {}) {
-  const text = languages[language][key] ?? en[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return (said[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 /** A message for a word of an app, or the word itself. */
-export const word = (text) => languages[language][`word.${text}`] ?? String(text ?? '').replaceAll('_', ' ');
+export const word = (text) => said[`word.${text}`] ?? String(text ?? '').replaceAll('_', ' ');
 
 /** Keeps a choice, for this browser. */
 export function choose(tag) {
   try { localStorage.setItem('language', tag); } catch { /* a private window forgets */ }
   location.reload();
 }
-
-export const names = Object.fromEntries(Object.entries(languages).map(([tag, it]) => [tag, it.name]));

@@ -7,7 +7,7 @@ use crate::guests::backend::{Heights, Proof};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::routes::{Kind, Method, Param, must, param};
-use crate::table::{AFTER, EQUAL, FROM, INDEX, LIMIT, MOST, PREFIX, TO, USUAL};
+use crate::table::{AFTER, EQUAL, FROM, INDEX, LIMIT, MOST, PREFIX, TO, USUAL, WORDS};
 
 /// Bytes of a JSON body.
 const JSON_MAX: usize = 160 << 10;
@@ -59,20 +59,7 @@ impl Route {
 
 /// What a guest asks of rows. Not from the end to the front: that reads all of the range
 /// first.
-const ROWS: &[Param] = &[
-    PREFIX,
-    INDEX,
-    EQUAL,
-    FROM,
-    TO,
-    LIMIT,
-    AFTER,
-    param(
-        "words",
-        Kind::Text,
-        "only those in which all of these words stand, in whatever case",
-    ),
-];
+const ROWS: &[Param] = &[PREFIX, INDEX, EQUAL, FROM, TO, LIMIT, AFTER, WORDS];
 
 const fn route(method: Method, path: &'static str, does: Does) -> Route {
     Route {
