@@ -89,6 +89,12 @@ export async function page() {
 
   const title = heading(t('basket'));
   const draw = () => {
+    // a number that is being typed is not taken away
+    const typing = list.querySelector('input:focus:invalid');
+    if (typing) {
+      typing.addEventListener('blur', draw, { once: true });
+      return;
+    }
     const focused = list.contains(document.activeElement) && document.activeElement.dataset.line;
     put(list, kept.lines.map(card));
     put(sums, kept.lines.length > 0 && together(kept.lines));
