@@ -112,7 +112,7 @@ mod tests {
         let text = std::str::from_utf8(worker.bytes).unwrap();
         let mut lines = text.lines();
         let version = lines.next().unwrap();
-        assert!(version.starts_with("const VERSION = \"") && version.len() == 50);
+        assert!(version.starts_with("const VERSION = \"") && version.len() == 51);
         let list = lines.next().unwrap();
         let kept: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
         let pages = PAGES.iter().map(|page| page.path);
