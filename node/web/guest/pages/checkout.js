@@ -126,7 +126,13 @@ export async function page() {
     const draft = { kind: 'order.request', body: full, erasable, space: app.space };
     const out = await app.link.writeOut(basket.place(), draft, (all) => without(all, sent));
     app.basketChanged();
-    if (!out) { kept = await basket.read(); draw(); throw new Error(t('basket.other')); }
+    if (!out) {
+      kept = await basket.read();
+      draw();
+      // the form may be gone with the lines
+      put(told, h('p', { class: 'warn', role: 'alert' }, t('basket.other')));
+      return false;
+    }
     say(t('order.sent'));
     location.hash = to('orders');
     return false;
