@@ -97,10 +97,10 @@ fn the_page_opens_without_its_provider() {
     assert_eq!(kept(&mut page), "");
     reload(&mut page);
     page.until("document.querySelector('.live.open')");
-    page.value("import('/keeping.js').then(({ keep }) => keep())");
+    page.value("import(new URL('./keeping.js', document.querySelector('script').src)).then(({ keep }) => keep())");
     let none = "navigator.serviceWorker.getRegistrations().then((all) => all.length)";
     assert_eq!(page.value(none), json!(0));
-    page.value("import('/keeping.js').then(({ again }) => again())");
+    page.value("import(new URL('./keeping.js', document.querySelector('script').src)).then(({ again }) => again())");
     await_worker(&mut page);
     again.stop();
 
@@ -157,7 +157,7 @@ fn earlier_messages_come_a_page_at_a_time() {
     order_bread(&mut page, 1);
     all_sent(&mut page);
     page.value(
-        "(async () => { const { app } = await import('/app.js'); for (let n = 0; n < 110; n += 1) { \
+        "(async () => { const { app } = await import(new URL('./app.js', document.querySelector('script').src)); for (let n = 0; n < 110; n += 1) { \
          if (n === 3) await app.link.write('message.post', {}, { erasable: { private: 'number 3' }, space: app.space }); \
          else await app.link.write('message.post', { text: `number ${n}` }, { space: app.space }); } })()",
     );

@@ -1,38 +1,38 @@
 // The pages: which screen is shown, who is logged in, and news that make a screen look again.
 
-import { Synlog } from '/synlog.js';
-import { h, put } from '/elements.js';
-import { t } from '/words.js';
-import { digits } from '/format.js';
+import { Synlog } from './synlog.js';
+import { h, put } from './elements.js';
+import { t } from './words.js';
+import { digits } from './format.js';
 
 export const api = new Synlog();
 /** Each screen is a function of a module that is loaded when it is first shown. */
 const screens = {
-  today: async () => (await import('/today.js')).today,
-  begin: async () => (await import('/first.js')).begin,
-  orders: async () => (await import('/orders.js')).orders,
-  order: async () => (await import('/orders.js')).order,
-  invoice: async () => (await import('/invoice.js')).invoice,
-  calendar: async () => (await import('/calendar.js')).calendar,
-  hours: async () => (await import('/hours.js')).hours,
-  catalog: async () => (await import('/catalog.js')).catalog,
-  import: async () => (await import('/import.js')).imports,
-  clients: async () => (await import('/clients.js')).clients,
-  chats: async () => (await import('/chat.js')).chats,
-  chat: async () => (await import('/chat.js')).chat,
-  money: async () => (await import('/apps.js')).money,
-  apps: async () => (await import('/apps.js')).apps,
-  app: async () => (await import('/apps.js')).app,
-  space: async () => (await import('/space.js')).space,
-  discover: async () => (await import('/discover.js')).discover,
-  mine: async () => (await import('/mine.js')).mine,
-  audit: async () => (await import('/audit.js')).audit,
-  feeds: async () => (await import('/feeds.js')).feeds,
-  entry: async () => (await import('/feeds.js')).entry,
-  peers: async () => (await import('/node.js')).peers,
-  devices: async () => (await import('/devices.js')).devices,
-  doctor: async () => (await import('/doctor.js')).doctor,
-  settings: async () => (await import('/node.js')).settings,
+  today: async () => (await import('./today.js')).today,
+  begin: async () => (await import('./first.js')).begin,
+  orders: async () => (await import('./orders.js')).orders,
+  order: async () => (await import('./orders.js')).order,
+  invoice: async () => (await import('./invoice.js')).invoice,
+  calendar: async () => (await import('./calendar.js')).calendar,
+  hours: async () => (await import('./hours.js')).hours,
+  catalog: async () => (await import('./catalog.js')).catalog,
+  import: async () => (await import('./import.js')).imports,
+  clients: async () => (await import('./clients.js')).clients,
+  chats: async () => (await import('./chat.js')).chats,
+  chat: async () => (await import('./chat.js')).chat,
+  money: async () => (await import('./apps.js')).money,
+  apps: async () => (await import('./apps.js')).apps,
+  app: async () => (await import('./apps.js')).app,
+  space: async () => (await import('./space.js')).space,
+  discover: async () => (await import('./discover.js')).discover,
+  mine: async () => (await import('./mine.js')).mine,
+  audit: async () => (await import('./audit.js')).audit,
+  feeds: async () => (await import('./feeds.js')).feeds,
+  entry: async () => (await import('./feeds.js')).entry,
+  peers: async () => (await import('./node.js')).peers,
+  devices: async () => (await import('./devices.js')).devices,
+  doctor: async () => (await import('./doctor.js')).doctor,
+  settings: async () => (await import('./node.js')).settings,
 };
 const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine', 'apps',
   'audit', 'feeds', 'peers', 'devices', 'doctor', 'settings'];
@@ -184,7 +184,7 @@ export function refresh() {
 
 function follow() {
   let waiting;
-  const news = () => import('/notify.js').then((it) => it.look(), () => {});
+  const news = () => import('./notify.js').then((it) => it.look(), () => {});
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
   api.watch({
     entry: (entry) => { soon(); news(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },

@@ -1,9 +1,9 @@
 // The history of a topic: what happened, who signed it, what became of it.
 
-import { h, pairs } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { instant, short, shown } from '/format.js';
+import { h, pairs } from './elements.js';
+import { t } from './words.js';
+import { api, heading, to } from './app.js';
+import { instant, short, shown } from './format.js';
 
 /** The topics, or the history of one. */
 export async function audit({ topics, parts: [chosen] }) {

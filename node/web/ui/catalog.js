@@ -1,11 +1,11 @@
 // What a space offers: items with pictures; the owner adds, changes and pauses them.
 
-import { h } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, problem, refresh, say, to } from '/app.js';
-import { field, form, kept, written } from '/forms.js';
-import { amount, digits, minorOf, typed } from '/format.js';
-import { pages } from '/lists.js';
+import { h } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, problem, refresh, say, to } from './app.js';
+import { field, form, kept, written } from './forms.js';
+import { amount, digits, minorOf, typed } from './format.js';
+import { pages } from './lists.js';
 
 const PAGE = 60;
 

@@ -1,10 +1,10 @@
 // What the two of a relation say to each other, and which of it was not read yet.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { field, form, written } from '/forms.js';
-import { digits, instant, short } from '/format.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { api, heading, to } from './app.js';
+import { field, form, written } from './forms.js';
+import { digits, instant, short } from './format.js';
 
 /** Messages that the app keeps of a relation. */
 const KEPT = 50;

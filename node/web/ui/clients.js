@@ -1,11 +1,11 @@
 // Clients: those with whom there is a relation, and how a new one is begun.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, say, to } from '/app.js';
-import { field, form } from '/forms.js';
-import { short } from '/format.js';
-import { guests } from '/guests.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { api, heading, say, to } from './app.js';
+import { field, form } from './forms.js';
+import { short } from './format.js';
+import { guests } from './guests.js';
 
 /** All relations, and a form that begins one and writes to the other side. */
 export async function clients({ topics }) {

@@ -1,9 +1,9 @@
 // Entries with their marks: ● sequenced, ○ tentative, ✗ rejected, – void, ? held.
 
-import { h, pairs } from '/elements.js';
-import { t } from '/words.js';
-import { to } from '/app.js';
-import { instant, mark, shown } from '/format.js';
+import { h, pairs } from './elements.js';
+import { t } from './words.js';
+import { to } from './app.js';
+import { instant, mark, shown } from './format.js';
 
 /** One entry, on one item of a list. */
 export function line(entry) {

@@ -1,7 +1,7 @@
 // What the pages say, in the reader's language. What people and apps say stays as it is.
 
-import en from '/words-en.js';
-import de from '/words-de.js';
+import en from './words-en.js';
+import de from './words-de.js';
 
 const languages = { en, de };
 const stored = () => { try { return localStorage.getItem('language'); } catch { return null; } };

@@ -1,20 +1,20 @@
 // The pages of a customer: which screen is shown, and news that make it look again.
 
-import { h, put } from '/elements.js';
-import { language, ready, t } from '/words.js';
-import { Core } from '/core.js';
-import { Storage } from '/storage.js';
-import { Door } from '/door.js';
-import { Link } from '/link.js';
-import { problem, reason } from '/form.js';
-import { provider } from '/provider.js';
-import { lapsed } from '/offer.js';
+import { h, put } from './elements.js';
+import { language, ready, t } from './words.js';
+import { Core } from './core.js';
+import { Storage } from './storage.js';
+import { Door } from './door.js';
+import { Link } from './link.js';
+import { problem, reason } from './form.js';
+import { provider } from './provider.js';
+import { lapsed } from './offer.js';
 
 /** What is not shown at first comes when it is opened, or when there is time. */
 const later = {
-  item: () => import('/item.js'), orders: () => import('/orders.js'), booking: () => import('/booking.js'), basket: () => import('/basket.js'),
-  checkout: () => import('/checkout.js'), chat: () => import('/chat.js'), audit: () => import('/audit.js'), key: () => import('/key.js'), apps: () => import('/apps.js'),
-  keeping: () => import('/keeping.js'),
+  item: () => import('./item.js'), orders: () => import('./orders.js'), booking: () => import('./booking.js'), basket: () => import('./basket.js'),
+  checkout: () => import('./checkout.js'), chat: () => import('./chat.js'), audit: () => import('./audit.js'), key: () => import('./key.js'), apps: () => import('./apps.js'),
+  keeping: () => import('./keeping.js'),
 };
 
 /** A screen of a module that comes later. */

@@ -1,8 +1,8 @@
 // The basket: what is to be ordered together. It is kept in this browser, by provider and
 // space; each change is one step in its database, so tabs don't lose each other's lines.
 
-import { app } from '/app.js';
-import { empty, withLine } from '/lines.js';
+import { app } from './app.js';
+import { empty, withLine } from './lines.js';
 
 const nameOf = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 

@@ -1,11 +1,11 @@
 // What customer and provider say to each other. The newest messages are rows; earlier ones are
 // read from the entries themselves, which this browser has.
 
-import { h, put } from '/elements.js';
-import { t } from '/words.js';
-import { digits, instant } from '/format.js';
-import { app, heading, say } from '/app.js';
-import { field, form, tick } from '/form.js';
+import { h, put } from './elements.js';
+import { t } from './words.js';
+import { digits, instant } from './format.js';
+import { app, heading, say } from './app.js';
+import { field, form, tick } from './form.js';
 
 /** Earlier messages that are shown at a time. */
 const PAGE = 50;

@@ -1,15 +1,15 @@
 // The basket on the screen: its lines as they are offered now, what they come to, and the one
 // order that is made of them.
 
-import { fresh, h, put } from '/elements.js';
-import { t } from '/words.js';
-import { amount, instant } from '/format.js';
-import { app, heading, say, to } from '/app.js';
-import { field, form } from '/form.js';
-import * as basket from '/basket.js';
-import { QUANTITY_MAX, extra, offer, stands as standing, total, without } from '/lines.js';
-import { line as ordered, sum, wished, wishes } from '/item.js';
-import { price } from '/provider.js';
+import { fresh, h, put } from './elements.js';
+import { t } from './words.js';
+import { amount, instant } from './format.js';
+import { app, heading, say, to } from './app.js';
+import { field, form } from './form.js';
+import * as basket from './basket.js';
+import { QUANTITY_MAX, extra, offer, stands as standing, total, without } from './lines.js';
+import { line as ordered, sum, wished, wishes } from './item.js';
+import { price } from './provider.js';
 
 /** What is offered in a line's place now; undefined: the provider said nothing. */
 async function now({ item }) {

@@ -1,13 +1,13 @@
 // One item: what it is, what of it is chosen, and the two ways to have it: ordered at once, or
 // put into the basket with others.
 
-import { h, put } from '/elements.js';
-import { t, word } from '/words.js';
-import { amount, instant, units } from '/format.js';
-import { app, heading, say, to } from '/app.js';
-import { bytes, field, form } from '/form.js';
-import { terms } from '/offer.js';
-import { picture, price, priced } from '/provider.js';
+import { h, put } from './elements.js';
+import { t, word } from './words.js';
+import { amount, instant, units } from './format.js';
+import { app, heading, say, to } from './app.js';
+import { bytes, field, form } from './form.js';
+import { terms } from './offer.js';
+import { picture, price, priced } from './provider.js';
 
 /** Pages of a kept list in which an item is looked for. */
 const PAGES = 100;
@@ -126,7 +126,7 @@ export async function item({ parts: [slug] }) {
   }, [basket]);
   basket.addEventListener('click', () => app.attempt(kept, async () => {
     if (!quantity.reportValidity()) return;
-    const { add } = await import('/basket.js');
+    const { add } = await import('./basket.js');
     await add(columns, Number(quantity.value), picks());
     put(kept, h('p', { class: 'good' }, t('basket.has', { n: quantity.value, title: columns.title ?? columns.item }), ' ', h('a', { href: to('basket') }, t('basket.show'))));
   }));

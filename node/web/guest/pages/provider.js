@@ -1,11 +1,11 @@
 // The provider: who it is, when it is there, what it offers. Items come a page at a time.
 
-import { h, put } from '/elements.js';
-import { t } from '/words.js';
-import { amount, digits } from '/format.js';
-import { app, heading, say, to } from '/app.js';
-import { field } from '/form.js';
-import { terms } from '/offer.js';
+import { h, put } from './elements.js';
+import { t } from './words.js';
+import { amount, digits } from './format.js';
+import { app, heading, say, to } from './app.js';
+import { field } from './form.js';
+import { terms } from './offer.js';
 
 const PAGE = 30;
 
@@ -95,7 +95,7 @@ function choosing(columns) {
   const told = h('span', { role: 'status' });
   const button = h('button', { type: 'button', 'aria-label': `${title}: ${t('basket.put')}` }, t('basket.put'));
   button.addEventListener('click', () => app.attempt(told, async () => {
-    const { add } = await import('/basket.js');
+    const { add } = await import('./basket.js');
     const now = await add(columns, 1, []);
     put(told, h('span', { class: 'good' }, t('basket.in', { n: now })));
   }));

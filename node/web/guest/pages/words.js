@@ -3,7 +3,7 @@
 
 /** Each in its own tongue. */
 export const names = { en: 'English', de: 'Deutsch' };
-const files = { en: () => import('/words-en.js'), de: () => import('/words-de.js') };
+const files = { en: () => import('./words-en.js'), de: () => import('./words-de.js') };
 const stored = () => { try { return localStorage.getItem('language'); } catch { return null; } };
 
 const wanted = [stored(), ...navigator.languages].map((tag) => tag?.slice(0, 2));
