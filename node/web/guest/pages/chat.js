@@ -9,6 +9,8 @@ import { field, form, tick } from './form.js';
 
 /** Earlier messages that are shown at a time. */
 const PAGE = 50;
+/** Messages that find room above the field for another one. */
+const FEW = 3;
 /** How many of them the reader asked for, while this screen is open. */
 let shown = 0;
 
@@ -62,6 +64,16 @@ export async function chat({ again }) {
   const mine = (row) => digits(row.columns.author) === app.link.me?.entity;
   const hidden = rows.some((row) => row.columns.text === undefined || row.columns.text === null);
   const entries = new Map(hidden ? written().map((entry) => [entry.id, entry]) : []);
+  const sending = form([field(t('chat.say'), said), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {
+    if (!app.link.me) await app.link.begin(name.value.trim());
+    const words = said.value.trim();
+    if (erasable.checked) await app.link.write('message.post', {}, { erasable: { private: words }, space: app.space });
+    else await app.link.write('message.post', { text: words }, { space: app.space });
+    say(t('chat.sent'));
+    return () => app.refresh(true);
+  });
+  // the newest stands last, and is what one came for
+  if (!again && rows.length > FEW) setTimeout(() => sending.scrollIntoView({ block: 'end' }));
   return [heading(t('chat')),
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
     more(rows) && earlier(rows),
@@ -70,12 +82,5 @@ export async function chat({ again }) {
     })))
       : h('p', { class: 'soft' }, t('none')),
     app.link.drafts.filter((draft) => draft.kind === 'message.post').map((draft) => h('p', { class: 'card mine soft' }, draft.body.text ?? draft.erasable?.private, ' ', t('draft.waits'))),
-    form([field(t('chat.say'), said), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {
-      if (!app.link.me) await app.link.begin(name.value.trim());
-      const words = said.value.trim();
-      if (erasable.checked) await app.link.write('message.post', {}, { erasable: { private: words }, space: app.space });
-      else await app.link.write('message.post', { text: words }, { space: app.space });
-      say(t('chat.sent'));
-      return () => app.refresh(true);
-    })];
+    sending];
 }

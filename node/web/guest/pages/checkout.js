@@ -89,6 +89,12 @@ export async function page() {
 
   const title = heading(t('basket'));
   const draw = () => {
+    // a number that is being typed is not taken away
+    const typing = list.querySelector('input:focus:invalid');
+    if (typing) {
+      typing.addEventListener('blur', draw, { once: true });
+      return;
+    }
     const focused = list.contains(document.activeElement) && document.activeElement.dataset.line;
     put(list, kept.lines.map(card));
     put(sums, kept.lines.length > 0 && together(kept.lines));
@@ -120,7 +126,13 @@ export async function page() {
     const draft = { kind: 'order.request', body: full, erasable, space: app.space };
     const out = await app.link.writeOut(basket.place(), draft, (all) => without(all, sent));
     app.basketChanged();
-    if (!out) { kept = await basket.read(); draw(); throw new Error(t('basket.other')); }
+    if (!out) {
+      kept = await basket.read();
+      draw();
+      // the form may be gone with the lines
+      put(told, h('p', { class: 'warn', role: 'alert' }, t('basket.other')));
+      return false;
+    }
     say(t('order.sent'));
     location.hash = to('orders');
     return false;

@@ -77,7 +77,7 @@ async function items(space, wanted) {
 /** The first picture of an item. */
 export function picture(columns, lazy) {
   const image = (columns.images ?? [])[0];
-  return image && h('img', { src: app.door.image(digits(image.blob)), alt: columns.title ?? '', loading: lazy ? 'lazy' : null, width: '320', height: '240' });
+  return image && h('img', { src: app.door.image(digits(image.blob)), alt: columns.title ?? '', loading: lazy ? 'lazy' : null, width: '320', height: '240', onerror: ({ target }) => { target.hidden = true; } });
 }
 
 function card({ columns }) {
