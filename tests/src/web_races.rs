@@ -23,7 +23,7 @@ fn now_ms() -> u64 {
 /// Writes something as the page does, without waiting for it.
 fn write(page: &mut Browser, kind: &str, body: &Json, space: &str) {
     page.value(&format!(
-        "void import('/app.js').then(({{ app }}) => app.link.write({}, {body}, {{ space: {} }})); true",
+        "void import(new URL('./app.js', document.querySelector('script').src)).then(({{ app }}) => app.link.write({}, {body}, {{ space: {} }})); true",
         json!(kind),
         json!(space)
     ));
@@ -78,7 +78,7 @@ fn two_tabs_order(page: &mut Browser, hidden: Option<&str>) {
         tabs = page.turn_to(tabs);
     }
     for _ in 0..2 {
-        page.value("import('/app.js').then(({ app }) => app.link.wake()); true");
+        page.value("import(new URL('./app.js', document.querySelector('script').src)).then(({ app }) => app.link.wake()); true");
         tabs = page.turn_to(tabs);
     }
     let topic = relation(&shop.owner);
@@ -301,7 +301,7 @@ fn who_came_and_who_did_not() {
 /// page knows itself has no field), and sends.
 fn command(page: &mut Browser, topic: &str, kind: &str, fields: &[(&str, &str)]) {
     let title = page.value(&format!(
-        "import('/orders.js').then(({{ manifestOf }}) => manifestOf({})).then((it) => it.events.find((event) => event.kind === {}).title)",
+        "import(new URL('./orders.js', document.querySelector('script').src)).then(({{ manifestOf }}) => manifestOf({})).then((it) => it.events.find((event) => event.kind === {}).title)",
         json!(topic),
         json!(kind)
     ));

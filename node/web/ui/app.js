@@ -1,41 +1,41 @@
 // The pages: which screen is shown, who is logged in, and news that make a screen look again.
 
-import { Synlog } from '/synlog.js';
-import { h, put } from '/elements.js';
-import { t } from '/words.js';
-import { digits } from '/format.js';
-import { explained, loadNames } from '/terms.js';
+import { Synlog } from './synlog.js';
+import { h, put } from './elements.js';
+import { t } from './words.js';
+import { digits } from './format.js';
+import { explained, loadNames } from './terms.js';
 
 export const api = new Synlog();
 /** A screen that shows names of fields or columns. */
 const withNames = (load) => async () => (await Promise.all([load(), loadNames()]))[0];
 /** Each screen is a function of a module that is loaded when it is first shown. */
 const screens = {
-  today: async () => (await import('/today.js')).today,
-  begin: async () => (await import('/first.js')).begin,
-  orders: async () => (await import('/orders.js')).orders,
-  order: withNames(async () => (await import('/orders.js')).order),
-  invoice: async () => (await import('/invoice.js')).invoice,
-  calendar: async () => (await import('/calendar.js')).calendar,
-  hours: async () => (await import('/hours.js')).hours,
-  catalog: async () => (await import('/catalog.js')).catalog,
-  import: async () => (await import('/import.js')).imports,
-  clients: async () => (await import('/clients.js')).clients,
-  chats: async () => (await import('/chat.js')).chats,
-  chat: async () => (await import('/chat.js')).chat,
-  money: withNames(async () => (await import('/apps.js')).money),
-  apps: withNames(async () => (await import('/apps.js')).apps),
-  app: withNames(async () => (await import('/apps.js')).app),
-  space: withNames(async () => (await import('/space.js')).space),
-  discover: async () => (await import('/discover.js')).discover,
-  mine: async () => (await import('/mine.js')).mine,
-  audit: withNames(async () => (await import('/audit.js')).audit),
-  feeds: withNames(async () => (await import('/feeds.js')).feeds),
-  entry: withNames(async () => (await import('/feeds.js')).entry),
-  peers: async () => (await import('/node.js')).peers,
-  devices: async () => (await import('/devices.js')).devices,
-  doctor: async () => (await import('/doctor.js')).doctor,
-  settings: async () => (await import('/node.js')).settings,
+  today: async () => (await import('./today.js')).today,
+  begin: async () => (await import('./first.js')).begin,
+  orders: async () => (await import('./orders.js')).orders,
+  order: withNames(async () => (await import('./orders.js')).order),
+  invoice: async () => (await import('./invoice.js')).invoice,
+  calendar: async () => (await import('./calendar.js')).calendar,
+  hours: async () => (await import('./hours.js')).hours,
+  catalog: async () => (await import('./catalog.js')).catalog,
+  import: async () => (await import('./import.js')).imports,
+  clients: async () => (await import('./clients.js')).clients,
+  chats: async () => (await import('./chat.js')).chats,
+  chat: async () => (await import('./chat.js')).chat,
+  money: withNames(async () => (await import('./apps.js')).money),
+  apps: withNames(async () => (await import('./apps.js')).apps),
+  app: withNames(async () => (await import('./apps.js')).app),
+  space: withNames(async () => (await import('./space.js')).space),
+  discover: async () => (await import('./discover.js')).discover,
+  mine: async () => (await import('./mine.js')).mine,
+  audit: withNames(async () => (await import('./audit.js')).audit),
+  feeds: withNames(async () => (await import('./feeds.js')).feeds),
+  entry: withNames(async () => (await import('./feeds.js')).entry),
+  peers: async () => (await import('./node.js')).peers,
+  devices: async () => (await import('./devices.js')).devices,
+  doctor: async () => (await import('./doctor.js')).doctor,
+  settings: async () => (await import('./node.js')).settings,
 };
 const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine', 'apps',
   'audit', 'feeds', 'peers', 'devices', 'doctor', 'settings'];
@@ -230,7 +230,7 @@ function follow() {
 }
 
 /** What waits is asked for when the screen stands, and again on news. */
-const lookForMore = () => import('/badges.js').then((it) => it.look(), () => {});
+const lookForMore = () => import('./badges.js').then((it) => it.look(), () => {});
 
 /** Whether nothing has been done here yet, and nobody said to leave the first steps out. */
 async function isFirst() {

@@ -1,14 +1,14 @@
 // User interfaces that apps bring along: which are here, and one of them in its frame. What
 // it may do is kept by the broker, and once more by the node.
 
-import { h, pairs, put } from '/elements.js';
-import { Synlog } from '/synlog.js';
-import { language, locale, t } from '/words.js';
-import { api, heading, refresh, say, to } from '/app.js';
-import { field, form, kept } from '/forms.js';
-import { shown, short } from '/format.js';
-import { Broker } from '/broker.js';
-import { fieldName, tableTitle, titleOf } from '/terms.js';
+import { h, pairs, put } from './elements.js';
+import { Synlog } from './synlog.js';
+import { language, locale, t } from './words.js';
+import { api, heading, refresh, say, to } from './app.js';
+import { field, form, kept } from './forms.js';
+import { shown, short } from './format.js';
+import { Broker } from './broker.js';
+import { fieldName, tableTitle, titleOf } from './terms.js';
 
 /** Milliseconds after which a frame that says nothing is looked for in another place. */
 const SILENCE = 4000;

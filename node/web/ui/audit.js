@@ -1,11 +1,11 @@
 // The history of a topic: what happened, who signed it, what became of it.
 
-import { h, pairs } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { instant, short } from '/format.js';
-import { appName, did } from '/terms.js';
-import { fields } from '/timeline.js';
+import { h, pairs } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, to } from './app.js';
+import { instant, short } from './format.js';
+import { appName, did } from './terms.js';
+import { fields } from './timeline.js';
 
 /** The topics, or the history of one. */
 export async function audit({ topics, parts: [chosen] }) {

@@ -1,10 +1,10 @@
 // How much waits: at Today, and in the chats. It is asked for when a screen stands already,
 // and once more when there is news; whoever wants notifications is told from the same answer.
 
-import { api, counted, entity } from '/app.js';
-import { digits } from '/format.js';
-import { heard } from '/notify.js';
-import { LATEST, latestOf } from '/seen.js';
+import { api, counted, entity } from './app.js';
+import { digits } from './format.js';
+import { heard } from './notify.js';
+import { LATEST, latestOf } from './seen.js';
 
 /** Milliseconds in which several news are one. */
 const CALM = 400;

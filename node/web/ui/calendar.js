@@ -1,11 +1,11 @@
 // The calendar: what is asked for, held and agreed, by day and week, in the clock of the place.
 
-import { h, pairs, scroll } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, problem, refresh, say, to } from '/app.js';
-import { field, form, kept } from '/forms.js';
-import { digits, short } from '/format.js';
-import { DAY, clock, dayBegin, dayName, dayOf, fromField, full, here, stretch, toField, weekday } from '/zones.js';
+import { h, pairs, scroll } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, problem, refresh, say, to } from './app.js';
+import { field, form, kept } from './forms.js';
+import { digits, short } from './format.js';
+import { DAY, clock, dayBegin, dayName, dayOf, fromField, full, here, stretch, toField, weekday } from './zones.js';
 
 const OVER = ['declined', 'cancelled', 'no_show', 'attended'];
 /** Pixels of an hour in the grid. */

@@ -1,13 +1,13 @@
 // What a space offers: items with pictures; the owner adds, changes, pauses, duplicates and
 // retires them.
 
-import { h } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, problem, refresh, to } from '/app.js';
-import { field, folded, form, sure, written } from '/forms.js';
-import { amount, digits } from '/format.js';
-import { editor } from '/item.js';
-import { pages } from '/lists.js';
+import { h } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, problem, refresh, to } from './app.js';
+import { field, folded, form, sure, written } from './forms.js';
+import { amount, digits } from './format.js';
+import { editor } from './item.js';
+import { pages } from './lists.js';
 
 const PAGE = 60;
 

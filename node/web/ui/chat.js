@@ -1,11 +1,11 @@
 // What the two of a relation say to each other, and which of it was not read yet.
 
-import { h, put } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, problem, to } from '/app.js';
-import { field, form, written } from '/forms.js';
-import { digits, instant, short } from '/format.js';
-import { LATEST, latestOf, seen } from '/seen.js';
+import { h, put } from './elements.js';
+import { t } from './words.js';
+import { api, heading, problem, to } from './app.js';
+import { field, form, written } from './forms.js';
+import { digits, instant, short } from './format.js';
+import { LATEST, latestOf, seen } from './seen.js';
 
 /** Messages that the app keeps of a relation. */
 const KEPT = 50;

@@ -1,13 +1,13 @@
 // Clients: those with whom there is a relation, what is open with each, and how a new one is
 // begun.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, say, to } from '/app.js';
-import { field, form } from '/forms.js';
-import { instant, money, short } from '/format.js';
-import { answer, guests } from '/guests.js';
-import { pages } from '/lists.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { api, heading, say, to } from './app.js';
+import { field, form } from './forms.js';
+import { instant, money, short } from './format.js';
+import { answer, guests } from './guests.js';
+import { pages } from './lists.js';
 
 /** Clients that are asked for at a time. */
 const PAGE = 50;

@@ -1,12 +1,12 @@
 // Your devices: who they are, how another one becomes yours, how one ends. The words that
 // both machines show are compared by a person, and nothing is certified before.
 
-import { h, pairs, put } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, problem, refresh, say } from '/app.js';
-import { field, form } from '/forms.js';
-import { instant, short } from '/format.js';
-import { code } from '/node.js';
+import { h, pairs, put } from './elements.js';
+import { t } from './words.js';
+import { api, heading, problem, refresh, say } from './app.js';
+import { field, form } from './forms.js';
+import { instant, short } from './format.js';
+import { code } from './node.js';
 
 /** The screen. */
 export async function devices({ me }) {

@@ -1,11 +1,11 @@
 // Discover: what all public spaces that are known here offer, by words, kind, price and place.
 
-import { h } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { field } from '/forms.js';
-import { amount, minorOf, units } from '/format.js';
-import { length, map, metres, placeOf } from '/map.js';
+import { h } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, to } from './app.js';
+import { field } from './forms.js';
+import { amount, minorOf, units } from './format.js';
+import { length, map, metres, placeOf } from './map.js';
 
 /** Items that are looked through. */
 const MOST = 20000;

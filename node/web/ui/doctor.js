@@ -1,10 +1,10 @@
 // Doctor: what is in the store, what is damaged, what to do.
 
-import { h, pairs } from '/elements.js';
-import { field, form } from '/forms.js';
-import { instant } from '/format.js';
-import { has, locale, t } from '/words.js';
-import { api, heading, refresh, say, to } from '/app.js';
+import { h, pairs } from './elements.js';
+import { field, form } from './forms.js';
+import { instant } from './format.js';
+import { has, locale, t } from './words.js';
+import { api, heading, refresh, say, to } from './app.js';
 
 /** The screen. */
 export async function doctor() {

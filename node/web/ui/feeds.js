@@ -1,9 +1,9 @@
 // All entries as they arrive, and one by itself.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading } from '/app.js';
-import { line, timeline } from '/timeline.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { api, heading } from './app.js';
+import { line, timeline } from './timeline.js';
 
 /** Entries that are shown at once. */
 const SHOWN = 200;

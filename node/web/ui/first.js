@@ -1,15 +1,15 @@
 // The first run: a few steps, each of which can be left out and come back to.
 
-import { h, put } from '/elements.js';
-import { t } from '/words.js';
-import { api, failed, heading, problem, refresh, to } from '/app.js';
-import { field, form, kept } from '/forms.js';
-import { editor } from '/item.js';
-import { customers, guestsOff } from '/guests.js';
-import { placeForm, policyForm } from '/places.js';
-import { invitation } from '/node.js';
-import { STEPS, standing } from '/steps.js';
-import { here, isZone } from '/zones.js';
+import { h, put } from './elements.js';
+import { t } from './words.js';
+import { api, failed, heading, problem, refresh, to } from './app.js';
+import { field, form, kept } from './forms.js';
+import { editor } from './item.js';
+import { customers, guestsOff } from './guests.js';
+import { placeForm, policyForm } from './places.js';
+import { invitation } from './node.js';
+import { STEPS, standing } from './steps.js';
+import { here, isZone } from './zones.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const note = (step, state) => api.post('/steps', { step, state });

@@ -1,6 +1,6 @@
 // Values of apps as people read them: money, instants, ids.
 
-import { locale } from '/words.js';
+import { locale } from './words.js';
 
 /** Hexadecimal digits of bytes, or of what is one already. */
 export const digits = (value) => {

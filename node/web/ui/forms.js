@@ -1,9 +1,9 @@
 // Forms for the commands of apps, from their manifests: a new app needs none of its own.
 
-import { h, put, fresh } from '/elements.js';
-import { has, t } from '/words.js';
-import { api, problem, refresh, say } from '/app.js';
-import { did, labelOf, titleOf } from '/terms.js';
+import { h, put, fresh } from './elements.js';
+import { has, t } from './words.js';
+import { api, problem, refresh, say } from './app.js';
+import { did, labelOf, titleOf } from './terms.js';
 
 const hints = {
   money: '12.50 EUR', duration: '90m, 2h, 3d', geo: '60.1699,24.9384', entry: '5f0c1e…', entity: '5f0c1e…',

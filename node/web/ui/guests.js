@@ -1,11 +1,11 @@
 // Customers without an install: the link for them, who they are, who asks.
 
-import { h, put } from '/elements.js';
-import { t } from '/words.js';
-import { api, failed, problem, refresh, say, to } from '/app.js';
-import { code } from '/node.js';
-import { field } from '/forms.js';
-import { instant, short } from '/format.js';
+import { h, put } from './elements.js';
+import { t } from './words.js';
+import { api, failed, problem, refresh, say, to } from './app.js';
+import { code } from './node.js';
+import { field } from './forms.js';
+import { instant, short } from './format.js';
 
 /** A button that answers somebody who came without an install. */
 export const answer = (entity, word, main) => h('button', {

@@ -1,11 +1,11 @@
 // What can be booked and when: hours of the week by the clock of the place.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { field, form, kept, touched, written } from '/forms.js';
-import { ownResources } from '/calendar.js';
-import { dayName, fromField, here, isZone, toField } from '/zones.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { api, heading, to } from './app.js';
+import { field, form, kept, touched, written } from './forms.js';
+import { ownResources } from './calendar.js';
+import { dayName, fromField, here, isZone, toField } from './zones.js';
 
 /** 5 January 1970 was a Monday. */
 const monday = 4;

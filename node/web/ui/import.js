@@ -1,12 +1,12 @@
 // A catalog from a file: dropped or chosen, looked at, written, with what was refused and
 // why. The node does it; this page may be closed meanwhile.
 
-import { h, pairs, put, scroll } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, problem, refresh, to } from '/app.js';
-import { field, form } from '/forms.js';
-import { shown } from '/format.js';
-import { here } from '/zones.js';
+import { h, pairs, put, scroll } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, problem, refresh, to } from './app.js';
+import { field, form } from './forms.js';
+import { shown } from './format.js';
+import { here } from './zones.js';
 
 /** Bytes of a file that the node takes. */
 const MOST = 64 * 1024 * 1024;

@@ -1,11 +1,11 @@
 // An order on paper: what was agreed, what it costs, what is paid. Made to be printed.
 
-import { h, pairs } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { digits, instant, money, short, units } from '/format.js';
-import { asked } from '/orders.js';
-import { offerOf } from '/quote.js';
+import { h, pairs } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, to } from './app.js';
+import { digits, instant, money, short, units } from './format.js';
+import { asked } from './orders.js';
+import { offerOf } from './quote.js';
 
 /** The order of a relation; `#/invoice/TOPIC/KEY`. */
 export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'invoice'] }) {

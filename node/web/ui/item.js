@@ -1,10 +1,10 @@
 // The form of an item of a space: a new one, another revision of one, or a copy.
 
-import { fresh, h } from '/elements.js';
-import { locale, t, word } from '/words.js';
-import { api } from '/app.js';
-import { field, form, kept, written } from '/forms.js';
-import { minorOf, typed, units } from '/format.js';
+import { fresh, h } from './elements.js';
+import { locale, t, word } from './words.js';
+import { api } from './app.js';
+import { field, form, kept, written } from './forms.js';
+import { minorOf, typed, units } from './format.js';
 
 /** Ways in which an item reaches the client. */
 const WAYS = ['pickup', 'delivery', 'visit', 'digital'];

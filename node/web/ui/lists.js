@@ -1,9 +1,9 @@
 // Lists that are longer than what is held of them: pages come as they are scrolled to, and
 // those far away are let go until they are seen again.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { problem } from '/app.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { problem } from './app.js';
 
 /** How far outside of the window a page is still held. */
 const NEAR = '1500px';

@@ -1,6 +1,6 @@
 // An outline map: points where they lie, the area that they span, a scale. Nothing is fetched.
 
-import { svg } from '/charts.js';
+import { svg } from './charts.js';
 
 const SIDE = 600;
 const EDGE = 30;

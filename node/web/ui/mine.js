@@ -1,11 +1,11 @@
 // My orders: those in which I am the client.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { card } from '/orders.js';
-import { pages } from '/lists.js';
-import { amount } from '/format.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { api, heading, to } from './app.js';
+import { card } from './orders.js';
+import { pages } from './lists.js';
+import { amount } from './format.js';
 
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 const OVER = ['completed', 'cancelled', 'declined', 'expired'];

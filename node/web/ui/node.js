@@ -1,11 +1,11 @@
 // The node: who it knows, how it is.
 
-import { h, pairs, put } from '/elements.js';
-import { choose, language, names, t, word } from '/words.js';
-import { api, heading, problem, say, to } from '/app.js';
-import { field, forget, form } from '/forms.js';
-import { instant, short } from '/format.js';
-import { guests } from '/guests.js';
+import { h, pairs, put } from './elements.js';
+import { choose, language, names, t, word } from './words.js';
+import { api, heading, problem, say, to } from './app.js';
+import { field, forget, form } from './forms.js';
+import { instant, short } from './format.js';
+import { guests } from './guests.js';
 
 /** Nodes that this one knows; how another finds this one, and this one another. */
 export async function peers({ topics }) {
@@ -61,7 +61,7 @@ export function code(rows, label) {
 
 /** Who I am, how the store is, what this browser prefers. */
 export async function settings({ me }) {
-  const [doctor, tokens, root, notes] = await Promise.all([api.get('/doctor'), api.get('/tokens'), api.get('/root'), import('/notify.js')]);
+  const [doctor, tokens, root, notes] = await Promise.all([api.get('/doctor'), api.get('/tokens'), api.get('/root'), import('./notify.js')]);
   const ring = h('input', { type: 'checkbox', checked: notes.wanted(), disabled: !notes.can(), onchange: async () => { ring.checked = ring.defaultChecked = await notes.want(ring.checked); } });
   const pick = h('select', { onchange: () => choose(pick.value) },
     Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));

@@ -1,7 +1,7 @@
 // Notifications of this browser on what needs an answer, where the owner wants them.
 
-import { t, word } from '/words.js';
-import { api, to } from '/app.js';
+import { t, word } from './words.js';
+import { api, to } from './app.js';
 
 const stored = (value) => {
   try {

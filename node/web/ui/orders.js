@@ -1,15 +1,15 @@
 // Orders: the list by state, and one with its timeline and what can be done.
 
-import { fresh, h, pairs, put, scroll } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, problem, refresh, to } from '/app.js';
-import { amount, digits, instant, short, shown, typed, units } from '/format.js';
-import { commandForm, field, form, joined, manifestOf, written } from '/forms.js';
-import { pages } from '/lists.js';
-import { timeline } from '/timeline.js';
-import { dayOf, here } from '/zones.js';
-import { columnName, tableTitle, titleOf, valueOf } from '/terms.js';
-import { confirmOrder, offerable, offerOf, quoteForm } from '/quote.js';
+import { fresh, h, pairs, put, scroll } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, problem, refresh, to } from './app.js';
+import { amount, digits, instant, short, shown, typed, units } from './format.js';
+import { commandForm, field, form, joined, manifestOf, written } from './forms.js';
+import { pages } from './lists.js';
+import { timeline } from './timeline.js';
+import { dayOf, here } from './zones.js';
+import { columnName, tableTitle, titleOf, valueOf } from './terms.js';
+import { confirmOrder, offerable, offerOf, quoteForm } from './quote.js';
 
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
 /** Orders of one state that are asked for at a time. */

@@ -1,11 +1,11 @@
 // Places of a space, and the terms that hold in it: forms that several screens use.
 
-import { h } from '/elements.js';
-import { t, word } from '/words.js';
-import { api } from '/app.js';
-import { field, form, kept, written } from '/forms.js';
-import { placeOf } from '/map.js';
-import { here, isZone } from '/zones.js';
+import { h } from './elements.js';
+import { t, word } from './words.js';
+import { api } from './app.js';
+import { field, form, kept, written } from './forms.js';
+import { placeOf } from './map.js';
+import { here, isZone } from './zones.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 

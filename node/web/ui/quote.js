@@ -1,12 +1,12 @@
 // The editor of offers: parts of the price, payment and fulfilment, with sums that must be
 // right before anything is sent; and the confirm, for which stock is taken first.
 
-import { h, put } from '/elements.js';
-import { t, word } from '/words.js';
-import { api } from '/app.js';
-import { field, form, kept, touched, written } from '/forms.js';
-import { digits, minorOf, money, typed, units } from '/format.js';
-import { fromField, here, toField, DAY } from '/zones.js';
+import { h, put } from './elements.js';
+import { t, word } from './words.js';
+import { api } from './app.js';
+import { field, form, kept, touched, written } from './forms.js';
+import { digits, minorOf, money, typed, units } from './format.js';
+import { fromField, here, toField, DAY } from './zones.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const options = (names, chosen) => names.map((name) => h('option', { value: name, selected: name === chosen }, word(name)));

@@ -1,6 +1,6 @@
 // Which messages of relations were on this browser's screen, and which are new.
 
-import { digits } from '/format.js';
+import { digits } from './format.js';
 
 /** Messages of all relations that are looked at for what is new. */
 export const LATEST = { index: 'by_at', desc: true, limit: 200 };

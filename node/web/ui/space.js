@@ -1,11 +1,11 @@
 // The space: how it shows itself, its terms, places, managers and ads.
 
-import { h, pairs } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, heading, to } from '/app.js';
-import { commandForm, field, form, kept, manifestOf, written } from '/forms.js';
-import { digits, instant, short } from '/format.js';
-import { placeForm, policyForm } from '/places.js';
+import { h, pairs } from './elements.js';
+import { t, word } from './words.js';
+import { api, heading, to } from './app.js';
+import { commandForm, field, form, kept, manifestOf, written } from './forms.js';
+import { digits, instant, short } from './format.js';
+import { placeForm, policyForm } from './places.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 

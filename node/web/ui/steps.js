@@ -1,6 +1,6 @@
 // How far the first run is: from what is there, and from what the owner said of a step.
 
-import { api } from '/app.js';
+import { api } from './app.js';
 
 export const STEPS = ['space', 'words', 'key', 'catalog', 'hours', 'share'];
 

@@ -2,7 +2,7 @@
 // refusals. Apps that come along have words in the message files; of others what their
 // manifest says is shown.
 
-import { has, language, t, word } from '/words.js';
+import { has, language, t, word } from './words.js';
 
 let names = {};
 let loading;

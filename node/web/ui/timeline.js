@@ -1,10 +1,10 @@
 // Entries with their marks: ● sequenced, ○ tentative, ✗ rejected, – void, ? held.
 
-import { h, pairs } from '/elements.js';
-import { t } from '/words.js';
-import { entity, to } from '/app.js';
-import { instant, mark, shown } from '/format.js';
-import { did, fieldName, valueOf } from '/terms.js';
+import { h, pairs } from './elements.js';
+import { t } from './words.js';
+import { entity, to } from './app.js';
+import { instant, mark, shown } from './format.js';
+import { did, fieldName, valueOf } from './terms.js';
 
 /** One entry, on one item of a list. */
 export function line(entry) {

@@ -1,14 +1,14 @@
 // Today: what needs an answer, what is open, what is booked next; and the first run.
 
-import { h } from '/elements.js';
-import { t, word } from '/words.js';
-import { api, failed, heading, refresh, to } from '/app.js';
-import { lastLine, latest } from '/chat.js';
-import { card, merged, named, waitsFor } from '/orders.js';
-import { instant, short } from '/format.js';
-import { dayOf, here } from '/zones.js';
-import { asking } from '/guests.js';
-import { STEPS, standing } from '/steps.js';
+import { h } from './elements.js';
+import { t, word } from './words.js';
+import { api, failed, heading, refresh, to } from './app.js';
+import { lastLine, latest } from './chat.js';
+import { card, merged, named, waitsFor } from './orders.js';
+import { instant, short } from './format.js';
+import { dayOf, here } from './zones.js';
+import { asking } from './guests.js';
+import { STEPS, standing } from './steps.js';
 
 const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
 

@@ -1,6 +1,6 @@
 // Instants and the clocks on walls: the reader's, and that of where something takes place.
 
-import { locale } from '/words.js';
+import { locale } from './words.js';
 
 export const DAY = 86400000;
 export const here = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -1,21 +1,21 @@
 // The pages of a customer: which screen is shown, and news that make it look again.
 
-import { h, put } from '/elements.js';
-import { language, t } from '/words.js';
-import { Core } from '/core.js';
-import { Storage } from '/storage.js';
-import { Door } from '/door.js';
-import { Link } from '/link.js';
-import { problem, reason } from '/form.js';
-import { provider, item } from '/provider.js';
-import { orders, order, booking } from '/orders.js';
-import { lapsed } from '/offer.js';
-import { book } from '/booking.js';
-import { chat } from '/chat.js';
-import { audit } from '/audit.js';
-import { key } from '/key.js';
+import { h, put } from './elements.js';
+import { language, t } from './words.js';
+import { Core } from './core.js';
+import { Storage } from './storage.js';
+import { Door } from './door.js';
+import { Link } from './link.js';
+import { problem, reason } from './form.js';
+import { provider, item } from './provider.js';
+import { orders, order, booking } from './orders.js';
+import { lapsed } from './offer.js';
+import { book } from './booking.js';
+import { chat } from './chat.js';
+import { audit } from './audit.js';
+import { key } from './key.js';
 
-const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: async (...given) => (await import('/apps.js')).page(...given) };
+const screens = { provider, item, orders, order, booking, book, chat, audit, key, app: async (...given) => (await import('./apps.js')).page(...given) };
 const shownInNav = ['provider', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */

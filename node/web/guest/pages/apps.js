@@ -1,10 +1,10 @@
 // A page that an app brings along for guests, in its frame: it shows rows of the spaces that
 // are offered, and writes nothing. The broker is that of the owner's pages.
 
-import { h, put } from '/elements.js';
-import { language, locale, t } from '/words.js';
-import { app, heading, say, to } from '/app.js';
-import { Broker } from '/broker.js';
+import { h, put } from './elements.js';
+import { language, locale, t } from './words.js';
+import { app, heading, say, to } from './app.js';
+import { Broker } from './broker.js';
 
 /** Bytes of a picture for a frame. */
 const PICTURE_MAX = 8 << 20;

@@ -1,11 +1,11 @@
 // The history of the relation: every entry, who wrote it, what became of it, and whether its
 // signature was found right by this browser.
 
-import { h, pairs } from '/elements.js';
-import { language, t, word } from '/words.js';
-import { instant, short } from '/format.js';
-import { app, heading } from '/app.js';
-import { mark, named, refusal } from '/orders.js';
+import { h, pairs } from './elements.js';
+import { language, t, word } from './words.js';
+import { instant, short } from './format.js';
+import { app, heading } from './app.js';
+import { mark, named, refusal } from './orders.js';
 
 export async function audit() {
   const told = app.link.audit();

@@ -1,12 +1,12 @@
 // Booking a time: what is free follows from the hours and what is taken, as the provider
 // shows them; who is late is told so by the rules.
 
-import { h, put } from '/elements.js';
-import { locale, t } from '/words.js';
-import { digits, instant } from '/format.js';
-import { app, heading, say, to } from '/app.js';
-import { bytes, field, form, problem } from '/form.js';
-import { free, instantAt, left, near, wall } from '/slots.js';
+import { h, put } from './elements.js';
+import { locale, t } from './words.js';
+import { digits, instant } from './format.js';
+import { app, heading, say, to } from './app.js';
+import { bytes, field, form, problem } from './form.js';
+import { free, instantAt, left, near, wall } from './slots.js';
 
 const DAY = 86400000;
 const LENGTHS = [30, 45, 60, 90, 120, 180, 240, 480];

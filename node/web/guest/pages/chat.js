@@ -1,10 +1,10 @@
 // What customer and provider say to each other.
 
-import { h } from '/elements.js';
-import { t } from '/words.js';
-import { digits, instant } from '/format.js';
-import { app, heading, say } from '/app.js';
-import { field, form, tick } from '/form.js';
+import { h } from './elements.js';
+import { t } from './words.js';
+import { digits, instant } from './format.js';
+import { app, heading, say } from './app.js';
+import { field, form, tick } from './form.js';
 
 export async function chat() {
   const rows = [...(app.link.rows()?.tables.messages ?? [])].sort((a, b) => a.columns.at - b.columns.at);

@@ -1,7 +1,7 @@
 // Forms: a label for each field, one sending at a time, and what went wrong in words.
 
-import { h, put, fresh } from '/elements.js';
-import { t, word } from '/words.js';
+import { h, put, fresh } from './elements.js';
+import { t, word } from './words.js';
 
 /** A label with a field. */
 export function field(text, control, hint) {

@@ -1,9 +1,9 @@
 // The customer's key: the words, the way to a node, and forgetting.
 
-import { h, pairs, put } from '/elements.js';
-import { choose, language, names, t } from '/words.js';
-import { app, heading, say, to } from '/app.js';
-import { field, form, tick } from '/form.js';
+import { h, pairs, put } from './elements.js';
+import { choose, language, names, t } from './words.js';
+import { app, heading, say, to } from './app.js';
+import { field, form, tick } from './form.js';
 
 function download(name, content) {
   const link = h('a', { href: URL.createObjectURL(new Blob([content], { type: 'application/octet-stream' })), download: name });

@@ -1,9 +1,9 @@
 // An offer in words: what is paid when, how it comes, what may be returned; and several of
 // them side by side.
 
-import { h, pairs } from '/elements.js';
-import { t, word } from '/words.js';
-import { amount, digits, instant, short } from '/format.js';
+import { h, pairs } from './elements.js';
+import { t, word } from './words.js';
+import { amount, digits, instant, short } from './format.js';
 
 const DAY = 86400;
 

@@ -1,14 +1,14 @@
 // My orders: the list, and one with its history, the offers side by side, and what can be
 // done next: that follows from the commands of the app and a rehearsal of each.
 
-import { h, pairs, put } from '/elements.js';
-import { t, word } from '/words.js';
-import { amount, digits, instant, short } from '/format.js';
-import { app, heading, say, to } from '/app.js';
-import { begins, elsewhere, known, stretch } from '/booking.js';
-import { bytes, field, form, minor, problem } from '/form.js';
-import { compared, conditions, lapsed } from '/offer.js';
-import { SIZE, squares } from '/squares.js';
+import { h, pairs, put } from './elements.js';
+import { t, word } from './words.js';
+import { amount, digits, instant, short } from './format.js';
+import { app, heading, say, to } from './app.js';
+import { begins, elsewhere, known, stretch } from './booking.js';
+import { bytes, field, form, minor, problem } from './form.js';
+import { compared, conditions, lapsed } from './offer.js';
+import { SIZE, squares } from './squares.js';
 
 /** States of what has come. */
 const DONE = ['delivered', 'completed', 'accessed'];

@@ -1,11 +1,11 @@
 // The provider: who it is, when it is there, what it offers. Items come a page at a time.
 
-import { h, put } from '/elements.js';
-import { t, word } from '/words.js';
-import { amount, digits, instant, units } from '/format.js';
-import { app, heading, say, to } from '/app.js';
-import { bytes, field, form } from '/form.js';
-import { terms } from '/offer.js';
+import { h, put } from './elements.js';
+import { t, word } from './words.js';
+import { amount, digits, instant, units } from './format.js';
+import { app, heading, say, to } from './app.js';
+import { bytes, field, form } from './form.js';
+import { terms } from './offer.js';
 
 const PAGE = 30;
 /** Pages of a kept list in which an item is looked for. */
