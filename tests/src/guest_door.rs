@@ -453,6 +453,11 @@ fn the_owner_may_want_to_be_asked() {
     assert_eq!(told["asked"].as_array().unwrap().len(), 2);
     assert_eq!(told["asked"][0]["name"], "Mari b");
     assert_eq!(told["relations"], json!([]));
+    let waiting = shop.owner.ok("/waiting")["waiting"].clone();
+    let waiting = waiting.as_array().unwrap().iter();
+    let guests: Vec<&Json> = waiting.filter(|it| it["what"] == "guest").collect();
+    assert_eq!(guests.len(), 2);
+    assert_eq!(guests[0]["name"], "Mari b");
     let answer = |guest: &Guest, word: &str| {
         let path = format!("/guests/{}", guest.entity());
         shop.owner

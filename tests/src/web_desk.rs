@@ -7,8 +7,10 @@ use serde_json::{Value as Json, json};
 
 use crate::chromium::Browser;
 use crate::cli::Desk;
+use crate::guest::now_ms;
 use crate::net_daemon::Up;
 use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
+use crate::web_client::Web;
 use crate::web_flows::{bakery, carry, go, login, press_in};
 
 /// Notes when the first screen stands.
@@ -62,6 +64,64 @@ fn agreed(client: &Desk, desk: &Desk, topic: &str, order: &str) {
     carry(desk, client, &[topic, "shop"]);
     client.ok(&["order", "agree", topic, order]);
     carry(client, desk, &[topic]);
+}
+
+#[test]
+fn questions_of_the_desk_are_held_to_what_they_can_say() {
+    let (desk, [client, _]) = bakery();
+    let said: Vec<Json> = (0..7)
+        .map(|n| json!({ "text": format!("number {n}") }))
+        .collect();
+    import(&client, &desk, "aino", "message.post", &said);
+    let up = Up::start(&desk, &["--offline"]);
+    let web = Web::login(up.ready["web"]["login"].as_str().unwrap());
+    // a page of a kind, and the ones before it
+    let mut path = "/topics/aino/entries?kind=message.post&last=true&limit=3".to_owned();
+    let mut texts = Vec::new();
+    loop {
+        let page = web.ok(&path);
+        let entries = page["entries"].as_array().unwrap().clone();
+        assert!(
+            entries
+                .iter()
+                .all(|it| it["kind"] == "message.post" && it["rejected"].is_null())
+        );
+        let found = entries
+            .iter()
+            .map(|it| it["body"]["text"].as_str().unwrap().to_owned());
+        texts.splice(0..0, found);
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("/topics/aino/entries?kind=message.post&last=true&limit=3&before={next}");
+    }
+    let wanted: Vec<String> = (0..7).map(|n| format!("number {n}")).collect();
+    assert_eq!(texts, wanted);
+    let clients = web.ok("/clients?limit=1");
+    assert_eq!(clients["all"], 2);
+    assert_eq!(clients["clients"][0]["name"], "aino");
+    assert!(clients["clients"][0]["line"]["at_ms"].is_u64());
+    let after = clients["next"].as_str().unwrap();
+    let rest = web.ok(&format!("/clients?limit=1&after={after}"));
+    assert_eq!(
+        (&rest["clients"][0]["name"], &rest["next"]),
+        (&json!("bert"), &Json::Null)
+    );
+    let found = web.ok("/topics/shop/views/items?words=R%C3%9DE%20bread");
+    assert_eq!(found["rows"][0]["key"], "item/bread");
+    for wrong in [
+        "/clients?after=yesterday",
+        "/clients?words=%20",
+        "/clients?words=a+b+c+d+e+f+g+h+i",
+        "/topics/shop/views/items?words=",
+        "/topics/aino/entries?before=00",
+        "/topics/aino/entries?kind=message.post&before=00",
+    ] {
+        assert_eq!(web.get(wrong).status, 400, "{wrong}");
+    }
+    let nothing = format!("/topics/aino/entries?last=true&before={}", "00".repeat(32));
+    assert_eq!(web.get(&nothing).status, 404);
+    up.stop();
 }
 
 fn link_of(screen: &str) -> String {
@@ -317,6 +377,21 @@ fn clients_are_told_of_with_what_is_open() {
     let (desk, [aino, bert]) = bakery();
     let id = order(&aino, &desk, "aino");
     agreed(&aino, &desk, "aino", &id);
+    // bert has a time that begins soon, and does not come
+    let shop = desk.ok(&["topic", "show", "shop", "--json"]).json()["topic"].clone();
+    let rules = r#"{"days":[0,1,2,3,4,5,6],"from_s":0,"to_s":86400}"#;
+    desk.ok(&["availability", "put", "shop", "oven", "--rules", rules]);
+    carry(&desk, &bert, &["shop"]);
+    let start = now_ms() + 20_000;
+    let time = json!({ "resource": "oven", "start": start, "end": start + 60_000, "seats": 1 });
+    let mut body = time.clone();
+    body["space"] = json!({ "$hex": shop });
+    let booking = bert.ok(&["book", "request", "bert", "--body", &body.to_string()]);
+    let booking = booking.word();
+    carry(&bert, &desk, &["bert"]);
+    let take = ["slot", "take", "shop", "oven", "--for", &booking];
+    let take = desk.ok(&[&take[..], &["--body", &time.to_string()]].concat());
+    desk.ok(&["book", "confirm", "bert", &booking, "--take", &take.word()]);
     let many = std::env::var("SYNLOG_CLIENTS").ok();
     let many: usize = many.and_then(|text| text.parse().ok()).unwrap_or(110);
     let up = login(&mut page, &desk);
@@ -337,6 +412,10 @@ fn clients_are_told_of_with_what_is_open() {
     ]);
     bert.ok(&["say", "bert", "--private", "see you at five"]);
     carry(&bert, &desk, &["bert"]);
+    std::thread::sleep(Duration::from_millis(
+        (start + 100).saturating_sub(now_ms()),
+    ));
+    desk.ok(&["book", "no-show", "bert", &booking]);
     // what the test did is not counted
     page.value(
         "performance.setResourceTimingBufferSize(5000); performance.clearResourceTimings(); true",

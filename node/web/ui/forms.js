@@ -195,6 +195,13 @@ export function folded(label, make) {
   return box;
 }
 
+const manifests = new Map();
+/** The manifest of a topic's app; it does not change while a page is open. */
+export async function manifestOf(topic) {
+  if (!manifests.has(topic)) manifests.set(topic, await api.get(`/topics/${encodeURIComponent(topic)}/manifest`));
+  return manifests.get(topic);
+}
+
 /** The form of a command of an app. `known` are fields that are settled, `preset` those that
  * are filled in and can be changed; `label` is what its button says. */
 export function commandForm(topic, command, known = {}, preset = {}, label = titleOf(command)) {

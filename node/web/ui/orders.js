@@ -4,7 +4,7 @@ import { fresh, h, pairs, put, scroll } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, problem, refresh, to } from './app.js';
 import { amount, digits, instant, short, shown, typed, units } from './format.js';
-import { commandForm, field, form, joined, written } from './forms.js';
+import { commandForm, field, form, joined, manifestOf, written } from './forms.js';
 import { pages } from './lists.js';
 import { timeline } from './timeline.js';
 import { dayOf, here } from './zones.js';
@@ -14,13 +14,6 @@ import { confirmOrder, offerable, offerOf, quoteForm } from './quote.js';
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
 /** Orders of one state that are asked for at a time. */
 const PAGE = 50;
-const manifests = new Map();
-
-/** The manifest of a topic's app; it does not change while a page is open. */
-export async function manifestOf(topic) {
-  if (!manifests.has(topic)) manifests.set(topic, await api.get(`/topics/${encodeURIComponent(topic)}/manifest`));
-  return manifests.get(topic);
-}
 
 /** Rows of all relations in some states, by an index. */
 export async function merged(view, states, limit = PAGE) {

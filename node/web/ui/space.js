@@ -3,9 +3,8 @@
 import { h, pairs } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, to } from './app.js';
-import { commandForm, field, form, kept, written } from './forms.js';
+import { commandForm, field, form, kept, manifestOf, written } from './forms.js';
 import { digits, instant, short } from './format.js';
-import { manifestOf } from './orders.js';
 import { placeForm, policyForm } from './places.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };

@@ -45,7 +45,7 @@ export const valueOf = (name, text) => (WORDS.includes(name) ? word(text) : text
 /** A hint that speaks of the command line: on a page nobody types that. */
 const TYPED = /`synlog|(^|[\s(`])--[a-z]/;
 /** Codes of one meaning. */
-const SAME = { bad_kind: 'bad_reducer', cannot_write: 'rejected', interests: 'store', contacts: 'store', letters: 'store', key_file: 'store' };
+const SAME = { cannot_write: 'rejected', interests: 'store', contacts: 'store', letters: 'store', key_file: 'store' };
 
 /** What went wrong, in the reader's words, and what to do; `said` is what the node says, where
  * that is something else. */
@@ -54,7 +54,7 @@ export function explained(error) {
   const key = [`rule.${rule}`, `rule.${code}`, `code.${code}`].find(has);
   const text = key ? t(key) : message;
   const of = SAME[code] ?? code;
-  // a rule says by itself what is wrong; that one looks again goes without saying more than once
+  // nobody forces anything on a page
   const isForced = error.hint?.includes('--force');
   const told = first([`hint.${of}`, isForced && 'hint.rejected'], null);
   const isTyped = TYPED.test(error.hint ?? '');

@@ -2,7 +2,7 @@
 
 import { h, pairs } from './elements.js';
 import { t } from './words.js';
-import { to } from './app.js';
+import { entity, to } from './app.js';
 import { instant, mark, shown } from './format.js';
 import { did, fieldName, valueOf } from './terms.js';
 
@@ -16,7 +16,7 @@ export function line(entry) {
     h('div', null,
       h('div', { class: 'row' },
         h('strong', { class: 'what' }, did(entry.kind)),
-        h('span', { class: 'soft' }, `${entry.device_name ?? '?'}@${(entry.entity ?? '?').slice(0, 6)}`),
+        h('span', { class: 'soft' }, entry.entity === entity() ? `${t('chat.you')} (${entry.device_name ?? '?'})` : `${entry.device_name ?? '?'}@${(entry.entity ?? '?').slice(0, 6)}`),
         h('time', { class: 'soft', datetime: entry.time }, instant(entry.time)),
         h('a', { href: to('entry', entry.id) }, h('code', null, entry.id.slice(0, 10))),
         meaning === 'tentative' && h('span', { class: 'badge warn' }, t('tentative')),
