@@ -8,7 +8,7 @@ let names = {};
 let loading;
 /** Names of fields, tables and columns: screens that show them wait for these. */
 export const loadNames = () => {
-  loading ??= import(`/names-${language}.js`).then((it) => { names = it.default; }, () => { loading = undefined; });
+  loading ??= import(`./names-${language}.js`).then((it) => { names = it.default; }, () => { loading = undefined; });
   return loading;
 };
 

@@ -482,7 +482,7 @@ fn no_screen_needs_much_script() {
     let with_names = |screen: &str| {
         let mut lines = text("/app.js").lines();
         lines.any(|line| {
-            line.contains("withNames(") && line.contains(&format!("import('{screen}')"))
+            line.contains("withNames(") && line.contains(&format!("import('.{screen}')"))
         })
     };
     assert!(with_names("/audit.js") && !with_names("/today.js"));
