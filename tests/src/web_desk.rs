@@ -478,8 +478,8 @@ fn a_german_owner_reads_german() {
     page.call("Page.reload", json!({}));
     page.until("document.querySelector('h1')?.textContent === 'Heute'");
     // one language is loaded
-    let loaded = page.value("performance.getEntriesByType('resource').map((it) => new URL(it.name).pathname).filter((it) => it.startsWith('/words-'))");
-    assert_eq!(loaded, json!(["/words-de.js"]));
+    let loaded = page.value("performance.getEntriesByType('resource').map((it) => it.name.split('/').pop()).filter((it) => it.startsWith('words-'))");
+    assert_eq!(loaded, json!(["words-de.js"]));
     let english = |page: &mut Browser| {
         let found = page.value("['Say ', 'Offer', 'order.', 'pay.', 'Done', 'Reason', 'Why', 'Return', 'The '].filter((text) => document.querySelector('main').innerText.includes(text))");
         assert_eq!(

@@ -301,7 +301,7 @@ fn who_came_and_who_did_not() {
 /// page knows itself has no field), and sends.
 fn command(page: &mut Browser, topic: &str, kind: &str, fields: &[(&str, &str)]) {
     let title = page.value(&format!(
-        "import(new URL('./orders.js', document.querySelector('script').src)).then(({{ manifestOf }}) => manifestOf({})).then((it) => it.events.find((event) => event.kind === {}).title)",
+        "import(new URL('./forms.js', document.querySelector('script').src)).then(({{ manifestOf }}) => manifestOf({})).then((it) => it.events.find((event) => event.kind === {}).title)",
         json!(topic),
         json!(kind)
     ));

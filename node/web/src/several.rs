@@ -4,11 +4,29 @@
 use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 
+use crate::access::Scope;
 use crate::backend::{Ask, Rows};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::reading::Reader;
-use crate::routes::{self, Does, Method, Route};
+use crate::routes::{self, Does, Kind, Method, Route, must, own};
+
+/// Where they are asked.
+pub(crate) const ROUTE: Route = Route {
+    query: &[must(
+        "ask",
+        Kind::Texts,
+        "the path of a question for rows, with its query, as in /apps/relation/views/orders?index=by_state&equal=requested; at most 16 of them",
+    )],
+    ..own(
+        Method::Get,
+        "/several",
+        "several",
+        "Several questions for rows at once: `answers` has, in their order, what each would be told, or its `problem`",
+        Scope::Read,
+        Does::Several,
+    )
+};
 
 /// Answers each of them, whatever becomes of the others.
 pub(crate) async fn answer(reader: &Reader, inputs: &Inputs) -> Json {

@@ -5,6 +5,7 @@ use crate::backend::{Ask, Entries, GuestAnswer, Invite, NewEvent, NewTopic, Rows
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::routes::{Does, Kind, Method, Param, Route, get, must, own, param, post};
+use crate::several;
 
 /// Rows or entries in an answer, where nobody says how many.
 pub(crate) const USUAL: usize = 100;
@@ -168,21 +169,7 @@ pub(crate) static ROUTES: &[Route] = &[
         )],
         |inputs| rows(inputs, Some(inputs.path("key"))),
     ),
-    Route {
-        query: &[must(
-            "ask",
-            Kind::Texts,
-            "the path of a question for rows, with its query, as in /apps/relation/views/orders?index=by_state&equal=requested; at most 16 of them",
-        )],
-        ..own(
-            Method::Get,
-            "/several",
-            "several",
-            "Several questions for rows at once: `answers` has, in their order, what each would be told, or its `problem`",
-            Scope::Read,
-            Does::Several,
-        )
-    },
+    several::ROUTE,
     get(
         "/topics/{topic}/explain/{*key}",
         "explain",
