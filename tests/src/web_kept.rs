@@ -137,7 +137,9 @@ fn where_there_is_no_tls_the_settings_say_so() {
         "This page opens only while the provider is reached",
     );
     // all screens have come all the same: what is open stays usable
-    page.until("performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/chat.js'))");
+    page.until(
+        "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/chat.js'))",
+    );
     page.until("performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/checkout.js'))");
     let none = "navigator.serviceWorker.getRegistrations().then((all) => all.length)";
     assert_eq!(page.value(none), json!(0));
