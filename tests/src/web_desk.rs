@@ -219,7 +219,7 @@ fn items_are_copied_changed_found_and_retired() {
     page.press("More fields");
     choose(&mut page, "Category", "service/1");
     page.fill("Price for one …", "piece");
-    page.value("[...document.querySelectorAll('fieldset label.check')].filter((it) => it.checkVisibility() && /pickup|visit/.test(it.textContent)).forEach((it) => it.click())");
+    page.value("[...document.querySelectorAll('fieldset label.check')].filter((it) => it.checkVisibility() && /pick-up|visit/.test(it.textContent)).forEach((it) => it.click())");
     check_screen(&mut page);
     page.shoot("item-form");
     page.press("Save");

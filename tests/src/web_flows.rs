@@ -88,7 +88,17 @@ pub(crate) fn login(page: &mut Browser, desk: &Desk) -> Up {
     page.open("about:blank");
     page.open(up.ready["web"]["login"].as_str().unwrap());
     page.until("document.querySelector('h1')?.textContent === 'Today'");
+    settled(page);
     up
+}
+
+/// Waits until the page hears of news, and has looked again at what it shows since it does.
+pub(crate) fn settled(page: &mut Browser) {
+    page.until("document.querySelector('.live.open')");
+    page.until(
+        "(() => { const asked = performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/')); \
+         return performance.now() - asked.at(-1).startTime > 700; })()",
+    );
 }
 
 /// Goes to a screen and waits until its heading is there.
@@ -418,6 +428,7 @@ fn the_keyboard_goes_everywhere() {
     let (desk, _) = bakery();
     let up = login(&mut page, &desk);
     go(&mut page, "#/space", "Kallion leipä");
+    settled(&mut page);
     // all that can be pressed is reached by Tab, in the order in which it stands
     let all = page.value("[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex=\"0\"]')].filter((it) => it.checkVisibility() && !it.disabled).length");
     page.value("(() => { document.activeElement.blur(); window.__reached = new Set(); window.__back = 0; let last = null; \

@@ -225,6 +225,11 @@ fn columns(
     Ok((columns, unknown))
 }
 
+/// Whether a row says nothing of a point on earth.
+fn is_nowhere(row: &Row<'_>) -> bool {
+    row.get("lat").is_none() && row.get("lon").is_none()
+}
+
 /// The cells of a row that say something.
 fn cells<'a>(
     record: &'a csv::ByteRecord,
@@ -264,7 +269,7 @@ impl Rows<'_> {
         let item = self.item(row)?;
         let place = self.place(row, item.as_ref(), &mut notes)?;
         if item.is_none() && place.is_none() {
-            let why = "no item (title or item) and no place (lat and lon) in it";
+            let why = "no item (title, name or item) and no place (lat and lon) in it";
             return Err(Remark::new("bad_row", why));
         }
         let twice = |slug: &str| {
@@ -291,6 +296,8 @@ impl Rows<'_> {
         let Some(slug) = row
             .get("item")
             .or(row.get("title"))
+            // a name with a place beside it is the place's
+            .or_else(|| row.get("name").filter(|_| is_nowhere(row)))
             .and_then(|text| slug_of(text))
         else {
             return Ok(None);

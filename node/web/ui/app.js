@@ -105,13 +105,19 @@ function entitle() {
 }
 
 function chrome(here) {
-  const link = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(name), count(name)));
+  const link = (name) => h('li', null, h('a', { href: to(name) }, t(name), count(name)));
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
-  const list = put(nav, h('ul', null, shownInNav.map(link))).firstChild;
-  // on a phone the list is wider than the window
-  const current = list.querySelector('[aria-current]');
-  if (current) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
+  // it stays as it is while screens change: so does who is on it with the keyboard
+  if (!nav.firstChild) put(nav, h('ul', null, shownInNav.map(link)));
+  const list = nav.firstChild;
+  const [before, current] = [list.querySelector('[aria-current]'), list.querySelector(`a[href="${to(here)}"]`)];
+  if (before !== current) {
+    before?.removeAttribute('aria-current');
+    current?.setAttribute('aria-current', 'page');
+    // on a phone the list is wider than the window
+    if (current) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
+  }
   state.live ??= h('span', { class: 'live' }, t('offline'));
   put(document.getElementById('top'), h('strong', null, 'synlog'), state.live,
     h('span', { class: 'who' }, `${state.me.device_name}@${state.me.entity.slice(0, 10)}`));
@@ -143,10 +149,10 @@ function keep() {
   };
   const open = new Set(summaries().filter(({ details }) => details.open).map(({ name }) => name));
   const place = scrollY;
-  // what was asked for, or is being asked for, by a button: words, codes, tickets
-  const held = [...main.querySelectorAll('[data-held]')];
+  // what was asked for by a button: words, codes, tickets
+  const held = [...main.querySelectorAll('[data-held]')].filter((place) => place.hasChildNodes());
   return () => {
-    for (const element of held) main.querySelector(`[data-held="${element.dataset.held}"]`)?.replaceWith(element);
+    for (const place of held) main.querySelector(`[data-held="${place.dataset.held}"]`)?.replaceChildren(...place.childNodes);
     for (const { name, details } of summaries()) {
       if (open.has(name)) details.open = true;
     }

@@ -1,7 +1,7 @@
 // Your devices: who they are, how another one becomes yours, how one ends. The words that
 // both machines show are compared by a person, and nothing is certified before.
 
-import { h, pairs, put } from './elements.js';
+import { h, live, pairs, put } from './elements.js';
 import { t } from './words.js';
 import { api, heading, problem, refresh, say } from './app.js';
 import { field, form } from './forms.js';
@@ -51,8 +51,8 @@ function adding(me, form_) {
     form([field(t('device.request'), request, t('device.request.hint'))], t('device.look'), async () => {
       const text = request.value;
       const { device_name: name, check } = await api.post('/devices/request', { request: text });
-      put(step, compare(text, name, check, form_));
-      step.querySelector('h3').focus();
+      put(live(step), compare(text, name, check, form_));
+      live(step).querySelector('h3').focus();
     }), step];
 }
 

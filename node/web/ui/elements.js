@@ -43,3 +43,6 @@ export function pairs(entries) {
   const known = entries.filter(([, value]) => value !== null && value !== undefined && value !== '');
   return h('dl', null, known.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]));
 }
+
+/** A place that is filled when somebody asks (`data-held`), as it is on the screen now: the screen may have been drawn anew since it was made. */
+export const live = (place) => (place.isConnected ? place : document.querySelector(`[data-held="${place.dataset.held}"]`) ?? place);

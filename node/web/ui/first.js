@@ -1,6 +1,6 @@
 // The first run: a few steps, each of which can be left out and come back to.
 
-import { h, put } from './elements.js';
+import { h, live, put } from './elements.js';
 import { t } from './words.js';
 import { api, failed, heading, problem, refresh, to } from './app.js';
 import { field, form, kept } from './forms.js';
@@ -91,22 +91,22 @@ function wordsStep({ root, is }, go) {
   const pass = h('input', { type: 'password', required: true, autocomplete: 'off' });
   const ask = async (passphrase) => {
     const { words } = await api.post('/root/words', passphrase ? { passphrase } : {});
-    put(box, h('p', { class: 'warn' }, t('words.care')),
+    put(live(box), h('p', { class: 'warn' }, t('words.care')),
       h('ol', { class: 'words', translate: 'no' }, words.map((one) => h('li', null, one))),
       h('p', null, h('button', { type: 'button', class: 'main', onclick: () => check(words.length) }, t('words.written'))));
   };
   const check = (count) => {
     const { shown, read } = wordFields(count);
-    put(box, h('p', null, t('words.check')), form(shown, t('words.right'), async () => {
+    put(live(box), h('p', null, t('words.check')), form(shown, t('words.right'), async () => {
       const { right } = await api.post('/root/check', { words: read() });
       if (!right) throw new Error(t('words.wrong'));
       await go(null);
-    }), h('p', null, h('button', { type: 'button', onclick: () => ask().catch((error) => put(box, problem(error))) }, t('words.again'))));
-    box.querySelector('input')?.focus();
+    }), h('p', null, h('button', { type: 'button', onclick: () => ask().catch((error) => put(live(box), problem(error))) }, t('words.again'))));
+    live(box).querySelector('input')?.focus();
   };
   put(box, locked
     ? form([field(t('key.pass'), pass)], t('words.show'), () => ask(pass.value))
-    : h('p', null, h('button', { type: 'button', class: is.words === 'done' ? null : 'main', onclick: () => ask().catch((error) => put(box, problem(error))) }, t('words.show'))));
+    : h('p', null, h('button', { type: 'button', class: is.words === 'done' ? null : 'main', onclick: () => ask().catch((error) => put(live(box), problem(error))) }, t('words.show'))));
   return [is.words === 'done' && h('p', { class: 'good' }, t('words.done')), box];
 }
 
@@ -157,7 +157,7 @@ async function shareStep({ topic, about, is }, go, { topics }) {
   const done = async () => {
     if (is.share === 'done') return;
     await note('share', 'done');
-    put(after, onward());
+    put(live(after), onward());
   };
   return [
     isServed ? await customers(topic.topic, about.name, () => done().catch(failed)) : guestsOff(),

@@ -1,6 +1,6 @@
 // Customers without an install: the link for them, who they are, who asks.
 
-import { h, put } from './elements.js';
+import { h, live, put } from './elements.js';
 import { t } from './words.js';
 import { api, failed, problem, refresh, say, to } from './app.js';
 import { code } from './node.js';
@@ -66,7 +66,8 @@ export async function guests() {
     told.urls.length > 0 && told.spaces.length > 0 && [field(t('guests.space'), pick), h('p', null, h('button', {
       type: 'button',
       onclick: async () => {
-        put(shown, await customers(pick.value, told.spaces.find((space) => space.topic === pick.value)?.name ?? ''));
+        const made = await customers(pick.value, told.spaces.find((space) => space.topic === pick.value)?.name ?? '');
+        put(live(shown), made);
       },
     }, t('guests.link')))],
     shown,

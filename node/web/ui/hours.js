@@ -16,25 +16,28 @@ export async function hours(context) {
   const { parts: [space, slug] } = context;
   const { spaces, resources } = await ownResources(context);
   const resource = resources.find((it) => it.space === space && it.resource === slug);
+  // a new one keeps the clock of the shop, wherever its owner sits
+  const [about] = spaces.length ? (await api.rows(spaces[0].topic, 'space')).rows : [];
+  const clock = about?.columns.zone ?? here;
   const link = (it) => h('li', null, h('a', { href: to('hours', it.space, it.resource), 'aria-current': it === resource ? 'true' : null }, it.title));
   return [
     heading(t('hours')),
     h('p', null, h('a', { href: to('calendar') }, t('calendar'))),
     resources.length > 0 && h('nav', { 'aria-label': t('hours.which') }, h('ul', null, resources.map(link))),
     resource && [h('h2', null, resource.title), week(resource), exceptions(resource),
-      h('details', { class: 'card' }, h('summary', null, t('hours.terms')), terms(spaces, resource))],
+      h('details', { class: 'card' }, h('summary', null, t('hours.terms')), terms(spaces, resource, clock))],
     spaces.length === 0 && h('p', null, t('catalog.none')),
-    spaces.length > 0 && h('details', { class: 'card', open: resources.length === 0 }, h('summary', null, t('hours.add')), terms(spaces, null)),
+    spaces.length > 0 && h('details', { class: 'card', open: resources.length === 0 }, h('summary', null, t('hours.add')), terms(spaces, null, clock)),
   ];
 }
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 
-function terms(spaces, resource) {
+function terms(spaces, resource, clock) {
   const space = h('select', null, spaces.map((it) => h('option', { value: it.topic }, it.name)));
   const title = preset(h('input', { required: true, maxlength: '200' }), resource?.title);
   const slug = h('input', { required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', autocomplete: 'off' });
-  const zone = preset(h('input', { required: true, autocomplete: 'off' }), resource?.zone ?? here);
+  const zone = preset(h('input', { required: true, autocomplete: 'off' }), resource?.zone ?? clock);
   const number = (value, most) => preset(h('input', { type: 'number', min: '0', max: String(most), step: '1', required: true }), String(value));
   const capacity = number(resource?.capacity ?? 1, 10000);
   const buffer = number(Math.round((resource?.buffer_s ?? 0) / 60), 10080);

@@ -1,6 +1,6 @@
 // The node: who it knows, how it is.
 
-import { h, pairs, put } from './elements.js';
+import { h, live, pairs, put } from './elements.js';
 import { choose, language, names, t, word } from './words.js';
 import { api, heading, problem, say, to } from './app.js';
 import { field, forget, form } from './forms.js';
@@ -36,9 +36,9 @@ export function invitation(topics, only, made_ = () => {}) {
       type: 'button',
       onclick: async () => {
         const made = await api.post('/invitations', pick.value ? { topic: pick.value } : {}).catch(problem);
-        if (made instanceof Node) return put(shown, made);
+        if (made instanceof Node) return put(live(shown), made);
         const copy = h('button', { type: 'button', onclick: () => navigator.clipboard.writeText(made.ticket).then(() => say(t('copied')), () => say(t('problem'))) }, t('copy'));
-        put(shown, code(made.qr, t('invite.code')), h('p', null, h('code', { class: 'long' }, made.ticket)), h('p', null, copy));
+        put(live(shown), code(made.qr, t('invite.code')), h('p', null, h('code', { class: 'long' }, made.ticket)), h('p', null, copy));
         await made_();
       },
     }, t('invite'))), shown];

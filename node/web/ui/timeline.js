@@ -24,8 +24,11 @@ export function line(entry) {
       said.length > 0 && h('details', null, h('summary', null, t('details')), pairs([...said, [t('kind.code'), h('code', null, entry.kind)]]))));
 }
 
+/** Milliseconds of 2001: a whole number from there on is a time. */
+const TIMES = 1e12;
+const typeOf = (value) => (Number.isInteger(value) && value >= TIMES ? 'instant' : undefined);
 /** What an event says, by the names that people have for its fields. */
-export const fields = (kind, part) => Object.entries(part ?? {}).map(([name, value]) => [fieldName(kind, name), valueOf(name, shown(value))]);
+export const fields = (kind, part) => Object.entries(part ?? {}).map(([name, value]) => [fieldName(kind, name), valueOf(name, shown(value, typeOf(value)))]);
 
 /** Entries as a list. */
 export const timeline = (entries) => h('ol', { class: 'timeline' }, entries.map(line));

@@ -69,6 +69,22 @@ fn a_row_becomes_an_item_a_place_or_both() {
 }
 
 #[test]
+fn a_name_alone_is_that_of_an_item() {
+    let told = rows(b"name,price,currency\nRye bread,4.50,EUR\n", &defaults());
+    let events = told[0].1.as_ref().unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["title"], "Rye bread");
+    // beside a point on earth it is the place's
+    let told = rows(
+        b"name,lat,lon,category\nKallion leip\xc3\xa4,60.18,24.95,shop/bakery\n",
+        &defaults(),
+    );
+    let events = told[0].1.as_ref().unwrap();
+    assert_eq!(events.len(), 1);
+    assert!(events[0]["title"].is_null(), "{}", events[0]);
+}
+
+#[test]
 fn bad_rows_are_named() {
     for (header, row, want) in [
         ("title,price,currency", "a,1.50,EUR", Ok(())),

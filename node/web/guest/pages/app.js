@@ -1,6 +1,7 @@
 // The pages of a customer: which screen is shown, and news that make it look again.
 
 import { h, put } from './elements.js';
+import { digits } from './format.js';
 import { language, ready, t } from './words.js';
 import { Core } from './core.js';
 import { Storage } from './storage.js';
@@ -71,6 +72,12 @@ export const app = {
   uis: [],
   /** What the provider says of public things, or what was kept of it. `now`: what is old is of no use while it may still answer. */
   cached: (name, ask, now = false) => known(`cache/${app.space}/${name}`, ask(), now),
+  /** Until when messages of the provider were on this browser's screen, by its clock. */
+  get readUntil() { try { return Number(localStorage.getItem(`read:${app.space}`) ?? state.read); } catch { return state.read; } },
+  set readUntil(at) {
+    state.read = Math.max(at, app.readUntil);
+    try { localStorage.setItem(`read:${app.space}`, state.read); } catch { /* a private window forgets */ }
+  },
   /** Under which name the basket of this provider's space is kept. */
   basketAt: () => `basket/${app.here?.entity ?? ''}/${app.space}`,
   /** The basket is another one: here, or as another tab says. */
@@ -124,7 +131,7 @@ async function known(place, coming, now = false) {
   return kept;
 }
 
-const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0, slow: false };
+const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0, read: 0, slow: false };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -144,8 +151,9 @@ async function count() {
 function chrome(here = parents[place()[0]] ?? place()[0]) {
   const { link } = app;
   const waits = (link.rows()?.tables.orders ?? []).filter(({ columns }) => columns.next === 'client' && !lapsed(columns)).length;
+  const fresh = (link.rows()?.tables.messages ?? []).filter(({ columns }) => digits(columns.author) !== link.me?.entity && columns.at > app.readUntil).length;
   const one = (name) => h('li', null, h('a', { href: to(name), 'aria-current': name === here ? 'page' : null }, t(`nav.${name}`),
-    name === 'orders' && waits > 0 && counted(waits, 'orders.waiting'), name === 'basket' && state.lines > 0 && counted(state.lines, 'basket.count')));
+    name === 'orders' && waits > 0 && counted(waits, 'orders.waiting'), name === 'chat' && fresh > 0 && counted(fresh, 'chat.fresh'), name === 'basket' && state.lines > 0 && counted(state.lines, 'basket.count')));
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
   // the keyboard stays where it was

@@ -62,6 +62,7 @@ export async function chat({ again }) {
   const erasable = h('input');
   const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
   const mine = (row) => digits(row.columns.author) === app.link.me?.entity;
+  if (document.visibilityState === 'visible') app.readUntil = Math.max(0, ...rows.filter((row) => !mine(row)).map((row) => row.columns.at));
   const hidden = rows.some((row) => row.columns.text === undefined || row.columns.text === null);
   const entries = new Map(hidden ? written().map((entry) => [entry.id, entry]) : []);
   const sending = form([field(t('chat.say'), said), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {

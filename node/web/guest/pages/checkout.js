@@ -82,7 +82,7 @@ export async function page() {
       state === 'gone' && h('p', { class: 'bad' }, t('basket.gone')),
       state === 'choose' && h('p', { class: 'warn' }, t('basket.again')),
       state === 'changed' && [h('p', { class: 'warn' }, changes(line, item)), h('p', null, h('button', { type: 'button', onclick: accept, 'aria-label': `${titled(line)}: ${t('basket.accept')}` }, t('basket.accept')))],
-      h('div', { class: 'count' }, state !== 'gone' && field(t('order.quantity'), many),
+      h('div', { class: 'many' }, state !== 'gone' && field(t('order.quantity'), many),
         h('button', { type: 'button', onclick: out, 'aria-label': `${titled(line)}: ${t('basket.remove')}` }, t('basket.remove'))),
       state !== 'gone' && [cost, warned]);
   };
