@@ -639,7 +639,7 @@ fn an_order_is_brought_to_its_end_by_buttons() {
     page.until("document.querySelector('main .badge')?.textContent === 'confirmed'");
 
     // one button for each state that can be next, and nothing for arbiters
-    for state in ["packed", "picked up", "out for delivery"] {
+    for state in ["packed", "with the courier", "out for delivery"] {
         page.press(&format!("It is {state}"));
         page.until(&format!(
             "document.querySelector('main').textContent.includes('Now: {state}')"

@@ -252,6 +252,19 @@ mod tests {
             std::str::from_utf8(page.bytes).unwrap()
         };
         assert_eq!(preloaded(own("/")), needed(&own));
+        // those of the screen that is opened most
+        let app = own("/app.js");
+        let list = app.split("const TODAY = ['").nth(1).unwrap();
+        let list = list.split("'];").next().unwrap();
+        let named: BTreeSet<String> = list.split("', '").map(|name| format!("/{name}")).collect();
+        let (mut all, mut left) = (BTreeSet::new(), BTreeSet::from(["/today.js".to_owned()]));
+        while let Some(path) = left.pop_first() {
+            left.extend(imported(own(&path)));
+            all.insert(path);
+            left.retain(|path| !all.contains(path) && path != "/app.js");
+        }
+        let others = &all - &needed(&own);
+        assert_eq!(named, others);
         assert_eq!(preloaded(of_guests("/")), needed(&of_guests));
         // what a guest's phone runs before anything is shown; the owner's screens are summed in
         // the browser tests

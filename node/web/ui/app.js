@@ -46,6 +46,9 @@ const CALM = 150;
 /** Milliseconds that news wait for the first screen. */
 const PATIENCE = 2000;
 
+/** Modules that Today needs, in the order of their names: the screen that is opened most comes at once, and not module by module. */
+const TODAY = ['chat.js', 'forms.js', 'guests.js', 'lists.js', 'node.js', 'orders.js', 'quote.js', 'seen.js', 'steps.js', 'timeline.js', 'today.js', 'zones.js'];
+
 const main = document.getElementById('main');
 const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {} };
 /** The topics, where they were asked for before the first screen was. */
@@ -261,6 +264,7 @@ async function begin() {
     history.replaceState(null, '', '#/today');
     await api.login(link[1]).catch(() => { state.failed = true; });
   }
+  if (place()[0] === 'today') document.head.append(...TODAY.map((name) => h('link', { rel: 'modulepreload', href: new URL(`./${name}`, import.meta.url) })));
   // its module, and what it will ask for, come while it is asked who this is
   screens[place()[0]]().then((screen) => screen.ahead?.()).catch(() => {});
   asked = api.get('/topics');
