@@ -10,8 +10,8 @@ use crate::chromium::Browser;
 use crate::guest_order::shop;
 use crate::net_daemon::Up;
 use crate::web_browser::{PHONE, browser, check_screen};
-use crate::web_guest::{go, relation, says};
-use crate::web_moves::{all_sent, order_bread, visit};
+use crate::web_guest::{go, provider, relation, says};
+use crate::web_moves::{all_sent, visit, visit_and_order};
 
 /// What of the page the browser keeps.
 fn kept(page: &mut Browser) -> String {
@@ -34,9 +34,7 @@ fn the_page_opens_without_its_provider() {
         return;
     };
     let shop = shop(&[]);
-    visit(&mut page, &shop);
-    order_bread(&mut page, 2);
-    all_sent(&mut page);
+    visit_and_order(&mut page, &shop, 2);
     let topic = relation(&shop.owner);
     await_worker(&mut page);
     go(&mut page, "key", "My key");
@@ -52,6 +50,15 @@ fn the_page_opens_without_its_provider() {
         !files.contains("/api/") && !files.contains("worker"),
         "{files}"
     );
+
+    // a message is marked until it was on the screen
+    let badge = "document.querySelector('#nav a[href=\"#/chat\"] .badge')?.textContent";
+    let text = json!({ "text": "Ready at noon" });
+    provider(&shop.owner, &topic, "message.post", &text);
+    page.until(&format!("{badge} === '1'"));
+    go(&mut page, "chat", "Messages");
+    says(&mut page, "Ready at noon");
+    page.until(&format!("{badge} === undefined"));
 
     let port = shop.url.trim_end_matches('/').rsplit_once(':').unwrap().1;
     let at = format!("127.0.0.1:{port}");
@@ -155,9 +162,7 @@ fn earlier_messages_come_a_page_at_a_time() {
         return;
     };
     let shop = shop(&[]);
-    visit(&mut page, &shop);
-    order_bread(&mut page, 1);
-    all_sent(&mut page);
+    visit_and_order(&mut page, &shop, 1);
     page.value(
         "(async () => { const { app } = await import(new URL('./app.js', document.querySelector('script').src)); for (let n = 0; n < 110; n += 1) { \
          if (n === 3) await app.link.write('message.post', {}, { erasable: { private: 'number 3' }, space: app.space }); \

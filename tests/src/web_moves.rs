@@ -40,6 +40,13 @@ pub(crate) fn visit(page: &mut Browser, shop: &Shop) {
     page.until("document.querySelector('h1')?.textContent === 'Kallion leipä'");
 }
 
+/// The same, and orders so many loaves.
+pub(crate) fn visit_and_order(page: &mut Browser, shop: &Shop, many: u64) {
+    visit(page, shop);
+    order_bread(page, many);
+    all_sent(page);
+}
+
 /// Goes to a screen of the owner's.
 pub(crate) fn show(page: &mut Browser, hash: &str, heading: &str) {
     page.value(&format!("location.hash = '{hash}'"));
@@ -152,9 +159,7 @@ fn a_customer_moves_to_a_node() {
         return;
     };
     let shop = shop(&[]);
-    visit(&mut page, &shop);
-    order_bread(&mut page, 2);
-    all_sent(&mut page);
+    visit_and_order(&mut page, &shop, 2);
     let topic = relation(&shop.owner);
     let node = Desk::empty();
     let path = json!({ "behavior": "allow", "downloadPath": node.root.display().to_string() });
@@ -224,9 +229,7 @@ fn a_shop_comes_back_from_a_backup() {
         return;
     };
     let shop = shop(&[]);
-    visit(&mut page, &shop);
-    order_bread(&mut page, 2);
-    all_sent(&mut page);
+    visit_and_order(&mut page, &shop, 2);
     let topic = relation(&shop.owner);
     // the page says that there is none, and how one is made
     log_in_again(&mut owner, &shop.desk);

@@ -11,7 +11,7 @@ use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
 use crate::web_client::{PATIENCE, soon};
 use crate::web_flows::{bakery, carry, login, press_in};
 use crate::web_guest::{act, go, relation, says};
-use crate::web_moves::{all_sent, log_in_again, order_bread, show, visit};
+use crate::web_moves::{all_sent, log_in_again, order_bread, show, visit, visit_and_order};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -247,9 +247,7 @@ fn who_came_and_who_did_not() {
         return;
     };
     let shop = with_class();
-    visit(&mut page, &shop);
-    order_bread(&mut page, 1);
-    all_sent(&mut page);
+    visit_and_order(&mut page, &shop, 1);
     log_in_again(&mut owner, &shop.desk);
     show(&mut owner, "#/calendar/day", "Calendar");
     // soon enough to wait for it, and late enough to be confirmed before

@@ -166,14 +166,20 @@ fn first(page: &'static Page) -> Cow<'static, str> {
     }
 }
 
-/// The file of a path, and how long it may be kept, if it was asked for in a version's folder.
-pub(crate) fn of_version(asked: &str, name: &str) -> Option<(&'static Page, &'static str)> {
-    let page = PAGES
-        .iter()
-        .find(|page| page.path.strip_prefix('/') == Some(name) && !name.is_empty())?;
-    // an open page of an older program asks for files that it has not loaded yet
-    let is_current = version() == Some(asked);
-    Some((page, if is_current { FOR_EVER } else { UNTIL_ASKED }))
+/// Of files with their paths the one of a name that was asked for in a version's folder, and
+/// how long it may be kept. An open page of an older program asks for files that it has not
+/// loaded yet: it is given those of today.
+pub(crate) fn in_folder<P>(
+    files: &'static [P],
+    path_of: impl Fn(&P) -> &str,
+    (asked, current): (&str, Option<&str>),
+    name: &str,
+) -> Option<(&'static P, &'static str)> {
+    // the first page is asked for each time
+    let mut files = files.iter().filter(|file| path_of(file) != "/");
+    let file = files.find(|file| path_of(file).strip_prefix('/') == Some(name))?;
+    let is_current = current == Some(asked);
+    Some((file, if is_current { FOR_EVER } else { UNTIL_ASKED }))
 }
 
 /// The answer to a question for a file, which may be kept for so long.

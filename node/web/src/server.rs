@@ -206,7 +206,12 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         get(
             move |Path((version, name)): Path<(String, String)>, request: Request<Body>| {
                 let parts = request.into_parts().0;
-                let response = match pages::of_version(&version, &name) {
+                let response = match pages::in_folder(
+                    PAGES,
+                    |page| page.path,
+                    (&version, pages::version()),
+                    &name,
+                ) {
                     Some((page, kept)) => answering::page(&versioned, page, kept, &parts),
                     None => answering::nowhere(&versioned, &parts, false),
                 };

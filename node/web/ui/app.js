@@ -51,8 +51,8 @@ const TODAY = ['chat.js', 'forms.js', 'guests.js', 'lists.js', 'node.js', 'order
 
 const main = document.getElementById('main');
 const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {} };
-/** The topics, where they were asked for before the first screen was. */
-let asked = null;
+/** What was asked for before the first screen was made: the topics, and what the screen of that name asks for. */
+let early = null;
 
 /** Who is logged in. */
 export const entity = () => state.me?.entity;
@@ -183,8 +183,9 @@ async function show(again = false) {
   }
   const context = { ...state, leave: null, api, parts, again, mine: (id) => digits(id) === state.me.entity };
   try {
-    const topics = asked ?? api.get('/topics');
-    asked = null;
+    const { topics = api.get('/topics'), screen: asker, ahead } = early ?? {};
+    early = null;
+    if (asker === name) context.ahead = ahead;
     const screen = await screens[name]();
     state.topics = context.topics = (await topics).topics;
     const made = await screen(context);
@@ -249,7 +250,7 @@ const lookForMore = () => import('./badges.js').then((it) => it.look(), () => {}
 
 /** Whether nothing has been done here yet, and nobody said to leave the first steps out. */
 async function isFirst() {
-  const { topics } = await asked.catch(() => ({ topics: [0] }));
+  const { topics } = await early.topics.catch(() => ({ topics: [0] }));
   if (topics.length) return false;
   const { steps } = await api.get('/steps').catch(() => ({ steps: {} }));
   return steps.all === 'open';
@@ -266,11 +267,11 @@ async function begin() {
   }
   if (place()[0] === 'today') document.head.append(...TODAY.map((name) => h('link', { rel: 'modulepreload', href: new URL(`./${name}`, import.meta.url) })));
   // its module, and what it will ask for, come while it is asked who this is
-  screens[place()[0]]().then((screen) => screen.ahead?.()).catch(() => {});
-  asked = api.get('/topics');
-  asked.catch(() => {});
+  const [screen] = place();
+  early = { screen, topics: api.get('/topics'), ahead: screens[screen]().then((made) => made.ahead?.()) };
   const who = api.get('/whoami');
-  who.catch(() => {});
+  // whoever waits for them tells what went wrong
+  for (const asked of [early.topics, early.ahead, who]) asked.catch(() => {});
   await ready.catch(() => {});
   put(document.getElementById('skip'), t('skip'));
   try {

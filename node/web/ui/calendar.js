@@ -176,9 +176,8 @@ const refused = new Map();
 
 /** What a refusal means here, in words. */
 function told(error, more) {
-  const known = { expired: 'calendar.expired' };
   const box = problem(error);
-  if (known[error.rule]) box.prepend(h('p', null, h('strong', null, t(known[error.rule]))));
+  if (error.rule === 'expired') box.prepend(h('p', null, h('strong', null, t('calendar.expired'))));
   if (more) box.append(more);
   return box;
 }

@@ -21,11 +21,11 @@ export async function merged(view, states, limit = PAGE) {
   return pages.flatMap((page) => page.rows);
 }
 
-let standing;
+let nextTurn;
 /** After what is shown now; all who wait for it go on together, and ask in one go. */
 function shownFirst() {
-  standing ??= new Promise((done) => { setTimeout(done); }).finally(() => { standing = null; });
-  return standing;
+  nextTurn ??= new Promise((done) => { setTimeout(done); }).finally(() => { nextTurn = null; });
+  return nextTurn;
 }
 
 const names = new Map();
@@ -181,9 +181,7 @@ export function tableOf(table, rows, currency) {
   const used = table.columns.filter(({ name, type }) => !['entry', 'id'].includes(type) && name !== 'line' && rows.some((row) => says(row.columns[name], type)));
   return scroll(tableTitle(table), h('table', null,
     h('thead', null, h('tr', null, used.map(({ name }) => h('th', { scope: 'col' }, columnName(name))))),
-    h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => {
-      return h('td', null, valueOf(name, shown(row.columns[name], type, currency)));
-    }))))));
+    h('tbody', null, rows.map((row) => h('tr', null, used.map(({ name, type }) => h('td', null, valueOf(name, shown(row.columns[name], type, currency)))))))));
 }
 
 /** What the rules say of an event that is not written. */

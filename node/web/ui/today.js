@@ -16,25 +16,14 @@ const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_pro
 /** What is asked for, whoever asks: it goes in one request for rows and three more. */
 const ask = () => Promise.all([merged('orders', OPEN), merged('bookings', ['pending', 'held', 'confirmed']), api.appRows('relation', 'messages', LATEST),
   ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
-/** Null: nothing was asked yet. */
-let ahead = null;
-/** Milliseconds for which answers that came ahead are good. */
-const AHEAD = 2000;
-/** Asks before it is known who this is. */
-today.ahead = () => {
-  if (ahead !== null) return;
-  ahead = { since: performance.now(), answers: ask() };
-  ahead.answers.catch(() => {});
-};
+/** The same, before it is known who this is. */
+today.ahead = ask;
 
 /** Orders and bookings of all relations, by one of their states. */
 export async function today(context) {
   const { topics, mine } = context;
   const relations = topics.filter((topic) => topic.app === 'relation');
-  // what was asked long ago is asked again
-  const questions = ahead && performance.now() - ahead.since < AHEAD ? ahead.answers : ask();
-  ahead = undefined;
-  const [orders, bookings, { rows }, { letters }, { asked }, { steps }] = await questions;
+  const [orders, bookings, { rows }, { letters }, { asked }, { steps }] = await (context.ahead ?? ask());
   const said = latestOf(rows, mine);
   const side = (row) => {
     const { provider, client } = row.columns;

@@ -5,7 +5,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use crate::blobs::set;
-use crate::pages::{FOR_EVER, UNTIL_ASKED};
 
 /// A file of the guests' pages.
 #[derive(Debug)]
@@ -28,22 +27,6 @@ pub static PAGES: &[GuestPage] = include!(concat!(env!("OUT_DIR"), "/guest_pages
 /// By what all of them together are known. The first page names them in the folder of that
 /// version, so that a browser asks for none of them again.
 pub(crate) const VERSION: &str = include_str!(concat!(env!("OUT_DIR"), "/guest_version"));
-
-/// The file of a path, and how long it may be kept, if it was asked for in a version's folder.
-pub(super) fn of_version(asked: &str, name: &str) -> Option<(&'static GuestPage, &'static str)> {
-    let page = PAGES
-        .iter()
-        .find(|page| page.path.strip_prefix('/') == Some(name) && !name.is_empty())?;
-    // an open page of an older program asks for files that it has not loaded yet
-    Some((
-        page,
-        if asked == VERSION {
-            FOR_EVER
-        } else {
-            UNTIL_ASKED
-        },
-    ))
-}
 
 /// Headers of every answer. Scripts come from this server alone; WebAssembly may be
 /// compiled, since the guest's own core and the rules of the app are modules. The one policy
@@ -126,6 +109,7 @@ pub(super) async fn dressed(mut response: Response) -> Response {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::pages::FOR_EVER;
 
     #[test]
     fn the_worker_keeps_all_pages_and_nothing_else() {

@@ -24,10 +24,10 @@ use crate::guests::answering;
 use crate::guests::asked::ROUTES;
 use crate::guests::backend::GuestBackend;
 use crate::guests::limits::Rate;
-use crate::guests::pages::{self, PAGES};
+use crate::guests::pages::{self, PAGES, VERSION};
 use crate::guests::sessions::Sessions;
 use crate::guests::stream::{self, Grown};
-use crate::pages::UNTIL_ASKED;
+use crate::pages::{UNTIL_ASKED, in_folder};
 use crate::places::Places;
 use crate::routes::Method;
 use crate::serving::{self, Bounds};
@@ -133,10 +133,11 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         get(
             move |Path((version, name)): Path<(String, String)>, request: Request<Body>| {
                 let parts = request.into_parts().0;
-                let response = match pages::of_version(&version, &name) {
-                    Some((page, kept)) => answering::page(&versioned, page, kept, &parts),
-                    None => answering::nowhere(&versioned, &parts, false),
-                };
+                let response =
+                    match in_folder(PAGES, |page| page.path, (&version, Some(VERSION)), &name) {
+                        Some((page, kept)) => answering::page(&versioned, page, kept, &parts),
+                        None => answering::nowhere(&versioned, &parts, false),
+                    };
                 std::future::ready(response)
             },
         ),

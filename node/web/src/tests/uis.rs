@@ -169,6 +169,13 @@ fn who_asks_in_the_name_of_an_app_gets_what_it_names() {
         ("tally", "GET", "/topics/a/audit", "", 403),
         ("tally", "GET", "/stream", "", 403),
         ("tally", "GET", "/uis", "", 403),
+        (
+            "tally",
+            "GET",
+            "/several?ask=/topics/a/views/tallies",
+            "",
+            403,
+        ),
         ("tally", "POST", "/blobs", "bytes", 403),
         ("tally", "POST", "/root/words", "{}", 403),
         (
