@@ -189,6 +189,17 @@ impl Browser {
         }
     }
 
+    /// Forgets what is said of a node that went away: that is no fault of the page's, and is
+    /// told late now and then.
+    pub(crate) fn forgive_absence(&mut self) {
+        let away = |trouble: &String| {
+            trouble.contains("net::ERR_CONNECTION_")
+                || trouble.contains("net::ERR_EMPTY_RESPONSE")
+                || trouble.contains("net::ERR_INCOMPLETE_CHUNKED_ENCODING")
+        };
+        self.troubles.retain(|trouble| !away(trouble));
+    }
+
     /// Opens an address.
     pub(crate) fn open(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));

@@ -7,6 +7,8 @@ use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -33,6 +35,9 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 const STALL_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of a request's head.
 const HEAD_MAX: usize = 64 << 10;
+/// How long a connection that has asked nothing yet may still ask when the server stops: its
+/// request may be on the way.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long nobody is let in where the system refuses a connection: it lacks files, mostly.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -88,7 +93,10 @@ pub(crate) async fn accept(
     let seats = Places::new(bounds.connections, bounds.of_address);
     let mut tasks = JoinSet::new();
     loop {
+        // who stands at the door already is let in when told to stop: closing it would break
+        // connections that the other end believes it has
         let accepted = tokio::select! {
+            biased;
             accepted = listener.accept() => accepted,
             () = stopped(&mut stop) => break,
         };
@@ -137,7 +145,10 @@ pub(crate) async fn connection<W, M>(
     W: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     M: Clone + Send + Sync + 'static,
 {
+    let asked = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&asked);
     let service = service_fn(move |request: Request<Incoming>| {
+        seen.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(mark.clone());
         let router = router.clone();
@@ -150,15 +161,19 @@ pub(crate) async fn connection<W, M>(
         .max_buf_size(HEAD_MAX);
     let connection = builder.serve_connection(TokioIo::new(Patient::new(wire)), service);
     let mut connection = std::pin::pin!(connection);
-    let stopping = tokio::select! {
-        _ = connection.as_mut() => false,
-        () = stopped(&mut stop) => true,
-    };
-    if stopping {
-        connection.as_mut().graceful_shutdown();
-        // whoever stops the server sets the end of its patience
-        let _ = connection.await;
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stopped(&mut stop) => {}
     }
+    if !asked.load(Ordering::Relaxed) {
+        let heard = timeout(LAST_WORD, connection.as_mut()).await;
+        if heard.is_ok() {
+            return;
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    // whoever stops the server sets the end of its patience
+    let _ = connection.await;
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
@@ -260,5 +275,40 @@ mod tests {
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+
+    /// Connections that are made before the server is told to stop, and ask after it.
+    #[tokio::test]
+    async fn who_came_before_the_end_is_answered() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let router = Router::new().route("/", axum::routing::get(async || "here"));
+        let (end, told) = watch::channel(false);
+        let bounds = Bounds {
+            connections: 8,
+            of_address: 8,
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..4 {
+            waiting.push(tokio::net::TcpStream::connect(address).await.unwrap());
+        }
+        let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
+        end.send_replace(true);
+        let server = tokio::spawn(accept(listener, router, bounds, None, told));
+        for stream in &mut waiting {
+            let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+        }
+        for stream in &mut waiting {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("here"), "{answer:?}");
+        }
+        let mut rest = Vec::new();
+        assert_eq!(silent.read_to_end(&mut rest).await.unwrap(), 0);
+        server.await.unwrap();
+        assert!(tokio::net::TcpStream::connect(address).await.is_err());
     }
 }
