@@ -52,4 +52,4 @@ mod frontier;
 mod met;
 mod skim;
 
-pub use synlog_values::{instant, json, money, paths};
+pub use synlog_values::{codes, instant, json, money, paths};

@@ -36,6 +36,17 @@ impl Node {
         Ok(Secrets(&self.secrets_key()?).entry(label, topic, seq))
     }
 
+    /// The secret to which the body of this device's entry commits.
+    pub fn committed_secret(
+        &self,
+        label: &str,
+        topic: &TopicId,
+        seq: u64,
+        body: &[u8],
+    ) -> Result<Option<[u8; 32]>, Failure> {
+        Ok(Secrets(&self.secrets_key()?).committed(label, topic, seq, body))
+    }
+
     /// The `r` of a take for an order or booking.
     pub fn take_secret(&self, relation: &TopicId, order: &EntryId) -> Result<[u8; 32], Failure> {
         Ok(Secrets(&self.secrets_key()?).take(relation, order))

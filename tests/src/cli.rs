@@ -92,6 +92,13 @@ impl Ended {
     pub(crate) fn word(&self) -> String {
         self.out.split_whitespace().next().unwrap().to_owned()
     }
+
+    /// The code for the door that was told beside the answer.
+    pub(crate) fn door_code(&self) -> String {
+        let mut words = self.err.split_whitespace();
+        let is_code = |word: &&str| word.len() == 19 && word.matches('-').count() == 3;
+        words.rfind(is_code).unwrap().to_owned()
+    }
 }
 
 /// The program, without what the environment of the test says.

@@ -334,8 +334,7 @@ fn an_owner_orders_elsewhere() {
     let asked = client.ok(&["order", "request", "aino", "--line", &line]);
     let order = asked.word();
     // what is shown at the door was told once, beside the answer
-    let mut code = asked.err.split(|it: char| !it.is_ascii_hexdigit());
-    let code = code.rfind(|it| it.len() == 64).unwrap();
+    let code = asked.door_code();
     let topic = client.ok(&["topic", "show", "aino", "--json"]).json()["topic"].clone();
     let topic = topic.as_str().unwrap().to_owned();
     let up = login(&mut page, &client);
@@ -385,7 +384,7 @@ fn an_owner_orders_elsewhere() {
     there();
     desk.ok(&["order", "confirm", "aino", &order]);
     let proof = ["fulfil", "proof", "aino", &order, "--leg", "go"];
-    desk.ok(&[&proof[..], &["--preimage", code]].concat());
+    desk.ok(&[&proof[..], &["--preimage", &code]].concat());
     for state in ["packed", "delivered"] {
         desk.ok(&[
             "fulfil", "state", "aino", &order, "--leg", "go", "--state", state,

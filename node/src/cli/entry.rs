@@ -19,10 +19,10 @@ use crate::cli::screen::{Tone, count, plain, size};
 use crate::cli::setting::Setting;
 use crate::cli::view::{Content, entry_json, mark, pretty};
 use crate::clock::now_ms;
+use crate::codes;
 use crate::failure::Failure;
 use crate::instant::{to_rfc3339, to_text};
 use crate::json::to_json;
-use crate::secrets::commit;
 
 /// Look at one entry, prove it to others, check their proofs
 #[derive(Debug, clap::Args)]
@@ -108,26 +108,27 @@ fn secret(args: &SecretArgs, setting: &Setting) -> Result<(), Failure> {
     let mut node = setting.open()?;
     let id = node.find_entry(&args.entry)?;
     let entry = node.entry(&id)?;
-    let secret = node.entry_secret(&args.label, &entry.topic, entry.header.seq)?;
-    let committed = commit(&args.label, &secret);
     let form = entry.payload.form();
     let body = form.split().map(|payload| payload.body).unwrap_or_default();
-    if !body.windows(32).any(|window| window == committed) {
+    let secret = node.committed_secret(&args.label, &entry.topic, entry.header.seq, body)?;
+    node.close()?;
+    let Some(secret) = secret else {
         return Err(Failure::Usage(format!(
             "the entry commits to no secret of this data directory for {:?}",
             args.label
         )));
-    }
-    node.close()?;
+    };
+    let code = codes::written(&secret);
     let screen = &setting.screen;
     if screen.is_json() {
         return screen.json(&json!({
             "entry": id.to_string(),
             "label": args.label,
+            "code": code,
             "secret": hex(&secret),
         }));
     }
-    screen.line(hex(&secret))
+    screen.line(code)
 }
 
 impl Args {

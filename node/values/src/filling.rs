@@ -8,7 +8,7 @@ use synlog_log::ids::{EntryId, TopicId, hex};
 
 use crate::json::from_json;
 use crate::secrets::commit;
-use crate::{paths, typed};
+use crate::{codes, paths, typed};
 
 /// Whoever fills an event: what it knows, has and can make.
 pub trait Maker {
@@ -304,7 +304,7 @@ impl<'a, M: Maker> Filling<'a, M> {
                 let secret = self.maker.secret(label)?;
                 self.secrets.push(format!(
                     "the {label} code, to be shown only at the {label}: {}",
-                    hex(&secret)
+                    codes::written(&secret)
                 ));
                 bytes(&commit(label, &secret))
             }

@@ -5,6 +5,7 @@
 //! customer's browser.
 
 pub mod amount;
+pub mod codes;
 pub mod decimal;
 pub mod filling;
 pub mod instant;

@@ -5,6 +5,7 @@ use synlog_log::cbor::Value;
 use synlog_log::fold::FieldType;
 use synlog_log::ids::unhex;
 
+use crate::codes;
 use crate::filling::Maker;
 use crate::instant::from_rfc3339;
 use crate::json::from_json;
@@ -107,11 +108,18 @@ fn plain_value<M: Maker>(maker: &mut M, key: &str, text: &str) -> Result<Value, 
     })
 }
 
-/// 32 bytes: as digits, or as whoever fills the event knows them.
+/// 32 bytes: as digits, as a code, or as whoever fills the event knows them.
 fn identifier<M: Maker>(maker: &mut M, text: &str) -> Result<Vec<u8>, M::Error> {
-    match unhex(text).filter(|bytes| bytes.len() == 32) {
-        Some(bytes) => Ok(bytes),
-        None => Ok(maker.identifier(text)?.to_vec()),
+    let read = |text| codes::read(text).map(|bytes| bytes.to_vec());
+    // sixteen symbols without a gap may be the front of an id or a name that somebody gave
+    let is_plain = text.len() < 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match read(text) {
+        Some(bytes) if !is_plain => Ok(bytes),
+        code => match (maker.identifier(text), code) {
+            (Ok(known), _) => Ok(known.to_vec()),
+            (Err(_), Some(bytes)) => Ok(bytes),
+            (Err(error), None) => Err(error),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ import { fresh, h, pairs, put, scroll } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, problem, refresh, to } from './app.js';
 import { amount, digits, instant, short, shown, typed, units } from './format.js';
-import { commandForm, field, form, joined, manifestOf, written } from './forms.js';
+import { commandForm, field, form, manifestOf, written } from './forms.js';
 import { pages } from './lists.js';
 import { timeline } from './timeline.js';
 import { dayOf, here } from './zones.js';
@@ -250,8 +250,10 @@ function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOneOf
 function proof(topic, about, state, go) {
   const code = h('input', { required: true, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'data-secret': true });
   return form([h('p', { class: 'hint' }, t('fulfil.ask')), field(t('fulfil.code'), code, t('fulfil.code.hint'))], t('fulfil.now', { state: word(state) }), async () => {
-    const preimage = joined(code.value);
-    if (!/^[0-9a-f]{64}$/.test(preimage)) throw new Error(t('fulfil.code.wrong', { n: preimage.length }));
+    // those of before there were short ones have 64 digits
+    const symbols = code.value.replace(/[\s-]/g, '');
+    if (!/^([0-9a-tv-z]{16}|[0-9a-f]{64})$/i.test(symbols)) throw new Error(t('fulfil.code.wrong', { n: symbols.length }));
+    const preimage = symbols.length === 16 ? symbols.match(/.{4}/g).join('-') : symbols;
     await api.send(topic, 'fulfil.proof', { body: { ...about, preimage } }).catch((error) => {
       throw error.rule === 'no_proof' ? new Error(t('fulfil.code.other')) : error;
     });

@@ -157,11 +157,11 @@ function about(audit, id) {
 function code(id, columns, fulfilments) {
   if (!['agreed', 'confirmed', 'in_progress'].includes(columns.state)) return null;
   if (fulfilments.length > 0 && fulfilments.every(({ columns: leg }) => leg.proved)) return h('p', { class: 'good' }, t('code.shown'));
-  let digitsOf;
-  try { digitsOf = app.link.code(id); } catch { return null; }
+  let shown;
+  try { shown = app.link.code(id); } catch { return null; }
   return h('details', { class: 'card' }, h('summary', null, t('code')), h('p', null, t('code.text')),
-    h('p', { class: 'code', translate: 'no' }, digitsOf.match(/.{1,4}/g).map((group) => [h('span', null, group), ' '])),
-    picture(digitsOf, t('code')));
+    h('p', { class: 'code', translate: 'no' }, shown.match(/[^-]{1,4}/g).map((group) => [h('span', null, group), ' '])),
+    picture(shown, t('code')));
 }
 
 /** A text as a QR code: dark on light with its margin, whatever the page looks like. */

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 use synlog_log::bundle::{BundleWriter, RecordKind};
 use synlog_log::ids::{DeviceId, FeedKey, TopicId, hex};
+use synlog_log::sealed::opening::{header_of, opened};
+use synlog_values::codes;
 use synlog_values::manifest::manifest_json;
+use synlog_values::secrets::Secrets;
 
 use crate::guest::Guest;
 use crate::identity::{Random, array};
@@ -271,7 +274,7 @@ impl Guest {
         Ok((json!({ "count": count, "more": more }), bundle))
     }
 
-    /// The secret with a label that an own entry of a topic commits to.
+    /// The secret with a label that an own entry of a topic commits to, as a code.
     fn code(&self, request: &Request<'_>) -> Result<Json, Wrong> {
         let keys = self.keys()?;
         let topic = request.topic()?;
@@ -280,16 +283,15 @@ impl Guest {
             author: keys.device_id(),
             topic,
         };
-        let seq = self.entries.look(&id, |run, index| {
-            (run.feed == feed).then(|| run.entries[index].seq)
+        let (order, label) = (self.order(&topic)?, request.text("label")?);
+        let secrets = Secrets(&keys.app_secrets);
+        let secret = self.entries.look(&id, |run, index| {
+            let entry = run.entries.get(index).filter(|_| run.feed == feed)?;
+            let inside = opened(order, &id, || header_of(run, entry), &entry.payload);
+            let form = inside.as_ref().map_or(entry.payload, |it| it.form());
+            secrets.committed(label, &topic, entry.seq, form.split().ok()?.body)
         });
-        let seq = seq.ok_or(Wrong::NoEntry)?;
-        let secrets = synlog_values::secrets::Secrets(&keys.app_secrets);
-        Ok(json!(hex(&secrets.entry(
-            request.text("label")?,
-            &topic,
-            seq
-        ))))
+        Ok(json!(codes::written(&secret.ok_or(Wrong::NoEntry)?)))
     }
 }
 
