@@ -274,12 +274,35 @@ fn only_who_may_is_let_in() {
     assert_eq!(other.get("/session").status, 401);
     assert_eq!(web.ok("/session")["scope"], "owner");
 
-    // the port is the same the next time, sessions are not
+    // who was in is in the next time, at the same port; who left is not
     up.stop();
+    let kept = std::fs::read_to_string(desk.home.join("sessions.json")).unwrap();
+    assert!(!kept.contains(web.session()), "{kept}");
     let up = Up::start(&desk, &["--offline"]);
     assert_eq!(up.ready["web"]["url"], url);
-    assert_eq!(web.get("/session").status, 401);
+    assert_eq!(web.ok("/session")["scope"], "owner");
+    assert_eq!(other.get("/session").status, 401);
     assert_eq!(writer.ok("/session")["scope"], "write");
+
+    // all are logged out: by a browser, by a command, where no node runs; never by a program
+    let everywhere = r#"{"everywhere":true}"#;
+    assert_eq!(writer.post("/logout", everywhere).status, 403);
+    let other = Web::login(&desk.ok(&["web"]).word());
+    assert_eq!(other.post("/logout", everywhere).status, 200);
+    assert_eq!(web.get("/session").status, 401);
+    let unused = desk.ok(&["web"]).word();
+    let web = Web::login(&desk.ok(&["web"]).word());
+    assert_eq!(desk.ok(&["web", "--log-out"]).out, "1 browser logged out\n");
+    assert_eq!(web.get("/session").status, 401);
+    let (_, token) = unused.split_once("#login=").unwrap();
+    let late = web.post("/login", &format!("{{\"token\":\"{token}\"}}"));
+    assert_eq!(late.status, 401);
+    let web = Web::login(&desk.ok(&["web"]).word());
+    up.stop();
+    let ended = desk.ok(&["web", "--log-out", "--json"]).json();
+    assert_eq!(ended["logged_out"], 1);
+    let up = Up::start(&desk, &["--offline"]);
+    assert_eq!(web.get("/session").status, 401);
     up.stop();
 }
 

@@ -82,6 +82,11 @@ impl Web {
         web
     }
 
+    /// What its cookie says.
+    pub(crate) fn session(&self) -> &str {
+        self.cookie.split_once('=').unwrap().1
+    }
+
     /// A program's.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self {

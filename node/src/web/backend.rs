@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use synlog_web::Problem;
 use synlog_web::access::Scope;
 use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed, NewImport, Questions};
+use synlog_web::keys::Session;
 use synlog_web::metrics::Measure;
 use synlog_web::uis::Package;
 
@@ -18,7 +19,7 @@ use crate::entropy::random;
 use crate::uis::Shelf;
 use crate::web::answers::{answer, read, with};
 use crate::web::imports::Imports;
-use crate::web::{blobs, entries, problems, rows, tokens};
+use crate::web::{blobs, entries, problems, rows, sessions, tokens};
 
 /// A running node as the web sees it.
 pub struct NodeBackend(Service, Imports, Shelf);
@@ -121,6 +122,17 @@ impl Backend for NodeBackend {
 
     fn token(&self, secret: &str) -> Option<Scope> {
         tokens::scope_of(&self.0.home, secret)
+    }
+
+    fn sessions(&self) -> Vec<Session> {
+        sessions::all(&self.0.home).unwrap_or_else(|failure| {
+            tracing::warn!("nobody is logged in any more: {failure}");
+            Vec::new()
+        })
+    }
+
+    fn keep_sessions(&self, all: &[Session]) -> Result<(), Problem> {
+        sessions::keep(&self.0.home, all).map_err(|failure| problems::problem(&failure))
     }
 
     fn random(&self) -> Result<[u8; 32], Problem> {

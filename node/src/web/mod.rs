@@ -12,6 +12,7 @@ mod imports;
 pub(crate) mod problems;
 mod root;
 pub(crate) mod rows;
+pub mod sessions;
 mod steps;
 pub mod tokens;
 pub mod waiting;

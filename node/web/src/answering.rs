@@ -134,12 +134,21 @@ async fn attempt(
         Does::Uis => Ok(told(&uis::list(&shared).await?)),
         Does::OpenApi => Ok(told(&openapi::document())),
         Does::Session => Ok(told(&json!({ "scope": has.word() }))),
-        Does::Login => login(&shared, shared.site(&parts.extensions), &inputs),
+        Does::Login => login(&shared, shared.site(&parts.extensions), &inputs).await,
         Does::Logout => {
             let site = shared.site(&parts.extensions);
-            if let Some(session) = session_of(site, &parts.headers) {
-                shared.keys.logout(session);
+            match (
+                session_of(site, &parts.headers),
+                inputs.body_flag("everywhere"),
+            ) {
+                (Some(session), true) if shared.is_open(session) => {
+                    shared.keys.logout_all(shared.backend.now_ms());
+                }
+                (_, true) => return Err(access::Denied::Owner.problem()),
+                (Some(session), false) => shared.keys.logout(session),
+                (None, false) => {}
             }
+            kept(&shared).await?;
             let mut response = told(&json!({}));
             set(&mut response, header::SET_COOKIE, &site.ended());
             Ok(response)
@@ -223,7 +232,7 @@ pub(crate) fn enter(
         hosts: &site.hosts,
         scheme: site.scheme(),
         is_remote: site.is_remote,
-        session: &|session| shared.keys.is_open(session),
+        session: &|session| shared.is_open(session),
         token: &|token| shared.backend.token(token),
     };
     access::authorise(&facts, &door, wants).map_err(access::Denied::problem)
@@ -242,11 +251,18 @@ pub(crate) async fn read_body(body: Body, max: usize) -> Result<Vec<u8>, Problem
     }
 }
 
-fn login(shared: &Shared, site: &Site, inputs: &Inputs) -> Result<Response, Problem> {
+/// Who is logged in is written down before anybody is told.
+async fn kept(shared: &Arc<Shared>) -> Result<(), Problem> {
+    let shared = Arc::clone(shared);
+    blocking(move || shared.keep_sessions()).await
+}
+
+async fn login(shared: &Arc<Shared>, site: &Site, inputs: &Inputs) -> Result<Response, Problem> {
     let token = inputs.body_text("token").unwrap_or_default();
     let session = keys::text(&shared.backend.random()?);
     match shared.keys.login(&token, &session, shared.backend.now_ms()) {
         Login::Opened => {
+            kept(shared).await?;
             let mut response = told(&json!({ "scope": Scope::Owner.word() }));
             set(&mut response, header::SET_COOKIE, &site.opened(&session));
             Ok(response)
@@ -330,7 +346,7 @@ impl Asker {
     fn may_look(&self) -> bool {
         match (&self.bearer, &self.session) {
             (Some(token), _) => self.shared.backend.token(token).is_some(),
-            (None, Some(session)) => self.shared.keys.is_open(session),
+            (None, Some(session)) => self.shared.is_open(session),
             (None, None) => false,
         }
     }

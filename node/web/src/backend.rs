@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::access::Scope;
+use crate::keys::Session;
 use crate::metrics::Measure;
 use crate::problem::Problem;
 use crate::uis::Package;
@@ -473,6 +474,20 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What a program's token allows; `None`: it is none.
     fn token(&self, secret: &str) -> Option<Scope>;
+
+    /// Who was logged in when the last run ended.
+    fn sessions(&self) -> Vec<Session> {
+        Vec::new()
+    }
+
+    /// Writes down who is logged in.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn keep_sessions(&self, sessions: &[Session]) -> Result<(), Problem> {
+        let _ = sessions;
+        Ok(())
+    }
 
     /// Fresh random bytes.
     ///

@@ -1,6 +1,7 @@
-//! Logins of one run: one-time tokens, sessions, and how often somebody guessed wrongly.
+//! Logins: one-time tokens, sessions, and how often somebody guessed wrongly.
 //!
-//! Only hashes are held, and compared in constant time. All of it ends with the run.
+//! Only hashes are held, and compared in constant time. Sessions outlast the run; all else
+//! ends with it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,12 @@ const PATIENCE_MS: u64 = 10 * 60_000;
 /// How long a wrong login counts.
 const WINDOW_MS: u64 = 60_000;
 
+/// A session that nobody used for so long is over.
+const IDLE_MS: u64 = 14 * DAY_MS;
+/// No session lasts longer.
+pub const SESSION_MS: u64 = 90 * DAY_MS;
+const DAY_MS: u64 = 24 * 60 * 60_000;
+
 /// Purpose of the hashes.
 const CONTEXT: &str = "synlog web 1 login secret";
 
@@ -32,17 +39,36 @@ pub enum Login {
     TooMany(u64),
 }
 
+/// A browser that is logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// The hash of what it shows.
+    pub hash: Hash,
+    /// When it logged in, UTC milliseconds.
+    pub made_ms: u64,
+    /// When it was seen, to the day.
+    pub used_ms: u64,
+}
+
+impl Session {
+    fn is_over(&self, now_ms: u64) -> bool {
+        now_ms >= self.made_ms.saturating_add(SESSION_MS)
+            || now_ms >= self.used_ms.saturating_add(IDLE_MS)
+    }
+}
+
 /// Who may log in, and who is.
 #[derive(Default)]
 pub struct Keys {
     state: Mutex<State>,
+    writing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     /// With when they were made.
     waiting: VecDeque<(Hash, u64)>,
-    sessions: VecDeque<Hash>,
+    sessions: VecDeque<Session>,
     failures: VecDeque<u64>,
 }
 
@@ -65,6 +91,26 @@ fn push<T>(list: &mut VecDeque<T>, new: T, max: usize) {
 }
 
 impl Keys {
+    /// Those who were logged in when the server ended.
+    pub fn of(sessions: Vec<Session>) -> Self {
+        let keys = Self::default();
+        keys.with(|state| {
+            let mut sessions = sessions;
+            sessions.sort_by_key(|session| session.used_ms);
+            for session in sessions {
+                push(&mut state.sessions, session, SESSIONS_MAX);
+            }
+        });
+        keys
+    }
+
+    /// Has the sessions as they are now written down, one writer after the other.
+    pub fn keep<T>(&self, write: impl FnOnce(&[Session]) -> T) -> T {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions = self.with(|state| state.sessions.iter().copied().collect::<Vec<_>>());
+        write(&sessions)
+    }
+
     fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
         run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -77,8 +123,14 @@ impl Keys {
 
     /// Uses a one-time token up and opens a session.
     pub fn login(&self, token: &str, session: &str, now_ms: u64) -> Login {
-        let (token, session) = (hash(token), hash(session));
+        let token = hash(token);
+        let session = Session {
+            hash: hash(session),
+            made_ms: now_ms,
+            used_ms: now_ms,
+        };
         self.with(|state| {
+            state.sessions.retain(|session| !session.is_over(now_ms));
             while state
                 .failures
                 .front()
@@ -107,16 +159,37 @@ impl Keys {
         })
     }
 
-    /// Whether a session is open.
-    pub fn is_open(&self, session: &str) -> bool {
+    /// Whether a session is open; `Some(true)` where that it was used is to be kept.
+    pub fn is_open(&self, session: &str, now_ms: u64) -> Option<bool> {
         let session = hash(session);
-        self.with(|state| state.sessions.contains(&session))
+        self.with(|state| {
+            // the hashes compare in constant time
+            let mut known = state.sessions.iter_mut();
+            let known = known.find(|known| known.hash == session)?;
+            if known.is_over(now_ms) {
+                return None;
+            }
+            let is_new_day = now_ms >= known.used_ms.saturating_add(DAY_MS);
+            if is_new_day {
+                known.used_ms = now_ms;
+            }
+            Some(is_new_day)
+        })
     }
 
     /// Ends a session.
     pub fn logout(&self, session: &str) {
         let session = hash(session);
-        self.with(|state| state.sessions.retain(|known| *known != session));
+        self.with(|state| state.sessions.retain(|known| known.hash != session));
+    }
+
+    /// Ends all sessions, and forgets the tokens that wait. Gives how many were open.
+    pub fn logout_all(&self, now_ms: u64) -> usize {
+        self.with(|state| {
+            state.waiting.clear();
+            let ended = std::mem::take(&mut state.sessions);
+            ended.iter().filter(|it| !it.is_over(now_ms)).count()
+        })
     }
 }
 
@@ -129,12 +202,39 @@ mod tests {
         let keys = Keys::default();
         keys.expect("token", 0);
         assert_eq!(keys.login("other", "s", 0), Login::Wrong);
-        assert!(!keys.is_open("s"));
+        assert_eq!(keys.is_open("s", 0), None);
         assert_eq!(keys.login("token", "s", 0), Login::Opened);
         assert_eq!(keys.login("token", "t", 0), Login::Wrong);
-        assert!(keys.is_open("s") && !keys.is_open("t") && !keys.is_open(""));
+        assert_eq!(
+            ["s", "t", ""].map(|it| keys.is_open(it, 0).is_some()),
+            [true, false, false]
+        );
         keys.logout("s");
-        assert!(!keys.is_open("s"));
+        assert_eq!(keys.is_open("s", 0), None);
+    }
+
+    #[test]
+    fn sessions_last_while_they_are_used_and_not_for_ever() {
+        const DAY: u64 = 24 * 60 * 60_000;
+        let keys = Keys::default();
+        for session in ["used", "idle"] {
+            keys.expect(session, 0);
+            assert_eq!(keys.login(session, session, 0), Login::Opened);
+        }
+        assert_eq!(keys.is_open("used", DAY - 1), Some(false));
+        for day in 1..90 {
+            // what is kept in between is the same for those who start again
+            let keys = Keys::of(keys.keep(<[Session]>::to_vec));
+            assert_eq!(keys.is_open("idle", day * DAY).is_some(), day < 14, "{day}");
+        }
+        for day in 1..90 {
+            assert_eq!(keys.is_open("used", day * DAY), Some(true), "{day}");
+            assert_eq!(keys.is_open("used", day * DAY + 1), Some(false), "{day}");
+        }
+        assert_eq!(keys.is_open("used", 90 * DAY), None);
+        assert_eq!(keys.logout_all(89 * DAY), 1);
+        assert_eq!(keys.is_open("used", 0), None);
+        assert_eq!(keys.keep(<[Session]>::len), 0);
     }
 
     #[test]
@@ -170,7 +270,8 @@ mod tests {
             let login = keys.login(&format!("token {number}"), &format!("session {number}"), 0);
             assert_eq!(login, Login::Opened);
         }
-        assert!(!keys.is_open("session 0") && keys.is_open("session 199"));
+        assert_eq!(keys.is_open("session 0", 0), None);
+        assert!(keys.is_open("session 199", 0).is_some());
         for number in 0..17 {
             keys.expect(&format!("token {number}"), 0);
         }

@@ -69,6 +69,22 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Writes down who is logged in. It waits for the disk.
+    pub(crate) fn keep_sessions(&self) -> Result<(), Problem> {
+        self.keys.keep(|all| self.backend.keep_sessions(all))
+    }
+
+    /// Whether a session is open. That it was used is written down, which is once a day.
+    pub(crate) fn is_open(&self, session: &str) -> bool {
+        let open = self.keys.is_open(session, self.backend.now_ms());
+        if open == Some(true)
+            && let Err(problem) = self.keep_sessions()
+        {
+            tracing::warn!(code = %problem.code, "sessions are not kept: {}", problem.message);
+        }
+        open.is_some()
+    }
+
     /// The door by which a request came.
     pub(crate) fn site(&self, extensions: &Extensions) -> &Site {
         let ends = extensions.get::<Ends>();
@@ -105,6 +121,17 @@ impl Desk {
     /// Where the system has no random bytes.
     pub fn link(&self) -> Result<String, Problem> {
         self.link_at(&self.0.here)
+    }
+
+    /// Logs all browsers out, and takes the links back that were not used. Gives how many
+    /// were logged in.
+    ///
+    /// # Errors
+    /// Where it can't be written down: they would be back after the next start.
+    pub fn log_all_out(&self) -> Result<usize, Problem> {
+        let ended = self.0.keys.logout_all(self.0.backend.now_ms());
+        self.0.keep_sessions()?;
+        Ok(ended)
     }
 
     /// Where it is for others, if it is.
@@ -167,8 +194,8 @@ pub(crate) fn shared(
         ids: Ids::new(u32::from_be_bytes(front)),
         hub: Hub::new(Arc::clone(&backend)),
         reader: Reader::start(Arc::clone(&backend)),
+        keys: Keys::of(backend.sessions()),
         backend,
-        keys: Keys::default(),
         here: Site::here(address),
         elsewhere,
         seats: Arc::new(Semaphore::new(WATCHERS_MAX)),

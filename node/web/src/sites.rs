@@ -2,6 +2,8 @@
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use crate::keys::SESSION_MS;
+
 /// One door: what it is called, and how a session is kept behind it.
 pub(crate) struct Site {
     /// Values that Host may have.
@@ -71,7 +73,8 @@ impl Site {
     pub(crate) fn opened(&self, session: &str) -> String {
         let secure = if self.is_remote { "; Secure" } else { "" };
         let name = &self.cookie;
-        format!("{name}={session}; Path=/; HttpOnly; SameSite=Strict{secure}")
+        let seconds = SESSION_MS / 1000;
+        format!("{name}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
     }
 
     /// The cookie that ends it.

@@ -87,14 +87,21 @@ pub(crate) static ROUTES: &[Route] = &[
             Does::Login,
         )
     },
-    own(
-        Method::Post,
-        "/logout",
-        "logout",
-        "End the session",
-        Scope::Read,
-        Does::Logout,
-    ),
+    Route {
+        body: &[param(
+            "everywhere",
+            Kind::Flag,
+            "whether all browsers are logged out, and links that were not used are taken back",
+        )],
+        ..own(
+            Method::Post,
+            "/logout",
+            "logout",
+            "End the session",
+            Scope::Read,
+            Does::Logout,
+        )
+    },
     own(
         Method::Get,
         "/session",
