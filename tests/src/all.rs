@@ -20,6 +20,7 @@ mod cli_restore;
 mod cli_rows;
 mod cli_story;
 mod decoders;
+mod firefox;
 mod guest;
 mod guest_door;
 mod guest_gate;

@@ -1,5 +1,6 @@
 //! A real browser, driven over its debugging pipe: Chromium reads commands from its file
-//! descriptor 3 and answers at 4, which the shell ties to the pipes that a child has.
+//! descriptor 3 and answers at 4, which the shell ties to the pipes that a child has. With
+//! `SYNLOG_BROWSER=firefox` the same tests run in Firefox.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -9,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
+use crate::firefox::{self, Bidi};
+
 /// Longer than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page.
 pub(crate) struct Browser {
     child: Child,
-    commands: ChildStdin,
-    messages: Receiver<Json>,
+    wire: Wire,
     /// Of what is spoken with: the page, or a frame in it that has a process of its own.
     session: String,
     page: String,
@@ -28,8 +30,22 @@ pub(crate) struct Browser {
     _profile: tempfile::TempDir,
 }
 
-/// Where Chromium is on this machine, if it is.
+/// How it is spoken with.
+enum Wire {
+    /// Chromium's pipe.
+    Pipe {
+        commands: ChildStdin,
+        messages: Receiver<Json>,
+    },
+    /// Firefox's socket.
+    Socket(Box<Bidi>),
+}
+
+/// Where the browser is on this machine, if it is.
 pub(crate) fn find() -> Option<PathBuf> {
+    if std::env::var_os("SYNLOG_BROWSER").is_some_and(|name| name == "firefox") {
+        return firefox::find();
+    }
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let usual = [
         "/usr/bin/chromium",
@@ -49,6 +65,17 @@ impl Browser {
     /// The same with more words on its command line.
     pub(crate) fn start_with(program: &Path, (width, height): (u32, u32), more: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+        });
+        if program.to_string_lossy().contains("firefox") {
+            let (child, bidi, page) = Bidi::start(program, profile.path(), PATIENCE);
+            let mut browser = Self::of(child, Wire::Socket(Box::new(bidi)), profile);
+            browser.session = page.clone();
+            browser.page = page;
+            browser.call("Emulation.setDeviceMetricsOverride", metrics);
+            return browser;
+        }
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>&2"])
             .arg(program)
@@ -86,17 +113,7 @@ impl Browser {
                 }
             }
         });
-        let mut browser = Self {
-            child,
-            commands,
-            messages,
-            session: String::new(),
-            page: String::new(),
-            frames: Vec::new(),
-            number: 0,
-            troubles: Vec::new(),
-            _profile: profile,
-        };
+        let mut browser = Self::of(child, Wire::Pipe { commands, messages }, profile);
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attach);
@@ -108,11 +125,21 @@ impl Browser {
         for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
             browser.call(domain, json!({}));
         }
-        let metrics = json!({
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
-        });
         browser.call("Emulation.setDeviceMetricsOverride", metrics);
         browser
+    }
+
+    fn of(child: Child, wire: Wire, profile: tempfile::TempDir) -> Self {
+        Self {
+            child,
+            wire,
+            session: String::new(),
+            page: String::new(),
+            frames: Vec::new(),
+            number: 0,
+            troubles: Vec::new(),
+            _profile: profile,
+        }
     }
 
     /// Sends a command and waits for its answer.
@@ -125,24 +152,35 @@ impl Browser {
     /// The same, whatever the answer is.
     fn attempt(&mut self, method: &str, params: Json) -> Json {
         self.number += 1;
-        let mut message = json!({ "id": self.number, "method": method, "params": params });
-        if !self.session.is_empty() {
-            message["sessionId"] = json!(self.session);
-        }
-        let mut bytes = message.to_string().into_bytes();
-        bytes.push(0);
-        self.commands.write_all(&bytes).unwrap();
-        self.commands.flush().unwrap();
-        loop {
-            let message = self
-                .messages
-                .recv_timeout(PATIENCE)
-                .expect("an answer of the browser");
-            if message["id"] == self.number {
-                return message;
+        let (answer, told) = match &mut self.wire {
+            Wire::Socket(bidi) => {
+                let answer = bidi.attempt(&self.session, method, &params);
+                (answer, std::mem::take(&mut bidi.told))
             }
-            self.note(&message);
+            Wire::Pipe { commands, messages } => {
+                let mut message = json!({ "id": self.number, "method": method, "params": params });
+                if !self.session.is_empty() {
+                    message["sessionId"] = json!(self.session);
+                }
+                let mut bytes = message.to_string().into_bytes();
+                bytes.push(0);
+                commands.write_all(&bytes).unwrap();
+                commands.flush().unwrap();
+                let mut told = Vec::new();
+                loop {
+                    let message = messages.recv_timeout(PATIENCE);
+                    let message = message.expect("an answer of the browser");
+                    if message["id"] == self.number {
+                        break (message, told);
+                    }
+                    told.push(message);
+                }
+            }
+        };
+        for message in &told {
+            self.note(message);
         }
+        answer
     }
 
     /// Speaks with the newest frame in the page from now on.
@@ -246,7 +284,10 @@ impl Browser {
         );
         self.value(&script);
         // what is typed goes to what has the focus, wherever that is
-        let session = std::mem::replace(&mut self.session, self.page.clone());
+        let session = self.session.clone();
+        if let Wire::Pipe { .. } = self.wire {
+            self.session = self.page.clone();
+        }
         self.call("Input.insertText", json!({ "text": text }));
         self.session = session;
     }

@@ -74,6 +74,9 @@ fn the_page_opens_without_its_provider() {
     says(&mut page, "2 × Rye bread");
     check_screen(&mut page);
     page.shoot("guest-kept");
+    page.value("document.getElementById('skip').click()");
+    page.until("document.activeElement.tagName === 'H1'");
+    assert_eq!(page.value("location.hash"), "#/orders");
     go(&mut page, "audit", "History");
     says(&mut page, "rightly signed");
     go(&mut page, "chat", "Messages");

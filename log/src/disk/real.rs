@@ -5,7 +5,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 /// How much is written at once where a file system cannot preallocate.
 const ZERO_FILL_BYTES: u64 = 1 << 20;
@@ -104,19 +103,36 @@ impl Disk for RealDisk {
     }
 
     fn identity(&self, path: &str) -> io::Result<DiskIdentity> {
-        let metadata = fs::metadata(self.path(path))?;
-        // Where the file system keeps no birth time the inode must do.
-        let born = metadata
-            .created()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-            .unwrap_or_default();
-        Ok(DiskIdentity::of(&[
-            metadata.ino(),
-            born.as_secs(),
-            u64::from(born.subsec_nanos()),
-        ]))
+        let path = self.path(path);
+        let (secs, nanos) = born(&path)?;
+        Ok(DiskIdentity::of(&[fs::metadata(path)?.ino(), secs, nanos]))
     }
+}
+
+/// When a file was made: seconds since 1970, and nanoseconds. Zeros where the file system
+/// doesn't keep it: then the inode must do.
+///
+/// On Linux the kernel is asked: the standard library does so with glibc alone, and a
+/// store must be the same one to a static program.
+#[cfg(target_os = "linux")]
+fn born(path: &Path) -> io::Result<(u64, u64)> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    let told = match statx(CWD, path, AtFlags::empty(), StatxFlags::BTIME) {
+        Ok(told) if StatxFlags::from_bits_retain(told.stx_mask).contains(StatxFlags::BTIME) => told,
+        // kernels before 4.11, and what forbids the call
+        Ok(_) | Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => return Ok((0, 0)),
+        Err(error) => return Err(error.into()),
+    };
+    let secs = u64::try_from(told.stx_btime.tv_sec);
+    Ok(secs.map_or((0, 0), |secs| (secs, told.stx_btime.tv_nsec.into())))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn born(path: &Path) -> io::Result<(u64, u64)> {
+    let born = fs::metadata(path)?.created().ok();
+    let born = born.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.unwrap_or_default();
+    Ok((born.as_secs(), born.subsec_nanos().into()))
 }
 
 impl DiskFile for File {
@@ -201,6 +217,22 @@ mod tests {
         disk.rename("COPY", "HEAD").unwrap();
         assert_ne!(disk.identity("HEAD").unwrap(), before);
         assert_eq!(disk.list("").unwrap(), ["HEAD"]);
+    }
+
+    /// A store is the same one to a program that was built with another C library: what is
+    /// asked is what the standard library finds, where it looks.
+    #[test]
+    fn the_kernel_says_when_a_file_was_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("HEAD");
+        fs::write(&path, b"one").unwrap();
+        let Ok(known) = fs::metadata(&path).unwrap().created() else {
+            return;
+        };
+        let known = known.duration_since(std::time::UNIX_EPOCH).unwrap();
+        let told = (known.as_secs(), u64::from(known.subsec_nanos()));
+        assert_eq!(born(&path).unwrap(), told);
+        assert!(born(&dir.path().join("none")).is_err());
     }
 
     #[test]

@@ -273,7 +273,9 @@ async function begin() {
   // whoever waits for them tells what went wrong
   for (const asked of [early.topics, early.ahead, who]) asked.catch(() => {});
   await ready.catch(() => {});
-  put(document.getElementById('skip'), t('skip'));
+  const skip = put(document.getElementById('skip'), t('skip'));
+  // what stands behind the # names a screen, and stays
+  skip.onclick = (event) => { event.preventDefault(); (main.querySelector('h1') ?? main).focus(); };
   try {
     state.me = await who;
   } catch (error) {

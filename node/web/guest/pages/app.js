@@ -281,7 +281,9 @@ async function begin() {
     const here = app.door.here();
     here.catch(() => {});
     await ready;
-    put(document.getElementById('skip'), t('skip'));
+    const skip = put(document.getElementById('skip'), t('skip'));
+    // what stands behind the # names a screen, and stays
+    skip.onclick = (event) => { event.preventDefault(); (main.querySelector('h1') ?? main).focus(); };
     const storage = app.storage = await Storage.open();
     await choose(here);
     const [name, ...parts] = place();

@@ -63,7 +63,8 @@ async function answer(event, path) {
     if (file) return file;
   }
   const asked = (async () => (await event.preloadResponse) ?? fetch(request))();
-  const good = asked.then((response) => (AWAY.includes(response.status) || (!isPage && !response.ok) ? null : response), () => null);
+  // where a preload reached nobody, Firefox gives an error for an answer and rejects nothing
+  const good = asked.then((response) => (response.type === 'error' || AWAY.includes(response.status) || (!isPage && !response.ok) ? null : response), () => null);
   const late = isPage ? new Promise((done) => { setTimeout(done, PATIENCE, null); }) : good;
   const first = await Promise.race([good, late]);
   if (first) return first;
