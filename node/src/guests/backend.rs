@@ -108,6 +108,11 @@ impl GuestBackend for GuestsBackend {
         self.with(|node| search::search(node, &self.0.guests, rows, words))
     }
 
+    fn space(&self, space: &str) -> Result<String, Problem> {
+        let topic = self.with(|node| spaces::space(node, &self.0.guests, space))?;
+        Ok(topic.to_string())
+    }
+
     fn manifest(&self, space: &str) -> Result<Json, Problem> {
         self.with(|node| spaces::manifest(node, &self.0.guests, space))
     }

@@ -295,6 +295,11 @@ async fn outside(
             set(&mut response, header::CACHE_CONTROL, FOR_EVER);
             return Ok(response);
         }
+        Does::News => {
+            let space = inputs.path("topic");
+            let topic = blocking(move || backend.space(&space)).await?;
+            return stream::news(shared, source.clone(), topic);
+        }
         Does::Challenge => {
             let challenge = backend.random()?;
             shared.sessions.expect(&challenge, backend.now_ms());

@@ -34,6 +34,7 @@ pub(super) enum Does {
     Pull,
     Push,
     Stream,
+    News,
 }
 
 /// A route.
@@ -88,6 +89,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     route(Method::Get, "/spaces/{topic}/rows/{view}/{*key}", Does::Row),
     route(Method::Get, "/spaces/{topic}/manifest", Does::Manifest),
+    route(Method::Get, "/spaces/{topic}/stream", Does::News),
     route(Method::Get, "/uis", Does::Uis),
     route(Method::Get, "/blobs/{hash}", Does::Image),
     route(Method::Get, "/reducers/{hash}", Does::Module),

@@ -85,6 +85,12 @@ pub trait GuestBackend: Send + Sync + 'static {
     /// Where it is not, or has no such rows.
     fn rows(&self, rows: &Rows) -> Result<Json, Problem>;
 
+    /// The topic of a space that is offered, in small digits.
+    ///
+    /// # Errors
+    /// Where it is not offered.
+    fn space(&self, space: &str) -> Result<String, Problem>;
+
     /// Those in which all of some words stand. It reads a part of the rows; `next` says
     /// where to go on, also where nothing was found in it.
     ///
