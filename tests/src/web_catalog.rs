@@ -363,3 +363,41 @@ fn pictures_that_were_shown_are_kept() {
         "!window.__old && document.querySelector('.live') && {shown}?.hidden"
     ));
 }
+
+#[test]
+fn the_catalog_is_in_an_order_that_people_expect() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&[]);
+    let price = json!({ "kind": "fixed", "currency": "EUR", "min": 100 });
+    // the index has them by their short names
+    for number in 1..=40 {
+        let body = json!({
+            "item": format!("a{:02}", 41 - number), "schema": "goods/1",
+            "title": format!("Loaf {number}"), "price": price,
+        });
+        provider(&shop.owner, "shop", "item.put", &body);
+    }
+    for (item, title, stock) in [("x", "Äpfel", 3), ("y", "aprikosen", 3), ("z", "Ananas", 0)] {
+        let body = json!({ "item": item, "schema": "goods/1", "title": title, "stock": stock, "price": price });
+        provider(&shop.owner, "shop", "item.put", &body);
+    }
+    visit(&mut page, &shop);
+    let titles = "[...document.querySelectorAll('main .cards h3')].map((it) => it.textContent)";
+    page.until(&format!("{titles}.length === 30"));
+    let first = page.value(&format!("{titles}.slice(0, 4).join()"));
+    assert_eq!(first, "Äpfel,aprikosen,Loaf 1,Loaf 2");
+    page.press("More");
+    page.until(&format!("{titles}.length === 44"));
+    let last = page.value(&format!("{titles}.slice(-4).join()"));
+    assert_eq!(last, "Loaf 39,Loaf 40,Rye bread,Ananas");
+    let loaves = page.value(&format!(
+        "{titles}.filter((it) => it.startsWith('Loaf')).every((it, at) => it === `Loaf ${{at + 1}}`)"
+    ));
+    assert_eq!(loaves, true);
+    // also of what is found
+    page.value("location.hash = '#/provider/aP'; true");
+    page.until(&format!("{titles}.join() === 'Äpfel,aprikosen'"));
+    shop.up.stop();
+}

@@ -63,7 +63,7 @@ async function items(space, wanted) {
   let kept;
   const load = async () => {
     do {
-      const page = await app.cached(`items ${words ?? ''} ${after ?? ''}`, () => app.door.rows(space, 'items', { index: 'by_state', equal: ['active'], words, limit: PAGE, after }));
+      const page = await app.cached(`items ${words ?? ''} ${after ?? ''}`, () => app.door.rows(space, 'items', { sorted: true, words, limit: PAGE, after }));
       list.append(...page.rows.map(card));
       // the oldest of them counts
       if (page.kept) kept = Math.min(kept ?? page.kept, page.kept);

@@ -60,7 +60,12 @@ impl Route {
 
 /// What a guest asks of rows. Not from the end to the front: that reads all of the range
 /// first.
-const ROWS: &[Param] = &[PREFIX, INDEX, EQUAL, FROM, TO, LIMIT, AFTER, WORDS];
+const ROWS: &[Param] = &[PREFIX, INDEX, EQUAL, FROM, TO, LIMIT, AFTER, WORDS, SORTED];
+const SORTED: Param = param(
+    "sorted",
+    Kind::Flag,
+    "what is offered, as people look through it; for items, without an index",
+);
 
 const fn route(method: Method, path: &'static str, does: Does) -> Route {
     Route {

@@ -98,6 +98,13 @@ pub trait GuestBackend: Send + Sync + 'static {
     /// Where it is not offered, or the words are none.
     fn search(&self, rows: &Rows, words: &str) -> Result<Json, Problem>;
 
+    /// What a space offers as people look through it, perhaps only those items in which all
+    /// of some words stand.
+    ///
+    /// # Errors
+    /// Where it is not offered, or the words are none.
+    fn catalog(&self, rows: &Rows, words: Option<&str>) -> Result<Json, Problem>;
+
     /// What the app of an offered space says of itself.
     ///
     /// # Errors

@@ -50,6 +50,10 @@ impl GuestBackend for Fake {
         Ok(json!({ "asked": format!("{words} {rows:?}") }))
     }
 
+    fn catalog(&self, rows: &Rows, words: Option<&str>) -> Result<Json, Problem> {
+        Ok(json!({ "sorted": format!("{words:?} {rows:?}") }))
+    }
+
     fn space(&self, space: &str) -> Result<String, Problem> {
         match space {
             "gone" => Err(no()),
@@ -211,6 +215,26 @@ fn rows_are_not_read_from_their_end() {
         assert_eq!(send(&door, ask("")).await.0, 200);
         let (status, told) = send(&door, ask("&desc=true")).await;
         assert_eq!((status, &told["code"]), (400, &json!("usage")));
+    });
+}
+
+#[test]
+fn a_catalog_is_sorted_without_an_index() {
+    run(async {
+        let door = door();
+        for (asked, status) in [
+            ("views/items?sorted=true", 200),
+            ("views/items?sorted=true&words=rye&limit=5&after=at:x", 200),
+            ("views/items?sorted=true&index=by_title", 400),
+            ("views/items?sorted=true&prefix=item", 400),
+            ("views/slots?sorted=true", 400),
+            ("views/items?sorted=perhaps", 400),
+        ] {
+            let asked = format!("{ROOT}/spaces/aa/{asked}");
+            let (answered, told) = send(&door, request("GET", &asked, &[], b"")).await;
+            assert_eq!(answered, status, "{asked}: {told}");
+            assert_eq!(told["sorted"].is_string(), status == 200);
+        }
     });
 }
 
