@@ -341,6 +341,11 @@ writeFileSync(join(folder, 'tentative.txt'), link.rows().digest.tentative);
   assert.deepEqual(storage.meta.get('basket'), { kept: null, lines: [{ item: 'bread' }] });
   assert.equal(await link.takeBack(bread.id, 'basket', () => assert.fail('it is gone')), false);
   await link.discard(cake.id);
+  // what the rules refuse is no reason to lose it
+  await link.write('order.request', { lines: [{ ...order('tea').lines[0], quantity: -1 }] }, { space: '05'.repeat(32), lines: [{ item: 'tea' }] });
+  await until(() => link.drafts[0]?.stopped, 'the refusal');
+  assert.deepEqual([link.drafts[0].stopped, link.drafts[0].rule, link.refused], ['refused', 'bad_value', null]);
+  await link.discard(link.drafts[0].id);
   assert.deepEqual([link.unsent, link.drafts, storage.meta.get('drafts')], [0, [], []]);
   link.stop();
   await going;

@@ -30,9 +30,8 @@ const day = (shown) => new Date(shown).toISOString().slice(0, 10);
 /** What the reader's clock shows, in the same way. */
 const mine = (at) => at - new Date(at).getTimezoneOffset() * 60000;
 
-/** A day as it stands in the strip, and as it is said. */
+/** A day as it stands beside others. */
 const short = new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric', timeZone: 'UTC' });
-const spoken = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long', timeZone: 'UTC' });
 
 /** A time by the clock of where it takes place, and by the reader's where that differs. */
 export function stretch(resource, start, end) {
@@ -153,7 +152,7 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
       const focused = strip.contains(document.activeElement);
       put(strip, [...days].map(([at, all]) => h('li', null, h('button', {
         type: 'button', class: all.length ? null : 'gone', 'aria-pressed': String(at === begin), onclick: () => turnTo(at),
-        'aria-label': `${spoken.format(at)}${all.length ? '' : `, ${t('book.full.short')}`}`,
+        'aria-label': all.length ? null : `${short.format(at)}, ${t('book.full.short')}`,
       }, short.format(at)))));
       if (focused) strip.querySelector('[aria-pressed="true"]')?.focus();
       put(shown, times.length

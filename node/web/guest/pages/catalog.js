@@ -5,6 +5,7 @@ import { h } from './elements.js';
 import { t } from './words.js';
 import { app, to } from './app.js';
 import { DoorError } from './door.js';
+import { reason } from './form.js';
 import { empty, stands, withLines } from './lines.js';
 
 /** What is offered in a line's place now; undefined: the provider said nothing. */
@@ -48,7 +49,7 @@ export function held(draft) {
     if (await app.confirm(t('draft.away.title'), h('p', null, t('draft.away.text')), t('draft.away'))) await app.attempt(told, () => app.link.discard(draft.id));
   };
   return [
-    h('p', { class: draft.stopped ? 'bad' : 'warn' }, t(draft.stopped ? `draft.${draft.stopped}` : 'draft.waits')),
+    h('p', { class: draft.stopped ? 'bad' : 'warn' }, t(draft.stopped ? `draft.${draft.stopped}` : 'draft.waits'), draft.stopped === 'refused' && ` ${reason({ code: 'rejected', rule: draft.rule ?? 'bad_event' })}`),
     draft.lines && draft.space === app.space && h('p', { class: 'row' }, h('button', { type: 'button', class: draft.stopped ? 'main' : null, onclick: back }, t('draft.back')),
       h('button', { type: 'button', onclick: away }, t('draft.away'))), told,
   ];

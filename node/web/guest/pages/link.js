@@ -345,9 +345,15 @@ export class Link {
         } catch (error) {
           // the rules refuse it: it is shown, and does not stand in the way of others
           if (!(error instanceof CoreError) || !['rejected', 'usage'].includes(error.code)) throw error;
+          signed += 1;
+          if (draft.lines) {
+            // an order can go back into the basket
+            const told = (it) => (it.id === draft.id ? { ...it, stopped: 'refused', rule: error.rule } : it);
+            await this.#storage.change('drafts', (drafts) => (drafts ?? []).map(told));
+            continue;
+          }
           this.refused = error;
           await this.#storage.dropDraft(draft.id);
-          signed += 1;
         }
       }
       this.drafts = (await this.#storage.get('drafts')) ?? [];

@@ -2,13 +2,15 @@
 // side by side.
 
 import { h, pairs } from './elements.js';
-import { has, locale, t, word } from './words.js';
+import { locale, t, word } from './words.js';
 import { amount, digits, instant, short } from './format.js';
 import { when } from './clock.js';
 import { isOver, terms } from './offer.js';
 
 const DAY = 86400;
 const HOUR = 3600;
+/** Names of payments that are words. */
+const NAMES = ['all', 'advance', 'deposit', 'rest'];
 
 /** So many of a unit of time, one or several. */
 export const lasting = (n, unit) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(n);
@@ -20,7 +22,7 @@ export function stretch(seconds) {
 }
 
 /** What a payment is called: names that are for machines are numbers here. */
-export const payment = (leg, index) => (has(`word.${leg}`) ? word(leg) : t('pay.part', { n: index + 1 }));
+export const payment = (leg, index) => (NAMES.includes(leg) ? word(leg) : t('pay.part', { n: index + 1 }));
 
 /** When a part of the price is due. */
 function due({ leg, amount: of, trigger, due: at, escrow }, index, several) {

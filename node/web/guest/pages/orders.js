@@ -28,7 +28,7 @@ function badge(row, id, unsent) {
 /** Whose turn it is, in words. */
 function turn(columns) {
   if (lapsed(columns)) return h('span', { class: 'warn' }, t('offer.over.long'));
-  return columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }));
+  return columns.next && h('span', { class: 'soft' }, columns.next === 'arbiter' ? t('next.arbiter') : t('filter.next', { who: word(columns.next) }));
 }
 
 /** Lines of an order that stand in its name. */
