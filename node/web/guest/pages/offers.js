@@ -9,8 +9,8 @@ import { isOver, terms } from './offer.js';
 
 const DAY = 86400;
 const HOUR = 3600;
-/** Names of payments that are words. */
-const NAMES = ['all', 'advance', 'deposit', 'rest'];
+/** A name of a payment that is a word, and no number of a machine. */
+const NAME = /^[a-z][a-z_-]{2,}$/;
 
 /** So many of a unit of time, one or several. */
 export const lasting = (n, unit) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(n);
@@ -21,8 +21,8 @@ export function stretch(seconds) {
   return seconds >= HOUR ? lasting(Math.floor(seconds / HOUR), 'hour') : lasting(Math.max(1, Math.round(seconds / 60)), 'minute');
 }
 
-/** What a payment is called: names that are for machines are numbers here. */
-export const payment = (leg, index) => (NAMES.includes(leg) ? word(leg) : t('pay.part', { n: index + 1 }));
+/** What a payment is called; what is for machines has its number here. */
+export const payment = (leg, index) => (NAME.test(leg) ? word(leg).replaceAll('-', ' ') : t('pay.part', { n: index + 1 }));
 
 /** When a part of the price is due. */
 function due({ leg, amount: of, trigger, due: at, escrow }, index, several) {
