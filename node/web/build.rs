@@ -25,6 +25,7 @@ const SHARED: &[&str] = &[
     "elements.js",
     "format.js",
     "words.js",
+    "zones.js",
     "style.css",
     "icon.svg",
 ];

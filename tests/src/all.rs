@@ -61,6 +61,7 @@ mod web_apps;
 mod web_apps_hostile;
 mod web_basket;
 mod web_browser;
+mod web_catalog;
 mod web_client;
 mod web_desk;
 mod web_first_contact;

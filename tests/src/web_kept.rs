@@ -28,6 +28,13 @@ fn reload(page: &mut Browser) {
     page.until("!window.__old && document.querySelector('h1')");
 }
 
+/// Of three messages this one alone is marked as on its way.
+fn only_marked(page: &mut Browser, text: &str) {
+    page.until("document.querySelectorAll('.talk li').length === 3");
+    let marked = "[...document.querySelectorAll('.talk li:has(.badge.warn) > p:first-child')].map((it) => it.textContent).join(', ')";
+    page.until(&format!("{marked} === {}", json!(text)));
+}
+
 #[test]
 fn the_page_opens_without_its_provider() {
     let Some(mut page) = browser(PHONE) else {
@@ -59,6 +66,10 @@ fn the_page_opens_without_its_provider() {
     go(&mut page, "chat", "Messages");
     says(&mut page, "Ready at noon");
     page.until(&format!("{badge} === undefined"));
+    page.fill("Message", "I am on my way");
+    page.press("Send");
+    says(&mut page, "I am on my way");
+    all_sent(&mut page);
 
     let port = shop.url.trim_end_matches('/').rsplit_once(':').unwrap().1;
     let at = format!("127.0.0.1:{port}");
@@ -83,10 +94,15 @@ fn the_page_opens_without_its_provider() {
     page.fill("Message", "from the train");
     page.press("Send");
     page.until("document.getElementById('banner').textContent.includes('Not sent yet: 1')");
+    // that one alone is on its way: the shop has all others
+    only_marked(&mut page, "from the train");
     reload(&mut page);
     page.until("document.getElementById('banner').textContent.includes('Not sent yet: 1')");
     go(&mut page, "chat", "Messages");
     says(&mut page, "from the train");
+    only_marked(&mut page, "from the train");
+    go(&mut page, "orders", "My orders");
+    page.until("!document.querySelector('main .badge.warn')");
 
     let again = Up::start(&shop.desk, &["--offline", "--guests", &at]);
     reload(&mut page);

@@ -19,6 +19,7 @@ use crate::daemon::files;
 use crate::daemon::session::Service;
 use crate::entropy::random;
 use crate::failure::Failure;
+use crate::guests::catalog;
 use crate::guests::exchange::{self, Member};
 use crate::guests::founding::{self, RELATION};
 use crate::guests::identity::{certified, read};
@@ -106,6 +107,15 @@ impl GuestBackend for GuestsBackend {
 
     fn search(&self, rows: &Rows, words: &str) -> Result<Json, Problem> {
         self.with(|node| search::search(node, &self.0.guests, rows, words))
+    }
+
+    fn catalog(&self, rows: &Rows, words: Option<&str>) -> Result<Json, Problem> {
+        self.with(|node| catalog::page(node, &self.0.guests, rows, words))
+    }
+
+    fn space(&self, space: &str) -> Result<String, Problem> {
+        let topic = self.with(|node| spaces::space(node, &self.0.guests, space))?;
+        Ok(topic.to_string())
     }
 
     fn manifest(&self, space: &str) -> Result<Json, Problem> {

@@ -7,6 +7,7 @@
 
 mod backend;
 pub mod book;
+mod catalog;
 mod exchange;
 mod founding;
 pub mod gateways;

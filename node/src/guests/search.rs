@@ -22,7 +22,7 @@ const WORDS_MAX: usize = 8;
 const COLUMNS: &[&str] = &["title", "item", "description", "attributes"];
 
 /// A text as it is compared: without case and accents.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let letters = text.nfd().filter(|letter| !is_combining_mark(*letter));
     letters.flat_map(char::to_lowercase).collect()
 }
@@ -66,7 +66,7 @@ fn texts(value: &Json, into: &mut String) {
 }
 
 /// Whether each word stands anywhere in a row.
-fn has(row: &Json, words: &[String]) -> bool {
+pub(super) fn has(row: &Json, words: &[String]) -> bool {
     let mut all = String::new();
     for column in COLUMNS {
         texts(&row["columns"][*column], &mut all);

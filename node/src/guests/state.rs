@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
 use synlog_log::ids::{EntityId, TopicId};
+use synlog_web::guests::backend::Heights;
 
 use crate::failure::Failure;
 use crate::guests::book::{self, Book};
+use crate::guests::catalog::Catalog;
 use crate::guests::spaces::Space;
 use crate::home::Home;
 
@@ -39,6 +41,7 @@ struct State {
     looked: BTreeSet<TopicId>,
     spaces: Option<(usize, Vec<Space>)>,
     here: Option<(u64, Json)>,
+    catalog: Option<Arc<Catalog>>,
 }
 
 /// What a running node knows of its guests.
@@ -152,6 +155,17 @@ impl Guests {
             let known = state.spaces.as_ref().filter(|(of, _)| *of == topics);
             known.map(|(_, spaces)| spaces.clone())
         })
+    }
+
+    /// The catalog that was asked for last, if it is that of this space as it is now.
+    pub(super) fn catalog(&self, of: &(TopicId, Heights)) -> Option<Arc<Catalog>> {
+        self.with(|state| state.catalog.clone())
+            .filter(|known| known.of == *of)
+    }
+
+    /// Remembers a catalog in place of the one before.
+    pub(super) fn remember_catalog(&self, catalog: &Arc<Catalog>) {
+        self.with(|state| state.catalog = Some(Arc::clone(catalog)));
     }
 
     /// Remembers the spaces that are offered.

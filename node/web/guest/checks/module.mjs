@@ -72,6 +72,15 @@ class Memory {
   async put(name, value) { this.meta.set(name, structuredClone(value)); }
   async change(name, make) { const value = make(structuredClone(this.meta.get(name))); this.meta.set(name, structuredClone(value)); return value; }
   addDraft(draft) { return this.change('drafts', (drafts) => [...(drafts ?? []), { ...draft, id: String(this.#names += 1) }]); }
+  async draftBack(of, name, make) {
+    const drafts = this.meta.get('drafts') ?? [];
+    const draft = drafts.find(({ id }) => id === of);
+    if (!draft) return null;
+    await this.put(name, make(structuredClone(this.meta.get(name)), structuredClone(draft)));
+    const left = drafts.filter((it) => it !== draft);
+    await this.put('drafts', left);
+    return left;
+  }
   dropDraft(of) { return this.change('drafts', (drafts) => drafts.filter(({ id }) => id !== of)); }
   async addOwn(record, data, draft) {
     if (this.full) throw new Error('the disk is full');
@@ -283,6 +292,65 @@ writeFileSync(join(folder, 'tentative.txt'), link.rows().digest.tentative);
   await Promise.all(going);
 }
 
+// what was ordered while the provider was away is looked at before it goes out, where there is a
+// relation already, too; what is not offered any more stays, and can be taken back
+{
+  const storage = new Memory();
+  await storage.put('keys', keys);
+  const door = await Provider.of();
+  const offered = { bread: 'changed', cake: 'gone' };
+  let asked = 0;
+  const opened = async () => {
+    const link = new Link({ core: await Core.of(module), storage, door, told: () => {}, look: async ({ lines: [{ item }] }) => { asked += 1; return offered[item] ?? null; } });
+    await link.open();
+    return link;
+  };
+  let link = await opened();
+  const order = (item) => ({ lines: [{ space: { $hex: '05'.repeat(32) }, item, revision: { $hex: '06'.repeat(32) }, title: item, quantity: 1 }] });
+  const send = (item, more) => link.write('order.request', order(item), { space: '05'.repeat(32), lines: [{ item }], ...more });
+  let going = link.run();
+  await send('coffee', { looked: Date.now() });
+  await until(() => link.unsent === 0 && link.ready, 'the first order');
+  assert.equal(asked, 0);
+  const history = () => link.history().events.filter(({ by }) => by === 'you').map((event) => link.isOnTheWay(event));
+  assert.deepEqual(history(), [false]);
+  door.away = true;
+  await link.write('message.post', { text: 'from the cellar' });
+  // the message alone is on its way, over a reload, too
+  assert.deepEqual([history(), link.onTheWay().map(({ kind }) => kind)], [[false, true], ['message.post']]);
+  for (const item of ['bread', 'tea', 'cake']) assert.equal(await send(item), null);
+  assert.equal(link.unsent, 4);
+  link.stop();
+  await going;
+  // as in a page that was opened anew
+  door.token = null;
+  link = await opened();
+  assert.deepEqual([history(), link.onTheWay().map(({ kind }) => kind)], [[false, true], ['message.post']]);
+  door.away = false;
+  going = link.run();
+  await until(() => link.rows().tables.orders.length === 2 && link.unsent === 2, 'the one that stands');
+  assert.deepEqual(link.drafts.map(({ body, stopped }) => [body.lines[0].item, stopped]), [['bread', 'changed'], ['cake', 'gone']]);
+  assert.deepEqual(link.onTheWay(), []);
+  // it stays stopped, whatever is offered later, until somebody says so
+  delete offered.cake;
+  link.wake();
+  await new Promise((go) => setTimeout(go, 100));
+  assert.deepEqual([link.drafts.length, asked], [2, 3]);
+  const [bread, cake] = link.drafts;
+  assert.equal(await link.takeBack(bread.id, 'basket', (kept, draft) => ({ kept: kept ?? null, lines: draft.lines })), true);
+  assert.deepEqual(storage.meta.get('basket'), { kept: null, lines: [{ item: 'bread' }] });
+  assert.equal(await link.takeBack(bread.id, 'basket', () => assert.fail('it is gone')), false);
+  await link.discard(cake.id);
+  // what the rules refuse is no reason to lose it
+  await link.write('order.request', { lines: [{ ...order('tea').lines[0], quantity: -1 }] }, { space: '05'.repeat(32), lines: [{ item: 'tea' }] });
+  await until(() => link.drafts[0]?.stopped, 'the refusal');
+  assert.deepEqual([link.drafts[0].stopped, link.drafts[0].rule, link.refused], ['refused', 'bad_value', null]);
+  await link.discard(link.drafts[0].id);
+  assert.deepEqual([link.unsent, link.drafts, storage.meta.get('drafts')], [0, [], []]);
+  link.stop();
+  await going;
+}
+
 // pauses grow, never all at once, and have an end
 assert.ok(pause(0, 0) >= 250 && pause(0, 1) <= 500);
 assert.ok(pause(3, 0) > pause(1, 1) && pause(50, 1) <= 30000);
@@ -290,7 +358,7 @@ assert.ok(pause(3, 0) > pause(1, 1) && pause(50, 1) <= 30000);
 // the same messages in both languages
 // a basket: what comes in, what it costs, what has changed since
 {
-  const { LINES_MAX, stands, total, withLine, without } = await load('lines.js');
+  const { LINES_MAX, stands, total, withLine, withLines, without } = await load('lines.js');
   const bread = { item: 'bread', revision: { $hex: '01' }, title: 'Bread', state: 'active', price_kind: 'fixed', min: 450, max: null, currency: 'EUR' };
   const sizes = [{ name: 'Size', min: 1, max: 1, choices: [{ name: 'small' }, { name: 'large', add_minor: 80 }] }];
   const coffee = { ...bread, item: 'coffee', title: 'Coffee', min: { minor: 300, currency: 'EUR' }, max: { minor: 400, currency: 'EUR' }, options: sizes };
@@ -320,6 +388,13 @@ assert.ok(pause(3, 0) > pause(1, 1) && pause(50, 1) <= 30000);
   let full = basket;
   for (let n = full.lines.length; n < LINES_MAX; n += 1) full = withLine(full, { ...bread, item: `bread-${n}` }, 1, [], 5, `n${n}`);
   assert.throws(() => withLine(full, { ...bread, item: 'one-more' }, 1, [], 5, 'e'), { code: 'basket_full' });
+  // what did not go out comes back beside what is there
+  const back = withLines(withLine(undefined, bread, 1, [], 6, 'z'), basket.lines, { note: 'soon' });
+  assert.deepEqual(back.lines.map(({ id, quantity }) => [id, quantity]), [['z', 3], ['b', 2], ['c', 1]]);
+  assert.deepEqual(back.wish, { note: 'soon' });
+  assert.deepEqual(withLines({ lines: [], wish: { note: 'mine' } }, basket.lines, { note: 'soon' }).wish, { note: 'mine' });
+  assert.throws(() => withLines(full, basket.lines.map((line) => ({ ...line, item: `other-${line.item}` })), {}), { code: 'basket_full' });
+  assert.throws(() => withLines(basket, [{ ...first, offer: { ...first.offer, currency: 'JPY' } }], {}), { code: 'basket_currency' });
   // what is sent goes, and nothing else; what another tab changed is not sent
   assert.deepEqual(without(more, basket.lines), null);
   assert.deepEqual(without(basket, [second]).lines.map(({ id }) => id), ['a', 'c']);

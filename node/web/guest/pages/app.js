@@ -1,21 +1,21 @@
 // The pages of a customer: which screen is shown, and news that make it look again.
 
 import { h, put } from './elements.js';
-import { digits } from './format.js';
-import { language, ready, t } from './words.js';
+import { digits, instant } from './format.js';
+import { language, locale, ready, t } from './words.js';
 import { Core } from './core.js';
 import { Storage } from './storage.js';
 import { Door } from './door.js';
 import { Link } from './link.js';
 import { problem, reason } from './form.js';
-import { provider } from './provider.js';
+import { PAGE, provider } from './provider.js';
 import { lapsed } from './offer.js';
 
 /** What is not shown at first comes when it is opened, or when there is time. */
 const later = {
   item: () => import('./item.js'), orders: () => import('./orders.js'), booking: () => import('./booking.js'), basket: () => import('./basket.js'),
   checkout: () => import('./checkout.js'), chat: () => import('./chat.js'), audit: () => import('./audit.js'), key: () => import('./key.js'), apps: () => import('./apps.js'),
-  keeping: () => import('./keeping.js'),
+  keeping: () => import('./keeping.js'), catalog: () => import('./catalog.js'), about: () => import('./about.js'), pictures: () => import('./pictures.js'), news: () => import('./news.js'),
 };
 
 /** A screen of a module that comes later. */
@@ -41,6 +41,10 @@ const CALM = 120;
 const PATIENCE = 3000;
 /** The same where nobody answered before. */
 const SLOW = 100;
+/** Milliseconds after which it is said how old a catalog is, and how old it is before that counts without the provider. */
+const OLD = 3600000;
+const JUST = 5000;
+const DAY = 86400000;
 /** Milliseconds after the first screen before what is left of the page is fetched. */
 const REST = 300;
 
@@ -118,7 +122,7 @@ export const app = {
 
 /** What comes, or what was kept of it where nobody answers, or not soon; then the screen is made anew when it has come after all. */
 async function known(place, coming, now = false) {
-  coming.then((fresh) => { state.slow = false; return app.storage.put(place, fresh); }).catch(() => {});
+  coming.then((fresh) => { state.slow = false; return app.storage.put(place, { ...fresh, kept: Date.now() }); }).catch(() => {});
   // who did not answer before is not waited for each time
   const late = now ? coming : new Promise((done) => { setTimeout(done, state.slow ? SLOW : PATIENCE, null); });
   const first = await Promise.race([coming, late]).catch((error) => { if (error.status !== 0) throw error; return null; });
@@ -127,11 +131,11 @@ async function known(place, coming, now = false) {
   if (!kept) return coming;
   state.slow = true;
   const shown = location.hash;
-  coming.then((fresh) => { if (JSON.stringify(fresh) !== JSON.stringify(kept) && location.hash === shown && app.link && !writing()) show(true); }, () => {});
+  coming.then((fresh) => { if (JSON.stringify(fresh) !== JSON.stringify({ ...kept, kept: undefined }) && location.hash === shown && app.link && !writing()) show(true); }, () => {});
   return kept;
 }
 
-const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0, read: 0, slow: false };
+const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0, read: 0, slow: false, online: false };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -165,6 +169,24 @@ function chrome(here = parents[place()[0]] ?? place()[0]) {
   put(document.getElementById('top'), h('strong', null, app.name),
     h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
   banner();
+  ages();
+}
+
+/** A time of today or yesterday as people say it, earlier ones with their date. */
+function lately(at) {
+  const day = (it) => new Date(it).setHours(0, 0, 0, 0);
+  const days = Math.round((day(at) - day(Date.now())) / DAY);
+  if (days < -1) return instant(at);
+  return `${new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day')}, ${new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(at)}`;
+}
+
+/** How old what is shown is, where it may be another one by now. */
+function ages() {
+  for (const place of main.querySelectorAll('[data-seen]')) {
+    const at = Number(place.dataset.seen);
+    place.hidden = Date.now() - at < (app.link.online ? OLD : JUST);
+    put(place, t('seen', { when: lately(at) }));
+  }
 }
 
 function banner() {
@@ -172,6 +194,7 @@ function banner() {
   const said = [];
   if (!link.online) said.push(h('p', null, t(navigator.onLine === false ? 'banner.offline' : 'banner.away')));
   if (link.unsent > 0) said.push(h('p', null, t('banner.unsent', { n: link.unsent })));
+  if (link.drafts.some(({ stopped }) => stopped)) said.push(h('p', { class: 'bad' }, t('banner.stopped')));
   if (link.restored) said.push(h('p', null, t('banner.restored')));
   if (link.problem) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${reason(link.problem)}`));
   if (link.refused) said.push(h('p', { class: 'bad' }, `${t('problem')}: ${reason(link.refused)}`));
@@ -252,6 +275,12 @@ function soon() {
   }, CALM);
 }
 
+/** The catalog is another one: what shows it is made anew, unless somebody writes or has gone far down in it. */
+function changed() {
+  const [name] = place();
+  if (name === 'item' || (name === 'provider' && main.querySelectorAll('.cards > li').length <= PAGE)) if (!writing()) show(true);
+}
+
 /** Which space the link names, or this provider's first. */
 async function choose(asked = app.door.here()) {
   const named = /^#(?:.*&)?space=([0-9a-f]{64})/.exec(location.hash)?.[1];
@@ -294,15 +323,22 @@ async function begin() {
     }
     const module = await compiled;
     const tabs = state.tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('synlog-guest') : null;
-    const told = () => { soon(); };
+    const told = () => {
+      if (state.online !== app.link.online) {
+        state.online = app.link.online;
+        document.dispatchEvent(new Event(state.online ? 'reached' : 'lost'));
+      }
+      soon();
+    };
     const core = await Core.of(module);
-    app.link = new Link({ core, storage, door: app.door, told });
+    app.link = new Link({ core, storage, door: app.door, told, look: (draft) => later.catalog().then(({ look }) => look(draft)) });
     await Promise.all([app.link.open(), state.uis, count()]);
     app.link.onwritten = () => tabs?.postMessage('written');
     tabs?.addEventListener('message', ({ data }) => { if (data === 'basket') app.basketChanged(false); else app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
     addEventListener('hashchange', () => (/[#&]space=/.test(location.hash) ? choose().then(() => show()) : show()));
     addEventListener('online', () => app.link.wake());
     addEventListener('offline', soon);
+    document.addEventListener('catalog', changed);
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState !== 'visible') return;
       app.link.wake();
@@ -312,6 +348,7 @@ async function begin() {
     app.link.run().catch((error) => { console.error(error); put(main, problem(error)); });
     await show();
     setTimeout(rest, REST);
+    setInterval(ages, OLD / 60);
   } catch (error) {
     console.error(error);
     put(main, heading('synlog'), problem(error));
@@ -322,6 +359,8 @@ async function begin() {
 async function rest() {
   await Promise.allSettled(Object.values(later).map((load) => load()));
   await later.keeping().then(({ keep }) => keep(), () => {});
+  await later.pictures().then(({ follow }) => follow(), () => {});
+  await later.news().then(({ follow }) => follow(), () => {});
 }
 
 begin();

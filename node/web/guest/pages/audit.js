@@ -2,9 +2,11 @@
 // signature was found right by this browser.
 
 import { h, pairs } from './elements.js';
-import { has, language, t, word } from './words.js';
-import { instant, short } from './format.js';
+import { has, t, word } from './words.js';
+import { amount, instant, short } from './format.js';
 import { app, heading } from './app.js';
+import { span, when } from './clock.js';
+import { conditions, stretch as lasting } from './offers.js';
 import { mark, named, refusal } from './orders.js';
 
 export async function audit() {
@@ -23,22 +25,45 @@ export async function audit() {
   ];
 }
 
-/** The name of a field in the reader's language: the app's own is English. */
-function inWords(kind, label) {
-  const fields = app.link.manifest()?.events.find((event) => event.kind === kind)?.fields ?? [];
-  const name = fields.find(({ title }) => title === label)?.name ?? label.replaceAll(' ', '_');
-  const key = `word.${name}`;
-  return language === 'en' || !has(key) ? label : t(key);
+/** The name of a field in the reader's language. */
+const called = (kind, name) => {
+  const key = [`field.${kind}.${name}`, `field.${name}`].find(has);
+  return key ? t(key) : word(name);
+};
+
+/** Fields whose numbers are times. */
+const TIMES = ['start', 'end', 'until', 'due', 'valid_until', 'from'];
+/** Kinds that say what an offer says. */
+const OFFERS = ['order.quote', 'order.revise', 'order.counter'];
+/** What is said of offers in a way of its own. */
+const OF_OFFERS = ['breakup', 'legs', 'fulfilment', 'terms', 'return_s', 'silence_s', 'arbiter', 'valid_until'];
+
+/** A value of an entry as people read it; nothing where it says nothing. */
+function told(name, value) {
+  if (value === null || value === undefined || value === '') return null;
+  if (typeof value === 'boolean') return t(value ? 'yes' : 'no');
+  if (typeof value === 'number') return TIMES.includes(name) ? when(value) : name.endsWith('_s') ? lasting(value) : String(value);
+  if (typeof value === 'string') return has(`word.${value}`) ? word(value) : value;
+  if (Array.isArray(value)) return value.map((one) => told(name, one)).filter(Boolean).join('; ') || null;
+  if (typeof value.$hex === 'string') return value.$hex.length > 20 ? `${short(value)}…` : value.$hex;
+  if (typeof value.minor === 'number' && typeof value.currency === 'string') return amount(value);
+  if (typeof value.start === 'number' && typeof value.end === 'number') return span(value.start, value.end);
+  if (name === 'lines' && value.item) return `${value.quantity} × ${value.title ?? value.item}${value.options?.length ? ` (${value.options.join(', ')})` : ''}`;
+  return Object.entries(value).map(([key, one]) => [called('', key), told(key, one)]).filter(([, one]) => one).map((pair) => pair.join(': ')).join(', ') || null;
 }
 
-/** A value that an entry says: words of the app and times are put as the reader has them. */
-function told(value) {
-  if (/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/.test(value)) return instant(`${value.slice(0, 10)}T${value.slice(11, 19)}Z`);
-  return has(`word.${value}`) ? word(value) : value;
+/** What an entry says. */
+function said({ kind, body, erasable }) {
+  // what the kernel writes is for machines
+  if (kind.startsWith('topic.')) return null;
+  const isOffer = OFFERS.includes(kind) && body?.total;
+  const fields = Object.entries(body ?? {}).filter(([name]) => !(isOffer && OF_OFFERS.includes(name)));
+  const all = [...fields.map(([name, value]) => [called(kind, name), told(name, value)]), ...Object.entries(erasable ?? {}).map(([name, value]) => [word(name), told(name, value)])];
+  const parts = isOffer && (body.breakup ?? []).map((part) => `${part.title}: ${amount(part.amount)}`).join('; ');
+  return [pairs([...all, [t('offer.what'), parts || null]]), isOffer && kind !== 'order.counter' && conditions(body)];
 }
 
 function one(event) {
-  const says = [...event.says.map(([name, value]) => [inWords(event.kind, name), told(value)]), ...Object.entries(event.erasable ?? {}).map(([name, value]) => [word(name), String(value)])];
   return h('li', { class: event.mark, id: `entry-${event.id}` }, mark(event),
     h('div', null,
       h('div', { class: 'row' }, h('strong', { class: 'what' }, named(event)), h('span', { class: 'soft who' }, t(`by.${event.by}`)),
@@ -46,9 +71,9 @@ function one(event) {
         h('span', { class: event.verified ? 'good' : 'bad' }, t(event.verified ? 'audit.signed' : 'audit.unsigned')),
         event.code && h('span', { class: 'badge bad' }, t('rejected.by', { code: refusal(event.code) }))),
       event.erased && h('p', { class: 'soft' }, t('audit.erased')),
-      h('details', null, h('summary', null, t('details')), says.length > 0 && pairs(says),
+      h('details', null, h('summary', null, t('details')), said(event),
         event.evidence.length > 0 && [h('p', { class: 'soft' }, t('audit.evidence')), h('ul', { class: 'soft', lang: 'en' }, event.evidence.map((fact) => h('li', null, fact)))],
         pairs([[t('audit.entry'), h('code', { class: 'long' }, event.id)], [t('audit.device'), `${event.device_name ?? ''} ${short(event.device)}`],
-          [t('audit.links'), event.links.map((id) => h('code', null, short(id), ' '))],
+          [t('audit.links'), event.links.length > 0 ? event.links.map((id) => h('code', null, short(id), ' ')) : null],
           [t('audit.proof'), event.signed_with && h('code', null, short(event.signed_with))]]))));
 }

@@ -4,7 +4,8 @@
 import { app } from './app.js';
 import { empty, withLine } from './lines.js';
 
-const nameOf = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
+/** A name that no other line has. */
+export const nameOf = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
 /** Under which name it is kept. */
 export const place = () => app.basketAt();

@@ -3,13 +3,19 @@
 
 import { h, put } from './elements.js';
 import { locale, t } from './words.js';
-import { digits, instant } from './format.js';
+import { digits } from './format.js';
 import { app, heading, say, to } from './app.js';
+import { city } from './clock.js';
 import { bytes, field, form, problem } from './form.js';
-import { lasting } from './offer.js';
+import { lasting } from './offers.js';
 import { free, instantAt, left, near, wall } from './slots.js';
 
 const DAY = 86400000;
+/** Days that stand beside each other, and weeks in which a free day is looked for. */
+const STRIP = 7;
+const WEEKS = 8;
+/** Pages of what is taken that are read. */
+const PAGES = 10;
 const LENGTHS = [30, 45, 60, 90, 120, 180, 240, 480];
 const STEP = 30 * 60000;
 /** Other times that are offered where one is gone. */
@@ -24,8 +30,8 @@ const day = (shown) => new Date(shown).toISOString().slice(0, 10);
 /** What the reader's clock shows, in the same way. */
 const mine = (at) => at - new Date(at).getTimezoneOffset() * 60000;
 
-/** Where a clock is, of the name of its zone. */
-const city = (zone) => String(zone).split('/').pop().replaceAll('_', ' ');
+/** A day as it stands beside others. */
+const short = new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric', timeZone: 'UTC' });
 
 /** A time by the clock of where it takes place, and by the reader's where that differs. */
 export function stretch(resource, start, end) {
@@ -48,8 +54,13 @@ export async function known({ space, resource: slug }) {
 /** What is taken of a resource around some time; what began long before may still go on. */
 async function takenAround(resource, from, to) {
   const query = { index: 'by_start', equal: [resource], from: from - 30 * DAY, to, limit: 1000 };
-  const { rows } = await app.cached(`slots ${resource} ${from}`, () => app.door.rows(app.space, 'slots', query), true);
-  return rows.map(({ columns }) => columns);
+  const found = [];
+  for (let page = 0, after; page === 0 || (after && page < PAGES); page += 1) {
+    const { rows, next } = await app.cached(`slots ${resource} ${from} ${after ?? ''}`, () => app.door.rows(app.space, 'slots', { ...query, after }), true);
+    found.push(...rows.map(({ columns }) => columns));
+    after = next;
+  }
+  return found;
 }
 
 /** For a booking that has no answer yet, or was declined: whether its time is gone, and what is free near it. */
@@ -90,8 +101,35 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
   const length = h('select', null, lengths.map((minutes) => h('option', { value: minutes, selected: minutes === long }, minutes > 60 && minutes % 60 === 0 ? lasting(minutes / 60, 'hour') : lasting(minutes, 'minute'))));
   const seats = h('input', { type: 'number', min: '1', step: '1', value: /^\d{1,4}$/.test(many ?? '') ? many : '1', required: true });
   const shown = h('div', { 'aria-live': 'polite' });
+  const strip = h('ul', { class: 'days', 'aria-label': t('book.days') });
   const zone = h('p', { class: 'soft' });
+  const today = () => Date.parse(`${day(wall(picked(), Date.now()))}T00:00Z`);
+  /** The free times of some days, by day; days are milliseconds of what the clock there shows. */
+  const timesOf = async (first, days) => {
+    const resource = picked();
+    const [from, to] = [instantAt(resource, first), instantAt(resource, first + days * DAY)];
+    const taken = await takenAround(resource.resource, from, to);
+    const all = free(resource, taken, { from, to, length: Number(length.value) * 60000, step: STEP, seats: Number(seats.value), now: Date.now() });
+    const found = new Map(Array.from({ length: days }, (_, at) => [first + at * DAY, []]));
+    for (const slot of all) found.get(Math.floor(wall(resource, slot.start) / DAY) * DAY)?.push(slot);
+    return found;
+  };
+  const turnTo = (at) => { date.value = day(at); put(asked); return show(); };
   let round = 0;
+  /** Looks week after week for a day with a free time. */
+  const next = async (from) => {
+    const now = ++round;
+    put(shown, h('p', { class: 'soft' }, t('loading')));
+    for (let week = 0; week < WEEKS; week += 1) {
+      const found = [...await timesOf(from + week * 7 * DAY, 7)].find(([, times]) => times.length);
+      // something else was chosen meanwhile
+      if (now !== round) return;
+      if (found) { await turnTo(found[0]); shown.querySelector('button')?.focus(); return; }
+    }
+    put(shown, h('p', { class: 'soft', tabindex: '-1' }, t('book.none', { time: lasting(WEEKS, 'week') }), ' ', h('a', { href: to('chat') }, t('chat'))));
+    shown.firstChild.focus();
+  };
+  let begun = null;
   const show = async () => {
     const now = ++round;
     const resource = picked();
@@ -99,20 +137,29 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
     const wrong = [pick, date, length, seats].find((control) => !control.checkValidity());
     put(zone, resource.offsets?.length ? t('book.zone', { zone: city(resource.zone) }) : null);
     if (Number.isNaN(begin) || wrong) {
+      put(strip);
       put(shown, h('p', { class: 'bad' }, t(wrong === seats ? 'wrong.seats' : 'wrong.day')));
       return null;
     }
-    const [from, to] = [instantAt(resource, begin), instantAt(resource, begin + DAY)];
+    // the days stay where they are as long as one of them is chosen
+    if (begun === null || begin < begun || begin >= begun + STRIP * DAY) begun = Math.max(today(), begin - DAY);
     put(shown, h('p', { class: 'soft' }, t('loading')));
     try {
-      const taken = await takenAround(resource.resource, from, to);
-      const times = free(resource, taken, { from, to, length: Number(length.value) * 60000, step: STEP, seats: Number(seats.value), now: Date.now() });
+      const days = await timesOf(begun, STRIP);
       // another day was chosen meanwhile
       if (now !== round) return null;
+      const times = days.get(begin) ?? [];
+      const focused = strip.contains(document.activeElement);
+      put(strip, [...days].map(([at, all]) => h('li', null, h('button', {
+        type: 'button', class: all.length ? null : 'gone', 'aria-pressed': String(at === begin), onclick: () => turnTo(at),
+        'aria-label': all.length ? null : `${short.format(at)}, ${t('book.full.short')}`,
+      }, short.format(at)))));
+      if (focused) strip.querySelector('[aria-pressed="true"]')?.focus();
       put(shown, times.length
         ? h('ul', { class: 'slots' }, times.map((slot) => h('li', null, h('button', { type: 'button', onclick: () => request(resource, slot) },
           clock.format(wall(resource, slot.start))))))
-        : h('p', { class: 'soft' }, t('book.full')));
+        : [h('p', { class: 'soft' }, t('book.full')),
+          h('p', null, h('button', { type: 'button', onclick: () => next(begin + DAY).catch((error) => put(shown, problem(error))) }, t('book.next')))]);
       return { resource, times };
     } catch (error) {
       if (now === round) put(shown, problem(error));
@@ -136,10 +183,13 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
     asked.querySelector('h2').focus();
   };
   for (const control of [pick, date, length, seats]) control.addEventListener('change', () => { put(asked); show(); });
+  // what others take is gone here, too; who is about to ask is told when the rules say so
+  const news = () => { if (!shown.isConnected) document.removeEventListener('catalog', news); else if (!asked.firstChild) show(); };
+  setTimeout(() => document.addEventListener('catalog', news));
   const offered = await show();
   const slot = wanted !== null && offered?.times.find(({ start }) => start === wanted);
   if (slot) request(offered.resource, slot);
   return [heading(t('book')), h('p', { class: 'soft' }, t('book.text')),
     field(t('book.what'), pick), field(t('book.day'), date), field(t('book.length'), length), field(t('book.seats'), seats),
-    h('h2', null, t('book.free')), zone, shown, asked];
+    h('h2', null, t('book.free')), zone, strip, shown, asked];
 }

@@ -24,23 +24,23 @@ function more(rows) {
 }
 
 /** One message. */
-function one({ text, mine, at, tentative }) {
+function one({ text, mine, at, unsent }) {
   return h('li', { class: mine ? 'card mine' : 'card' }, h('p', null, text),
     h('p', { class: 'soft row' }, t(mine ? 'by.you' : 'by.provider'), h('time', null, instant(at)),
-      tentative && h('span', { class: 'badge warn' }, t('tentative'))));
+      unsent && h('span', { class: 'badge warn' }, t('tentative'))));
 }
 
 /** What an entry says; what can be erased is in no row. */
 const text = (entry) => entry?.body?.text ?? entry?.erasable?.private ?? h('span', { class: 'soft' }, t(entry?.erased ? 'chat.erased' : 'chat.private'));
 
 /** Earlier messages, a page more of them each time, above those that are shown. */
-function earlier(rows) {
+function earlier(rows, unsent) {
   const newest = new Set(rows.map(({ columns }) => digits(columns.entry)));
   const list = h('ol', { class: 'talk' });
   const button = h('button', { type: 'button' }, t('chat.earlier'));
   const show = () => {
     const before = written().filter(({ id }) => !newest.has(id));
-    put(list, before.slice(-shown || before.length).map((entry) => one({ text: text(entry), mine: entry.by === 'you', at: entry.time, tentative: entry.mark === 'tentative' })));
+    put(list, before.slice(-shown || before.length).map((entry) => one({ text: text(entry), mine: entry.by === 'you', at: entry.time, unsent: unsent.has(entry.id) })));
     button.hidden = shown >= before.length;
   };
   button.addEventListener('click', () => {
@@ -63,6 +63,8 @@ export async function chat({ again }) {
   const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
   const mine = (row) => digits(row.columns.author) === app.link.me?.entity;
   if (document.visibilityState === 'visible') app.readUntil = Math.max(0, ...rows.filter((row) => !mine(row)).map((row) => row.columns.at));
+  // the rows of all messages are one: they don't say which of them is new
+  const unsent = new Set(app.link.onTheWay().map(({ id }) => id));
   const hidden = rows.some((row) => row.columns.text === undefined || row.columns.text === null);
   const entries = new Map(hidden ? written().map((entry) => [entry.id, entry]) : []);
   const sending = form([field(t('chat.say'), said), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {
@@ -77,9 +79,9 @@ export async function chat({ again }) {
   if (!again && rows.length > FEW) setTimeout(() => sending.scrollIntoView({ block: 'end' }));
   return [heading(t('chat')),
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
-    more(rows) && earlier(rows),
+    more(rows) && earlier(rows, unsent),
     rows.length ? h('ol', { class: 'talk', 'aria-live': 'polite' }, rows.map((row) => one({
-      text: row.columns.text ?? text(entries.get(digits(row.columns.entry))), mine: mine(row), at: row.columns.at, tentative: row.tentative,
+      text: row.columns.text ?? text(entries.get(digits(row.columns.entry))), mine: mine(row), at: row.columns.at, unsent: unsent.has(digits(row.columns.entry)),
     })))
       : h('p', { class: 'soft' }, t('none')),
     app.link.drafts.filter((draft) => draft.kind === 'message.post').map((draft) => h('p', { class: 'card mine soft' }, draft.body.text ?? draft.erasable?.private, ' ', t('draft.waits'))),

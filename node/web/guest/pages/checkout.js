@@ -7,20 +7,10 @@ import { amount, instant } from './format.js';
 import { app, heading, say, to } from './app.js';
 import { field, form } from './form.js';
 import * as basket from './basket.js';
+import { now } from './catalog.js';
 import { QUANTITY_MAX, extra, offer, stands as standing, total, without } from './lines.js';
 import { line as ordered, sum, wished, wishes } from './item.js';
 import { price } from './provider.js';
-
-/** What is offered in a line's place now; undefined: the provider said nothing. */
-async function now({ item }) {
-  try {
-    return (await app.door.row(app.space, 'items', `item/${item}`)).rows[0]?.columns ?? null;
-  } catch (error) {
-    if (error.status === 404) return null;
-    if (error.status === 0 || error.status === 429) return undefined;
-    throw error;
-  }
-}
 
 const titled = ({ offer: { title }, item }) => title ?? item;
 const chosen = ({ picks }) => picks.map(({ name, choice }) => `${name}: ${choice}`).join(', ');
@@ -45,12 +35,16 @@ export async function page() {
   const told = h('div', { 'aria-live': 'polite' });
   const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
   const more = wishes(kept.wish, (said) => { basket.wish(said).catch(() => {}); });
+  let looked = 0;
 
   const stands = (line) => standing(line, current.get(line.item));
+  /** Lines of what can be had. */
+  const here = () => kept.lines.filter((line) => stands(line) !== 'gone');
   const look = async () => {
     const items = [...new Set(kept.lines.map(({ item }) => item))];
     await Promise.all(items.map(async (item) => { current.set(item, await now({ item })); }));
     away = items.some((item) => current.get(item) === undefined);
+    looked = away ? 0 : Date.now();
   };
 
   /** One line. */
@@ -69,7 +63,7 @@ export async function page() {
       const quantity = Number(many.value);
       if (!many.checkValidity()) return;
       sayCost(quantity);
-      app.attempt(told, async () => { kept = await basket.set(line.id, { quantity }); put(sums, together(kept.lines)); });
+      app.attempt(told, async () => { kept = await basket.set(line.id, { quantity }); put(sums, together(here())); });
     });
     const accept = () => app.attempt(told, async () => {
       kept = await basket.set(line.id, { offer: offer(item), revision: item.revision, seen: Date.now() });
@@ -97,7 +91,7 @@ export async function page() {
     }
     const focused = list.contains(document.activeElement) && document.activeElement.dataset.line;
     put(list, kept.lines.map(card));
-    put(sums, kept.lines.length > 0 && together(kept.lines));
+    put(sums, here().length > 0 && together(here()));
     box.hidden = kept.lines.length === 0;
     none.hidden = !box.hidden;
     put(hint, away && kept.lines.length > 0 && t('basket.away', { when: instant(Math.min(...kept.lines.map(({ seen }) => seen))) }));
@@ -123,7 +117,7 @@ export async function page() {
     ], t('order.send'));
     if (!confirmed) return false;
     if (!app.link.me) await app.link.begin(name.value.trim());
-    const draft = { kind: 'order.request', body: full, erasable, space: app.space };
+    const draft = { kind: 'order.request', body: full, erasable, space: app.space, lines: sent, wish: more.said(), looked };
     const out = await app.link.writeOut(basket.place(), draft, (all) => without(all, sent));
     app.basketChanged();
     if (!out) {
@@ -133,7 +127,7 @@ export async function page() {
       put(told, h('p', { class: 'warn', role: 'alert' }, t('basket.other')));
       return false;
     }
-    say(t('order.sent'));
+    say(t(looked ? 'order.sent' : 'order.kept'));
     location.hash = to('orders');
     return false;
   });
@@ -142,17 +136,18 @@ export async function page() {
   const box = h('div', { id: fresh('basket') }, asking);
   draw();
   // the provider is asked while the page is there already
-  const looked = () => look().then(draw, () => {});
-  looked();
+  const lookAgain = () => look().then(draw, () => {});
+  lookAgain();
   const again = async () => {
     if (!list.isConnected && !box.isConnected) { document.removeEventListener('basket', again); return; }
     const read = await basket.read();
     if (JSON.stringify(read.lines) === JSON.stringify(kept.lines)) return;
     kept = read;
     draw();
-    looked();
+    lookAgain();
   };
-  setTimeout(() => document.addEventListener('basket', again));
+  const news = () => { if (list.isConnected || box.isConnected) lookAgain(); else document.removeEventListener('catalog', news); };
+  setTimeout(() => { document.addEventListener('basket', again); document.addEventListener('catalog', news); });
   return [title, none, list, sums, hint, told, box];
 }
 

@@ -132,12 +132,21 @@ export class Door {
   }
 
   /** Tells how far the relation goes, at first and each time it grows, until it breaks. */
-  async stream(topic, told, signal) {
+  stream(topic, told, signal) {
+    return this.#listen(`/relations/${part(topic)}/stream`, ({ heights = [] }) => told(heights), signal);
+  }
+
+  /** Tells at first, and each time a space has changed, until it breaks. */
+  news(space, told, signal) {
+    return this.#listen(`/spaces/${part(space)}/stream`, told, signal);
+  }
+
+  async #listen(path, told, signal) {
     const broken = new AbortController();
     const stop = () => broken.abort();
     signal?.addEventListener('abort', stop);
     try {
-      const { response } = await this.#ask(`/relations/${part(topic)}/stream`, { signal: broken.signal }, null);
+      const { response } = await this.#ask(path, { signal: broken.signal }, null);
       const reader = response.body.getReader();
       const decoder = new TextDecoder();
       let text = '';
@@ -153,7 +162,7 @@ export class Door {
             if (at > 0) fields[line.slice(0, at)] = line.slice(at + 1).replace(/^ /, '');
           }
           text = text.slice(end + 2);
-          if (fields.event === 'grown') told(JSON.parse(fields.data).heights ?? []);
+          if (fields.event === 'grown') told(JSON.parse(fields.data));
         }
       }
     } finally {

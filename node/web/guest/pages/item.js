@@ -2,12 +2,16 @@
 // put into the basket with others.
 
 import { h, put } from './elements.js';
-import { t, word } from './words.js';
-import { amount, instant, units } from './format.js';
+import { t } from './words.js';
+import { amount, units } from './format.js';
+import * as clock from './clock.js';
 import { app, heading, say, to } from './app.js';
+import { nameOf } from './basket.js';
+import { since } from './catalog.js';
+import { withLine } from './lines.js';
 import { bytes, field, form } from './form.js';
 import { terms } from './offer.js';
-import { picture, price, priced } from './provider.js';
+import { picture, price, priced, seen } from './provider.js';
 
 /** Pages of a kept list in which an item is looked for. */
 const PAGES = 100;
@@ -24,19 +28,17 @@ export function sum(columns, quantity, extra) {
   return t('order.sum', { n: quantity, price: range((value) => amount(each(value), columns.currency)), sum: range(of) });
 }
 
-/** What a field of a date and time shows for an instant, by the reader's clock. */
-const clock = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16);
-
-/** The row of an item; away from the provider the one in the list that was kept. */
+/** The row of an item, and since when it is kept; away from the provider the one in the list that was kept. */
 export async function row(slug) {
   try {
-    return (await app.cached(`item ${slug}`, () => app.door.row(app.space, 'items', `item/${slug}`))).rows[0];
+    const { rows, kept } = await app.cached(`item ${slug}`, () => app.door.row(app.space, 'items', `item/${slug}`));
+    return rows[0] && { ...rows[0], kept };
   } catch (error) {
     if (error.status !== 0) throw error;
     for (let page = 0, after; page < PAGES; page += 1) {
       const kept = await app.storage.get(`cache/${app.space}/items  ${after ?? ''}`);
       const found = kept?.rows.find(({ columns }) => columns.item === slug);
-      if (found) return found;
+      if (found) return { ...found, kept: kept.kept };
       after = kept?.next;
       if (!after) break;
     }
@@ -55,22 +57,24 @@ export function line({ item, revision, title }, quantity, picks) {
 export function wishes(before = {}, changed = () => {}) {
   const set = (control, text) => { control.value = control.defaultValue = text ?? ''; return control; };
   const place = set(h('input', { autocomplete: 'street-address', maxlength: '400' }), before.place);
-  const from = set(h('input', { type: 'datetime-local', min: clock(Date.now()) }), before.from);
-  const until = set(h('input', { type: 'datetime-local', min: clock(Date.now()) }), before.until);
+  const from = set(h('input', { type: 'datetime-local', min: clock.typed(Date.now()) }), before.from);
+  const until = set(h('input', { type: 'datetime-local', min: clock.typed(Date.now()) }), before.until);
   const note = set(h('textarea', { maxlength: '1000' }), before.note);
   from.addEventListener('change', () => { until.min = from.value || from.min; });
   const typed = () => ({ place: place.value.trim(), from: from.value, until: until.value, note: note.value.trim() });
   for (const control of [place, from, until, note]) control.addEventListener('change', () => changed(typed()));
   return {
     element: h('details', { open: Object.values(before).some(Boolean) }, h('summary', null, t('order.more')),
-      field(t('order.place'), place, t('order.place.hint')), field(t('order.from'), from), field(t('order.until'), until), field(t('order.note'), note)),
+      field(t('order.place'), place, t('order.place.hint')), field(t('order.from'), from, clock.told()), field(t('order.until'), until, clock.told()), field(t('order.note'), note)),
+    /** What is typed. */
+    said: typed,
     /** The parts of an order, and what of it can be erased. */
     read() {
       const said = typed();
       const body = {};
       if (said.from || said.until) {
-        const start = said.from ? new Date(said.from).getTime() : Date.now();
-        const end = said.until ? new Date(said.until).getTime() : start + HOUR;
+        const start = said.from ? clock.meant(said.from) : Date.now();
+        const end = said.until ? clock.meant(said.until) : start + HOUR;
         if (!(end > start)) throw new Error(t('wrong.window'));
         if (end < Date.now()) throw new Error(t('wrong.past'));
         body.window = { start, end };
@@ -83,14 +87,15 @@ export function wishes(before = {}, changed = () => {}) {
 
 /** What is sent besides its lines, for the last look at it. */
 export const wished = ({ window, note }, erasable) => [
-  window && h('p', null, `${instant(window.start)} – ${instant(window.end)}`),
+  window && h('p', null, clock.span(window.start, window.end)),
   erasable && h('p', null, erasable.address), note && h('p', null, note),
   h('p', { class: 'soft' }, t('order.confirm.text')),
 ];
 
 /** One item, and the form by which it is ordered. */
 export async function item({ parts: [slug] }) {
-  const columns = (await row(slug).catch((error) => { if (error.status !== 404) throw error; }))?.columns;
+  const found = await row(slug).catch((error) => { if (error.status !== 404) throw error; });
+  const columns = found?.columns;
   if (!columns) return [heading(t('catalog')), h('p', null, t('basket.gone'), ' ', h('a', { href: to('provider') }, t('catalog')))];
   const quantity = h('input', { type: 'number', min: '1', max: '1000000', step: '1', value: '1', inputmode: 'numeric', required: true });
   const more = wishes();
@@ -110,6 +115,14 @@ export async function item({ parts: [slug] }) {
   ], t('order.review'), async () => {
     const { body, erasable } = more.read();
     body.lines = [line(columns, Number(quantity.value), picks())];
+    const { lines } = withLine(null, columns, Number(quantity.value), picks(), Date.now(), nameOf());
+    // what is not as it is shown is not asked for; without a word of the provider that is seen to later
+    const why = await since(lines);
+    if (why) {
+      put(kept, h('p', null, h('button', { type: 'button', onclick: () => app.refresh(true) }, t('item.again'))));
+      throw new Error(t(`item.${why}`));
+    }
+    const looked = why === null ? Date.now() : 0;
     const cost = sum(columns, Number(quantity.value), chosen.reduce((all, one) => all + one.extra(), 0));
     const confirmed = await app.confirm(t('order.confirm.title'), [
       h('p', null, `${Number(quantity.value)} × ${columns.title ?? columns.item}`),
@@ -119,8 +132,8 @@ export async function item({ parts: [slug] }) {
     ], t('order.send'));
     if (!confirmed) return false;
     if (!app.link.me) await app.link.begin(name.value.trim());
-    await app.link.write('order.request', body, { erasable, space: app.space });
-    say(t('order.sent'));
+    await app.link.write('order.request', body, { erasable, space: app.space, lines, wish: more.said(), looked });
+    say(t(looked ? 'order.sent' : 'order.kept'));
     location.hash = to('orders');
     return true;
   }, [basket]);
@@ -131,12 +144,12 @@ export async function item({ parts: [slug] }) {
     put(kept, h('p', { class: 'good' }, t('basket.has', { n: quantity.value, title: columns.title ?? columns.item }), ' ', h('a', { href: to('basket') }, t('basket.show'))));
   }));
   return [
-    heading(columns.title ?? slug), picture(columns),
+    heading(columns.title ?? slug), picture(columns), seen(found.kept),
     h('p', { class: 'row' }, h('span', { class: 'price' }, price(columns)),
       counted && h('span', { class: 'soft' }, t('stock.left', { n: columns.stock }))),
     columns.description && h('p', null, columns.description),
     columns.cancellation_terms?.length ? h('details', null, h('summary', null, t('about.terms')), h('ul', null, terms(columns.cancellation_terms, columns.currency))) : null,
-    columns.state === 'active' ? [h('h2', null, t('order.ask')), asking, kept] : h('p', { class: 'warn' }, word(columns.state)),
+    columns.state === 'active' ? [h('h2', null, t('order.ask')), asking, kept] : h('p', { class: 'warn' }, t(columns.state === 'paused' ? 'item.paused' : 'basket.gone'), ' ', h('a', { href: to('provider') }, t('catalog'))),
   ];
 }
 

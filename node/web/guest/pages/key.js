@@ -5,6 +5,7 @@ import { choose, language, names, t } from './words.js';
 import { app, heading, say, to } from './app.js';
 import { field, form, tick } from './form.js';
 import * as keeping from './keeping.js';
+import * as pictures from './pictures.js';
 
 function download(name, content) {
   const link = h('a', { href: URL.createObjectURL(new Blob([content], { type: 'application/octet-stream' })), download: name });
@@ -73,6 +74,7 @@ function forgetting() {
     app.link.unsent > 0 && h('p', { class: 'bad' }, t('banner.unsent', { n: app.link.unsent })),
     form([tick(t('key.forget.sure'), sure)], t('key.forget'), async () => {
       await app.link.forget();
+      await pictures.forget().catch(() => {});
       location.hash = to('provider');
       location.reload();
     }));

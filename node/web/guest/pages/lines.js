@@ -51,6 +51,19 @@ export function withLine(basket, columns, quantity, picks, now, id) {
   return { wish, lines: [...lines, { id, item: columns.item, revision: columns.revision, quantity, picks, offer: seen, seen: now }] };
 }
 
+/** A basket with the lines of an order that did not go out; what was wished for then, if nothing is now. */
+export function withLines(basket, lines, wish) {
+  const made = lines.reduce((all, line) => {
+    const there = all.find((it) => it.item === line.item && same(it.picks, line.picks) && same(it.offer, line.offer));
+    if (!there) return [...all, line];
+    return all.map((it) => (it === there ? { ...it, quantity: Math.min(it.quantity + line.quantity, QUANTITY_MAX) } : it));
+  }, empty(basket).lines);
+  if (made.length > LINES_MAX) throw wrong('basket_full');
+  if (new Set(made.filter((it) => hasPrice(it.offer)).map((it) => it.offer.currency)).size > 1) throw wrong('basket_currency');
+  const said = empty(basket).wish;
+  return { lines: made, wish: Object.values(said).some(Boolean) ? said : wish ?? {} };
+}
+
 /**
  * How a line stands to its item now: `same`; `changed`, which has to be accepted; `choose`,
  * what was chosen is not offered so any more; `gone`, it can't be ordered. Without a word of

@@ -10,6 +10,8 @@ import { PINS } from './pins.js';
 const PAUSE = [500, 30000];
 /** Milliseconds before an owner who was asked is asked again. */
 const ASKED = 15000;
+/** Milliseconds for which what the provider offered is taken to stand. */
+const LOOKED = 60000;
 
 /** How long to wait after so many failures: twice as long each time, and never all at once. */
 export function pause(failures, random = Math.random()) {
@@ -17,11 +19,15 @@ export function pause(failures, random = Math.random()) {
   return longest / 2 + (longest / 2) * random;
 }
 
+/** Whether a draft has to be looked at before it goes out. */
+const isToSee = ({ lines, looked }) => Boolean(lines) && !(Date.now() - looked < LOOKED);
+
 export class Link {
   #core;
   #storage;
   #door;
   #told;
+  #look;
   #failures = 0;
   #again = false;
   #wake = () => { this.#again = true; };
@@ -32,12 +38,16 @@ export class Link {
   /** A session has begun, and whether the provider lacks anything was not looked at yet. */
   #unsure = false;
 
-  /** `told` is called when something that is shown may have changed. */
-  constructor({ core, storage, door, told }) {
+  /**
+   * `told` is called when something that is shown may have changed. `look` says why a draft
+   * with lines of a basket must not go out as it is, or null.
+   */
+  constructor({ core, storage, door, told, look }) {
     this.#core = core;
     this.#storage = storage;
     this.#door = door;
     this.#told = told;
+    this.#look = look ?? (async () => null);
     this.me = null;
     this.topic = null;
     this.space = null;
@@ -190,6 +200,11 @@ export class Link {
     this.me = this.#core.ask('me').ok;
   }
 
+  /** By what some bytes are named. */
+  hash(bytes) {
+    return this.#core.ask('hash', {}, bytes).ok;
+  }
+
   /** All that is here, as a bundle. */
   export() {
     return this.#core.ask('export').bytes;
@@ -208,10 +223,13 @@ export class Link {
   /**
    * Writes an event: signed and stored, then sent. Where there is no relation yet it is kept
    * as a draft, and signed when there is one. Gives the entry, or null for a draft.
+   *
+   * What has `lines` of a basket is kept as a draft, too, as long as it was not `looked` at
+   * (when) what the provider offers: that is done before it goes out.
    */
-  async write(kind, body, { erasable, space } = {}) {
-    if (!this.ready) {
-      this.drafts = await this.#storage.addDraft({ kind, body, erasable, space });
+  async write(kind, body, { erasable, space, lines, wish, looked } = {}) {
+    if (!this.ready || isToSee({ lines, looked })) {
+      this.drafts = await this.#storage.addDraft({ kind, body, erasable, space, lines, wish, looked });
       this.#count();
       this.#told();
       this.wake();
@@ -228,7 +246,7 @@ export class Link {
    * left of it, or null. Gives whether it was written.
    */
   async writeOut(name, draft, take) {
-    if (this.ready) {
+    if (this.ready && !isToSee(draft)) {
       // what the rules refuse stays where it is
       const { verdict } = this.attempt(draft.kind, draft.body, draft.erasable);
       if (verdict !== 'accepted') throw new CoreError({ code: 'rejected', rule: verdict, text: verdict });
@@ -241,6 +259,50 @@ export class Link {
     this.#told();
     this.wake();
     return true;
+  }
+
+  /** Takes a draft back before it is signed: what `make` makes of it is kept under a name. Gives whether it was there. */
+  async takeBack(id, name, make) {
+    const drafts = await this.#storage.draftBack(id, name, make);
+    if (!drafts) return false;
+    this.#left(drafts);
+    return true;
+  }
+
+  /** Throws a draft away. */
+  async discard(id) {
+    this.#left(await this.#storage.dropDraft(id));
+  }
+
+  #left(drafts) {
+    this.drafts = drafts;
+    this.#count();
+    this.onwritten?.();
+    this.#told();
+  }
+
+  /** Whether an entry has not come to the provider, as far as this browser knows. */
+  isOnTheWay({ device, seq }) {
+    return device === this.me?.device && seq >= (this.#theirs.get(device) ?? 0);
+  }
+
+  /** All such entries: nothing else is on its way. */
+  onTheWay() {
+    // a history is long, and mostly there is none
+    if (this.unsent <= this.drafts.length) return [];
+    return (this.history()?.events ?? []).filter((event) => this.isOnTheWay(event));
+  }
+
+  /** Looks at what was written while nobody could say whether it is still offered; what is not stays here. */
+  async #lookAtDrafts() {
+    for (const draft of (await this.#storage.get('drafts')) ?? []) {
+      if (!isToSee(draft) || draft.stopped) continue;
+      const stopped = await this.#look(draft);
+      const looked = Date.now();
+      const seen = (it) => (it.id === draft.id ? { ...it, looked, stopped } : it);
+      this.drafts = await this.#storage.change('drafts', (drafts) => (drafts ?? []).map(seen));
+      if (stopped) this.#left(this.drafts);
+    }
   }
 
   /** Signs and stores, while no other tab does. Gives nothing for a draft that another tab signed. */
@@ -272,23 +334,33 @@ export class Link {
   /** Signs what was wanted before there was a relation. */
   async #signDrafts() {
     if (!this.drafts.length || !this.ready) return;
+    let signed = 0;
     // a draft goes in the step in which its entry comes: it is signed once, whoever crashes
     await this.#storage.alone(async () => {
-      const waiting = async () => (await this.#storage.get('drafts')) ?? [];
+      const waiting = async () => ((await this.#storage.get('drafts')) ?? []).filter((draft) => !draft.stopped && !isToSee(draft));
       for (let [draft] = await waiting(); draft; [draft] = await waiting()) {
         try {
           await this.#signAlone(draft);
+          signed += 1;
         } catch (error) {
           // the rules refuse it: it is shown, and does not stand in the way of others
           if (!(error instanceof CoreError) || !['rejected', 'usage'].includes(error.code)) throw error;
+          signed += 1;
+          if (draft.lines) {
+            // an order can go back into the basket
+            const told = (it) => (it.id === draft.id ? { ...it, stopped: 'refused', rule: error.rule } : it);
+            await this.#storage.change('drafts', (drafts) => (drafts ?? []).map(told));
+            continue;
+          }
           this.refused = error;
           await this.#storage.dropDraft(draft.id);
         }
       }
-      this.drafts = [];
+      this.drafts = (await this.#storage.get('drafts')) ?? [];
     });
     this.#count();
-    this.onwritten?.();
+    // what waits on is no news: tabs would tell each other without end
+    if (signed) this.onwritten?.();
     this.#told();
   }
 
@@ -377,8 +449,9 @@ export class Link {
       if (known && known.topic !== this.topic) await this.#adopt(known.topic);
       await this.#begun(known);
     }
+    await this.#lookAtDrafts();
     if (!this.topic) {
-      const space = this.drafts.find((draft) => draft.space)?.space;
+      const space = this.drafts.find((draft) => draft.space && !draft.stopped)?.space;
       // nothing was wanted yet: a look at the catalog founds nothing
       if (!space) return null;
       const topic = await this.#door.found(space);
@@ -393,6 +466,7 @@ export class Link {
     }
     await this.#pull();
     await this.#rules();
+    await this.#lookAtDrafts();
     await this.#signDrafts();
     await this.#push();
     this.#reached(true);

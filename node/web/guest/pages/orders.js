@@ -5,9 +5,12 @@ import { h, pairs, put } from './elements.js';
 import { t, word } from './words.js';
 import { amount, digits, instant, short } from './format.js';
 import { app, heading, say, to } from './app.js';
+import { span, when } from './clock.js';
 import { begins, elsewhere, known, stretch } from './booking.js';
+import { held } from './catalog.js';
 import { bytes, field, form, minor, problem } from './form.js';
-import { compared, conditions, lapsed } from './offer.js';
+import { lapsed } from './offer.js';
+import { compared, conditions, payment, stretch as lasting } from './offers.js';
 import { SIZE, squares } from './squares.js';
 
 /** States of what has come. */
@@ -18,14 +21,14 @@ const units = (value) => value?.minor ?? value ?? 0;
 
 const table = (rows, name, key) => (rows?.tables[name] ?? []).filter((row) => key === undefined || row.key === key);
 
-function badge(row) {
-  return [h('span', { class: 'badge' }, word(row.columns.state)), row.tentative && h('span', { class: 'badge warn' }, t('tentative'))];
+function badge(row, id, unsent) {
+  return [h('span', { class: 'badge' }, word(row.columns.state)), unsent.some(names(id)) && h('span', { class: 'badge warn' }, t('tentative'))];
 }
 
 /** Whose turn it is, in words. */
 function turn(columns) {
   if (lapsed(columns)) return h('span', { class: 'warn' }, t('offer.over.long'));
-  return columns.next && h('span', { class: 'soft' }, t('filter.next', { who: word(columns.next) }));
+  return columns.next && h('span', { class: 'soft' }, columns.next === 'arbiter' ? t('next.arbiter') : t('filter.next', { who: word(columns.next) }));
 }
 
 /** Lines of an order that stand in its name. */
@@ -52,6 +55,7 @@ export async function orders() {
   const rows = app.link.rows();
   const sorted = table(rows, 'orders').sort((a, b) => (b.columns.updated ?? 0) - (a.columns.updated ?? 0));
   const bookings = table(rows, 'bookings').sort((a, b) => (b.columns.start ?? 0) - (a.columns.start ?? 0));
+  const unsent = app.link.onTheWay();
   const places = await Promise.all(bookings.map(({ columns }) => known(columns)));
   return [
     heading(t('orders')),
@@ -59,15 +63,15 @@ export async function orders() {
     app.link.drafts.length > 0 && [h('h2', null, t('drafts')),
       h('ul', { class: 'cards' }, app.link.drafts.map((draft) => h('li', { class: 'card' }, h('p', null, t(`do.${draft.kind}`)),
         h('p', { class: 'soft' }, inShort(draft.body.lines ?? []) || draft.body.resource || draft.body.text || ''),
-        h('p', { class: 'warn' }, t('draft.waits')))))],
+        held(draft))))],
     sorted.length ? h('ul', { class: 'cards' }, sorted.map((row) => h('li', { class: 'card' },
       h('h2', { class: 'name' }, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
-      h('p', { class: 'row' }, badge(row), turn(row.columns)),
+      h('p', { class: 'row' }, badge(row, digits(row.columns.order), unsent), turn(row.columns)),
       h('p', null, row.columns.total ? amount(row.columns.total, row.columns.currency) : '', ' ', h('span', { class: 'soft' }, instant(row.columns.updated))))))
       : app.link.drafts.length === 0 && h('p', { class: 'soft' }, t('orders.none')),
     bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row, at) => h('li', { class: 'card' },
       h('h3', { class: 'name' }, h('a', { href: to('booking', digits(row.columns.booking)) }, `${places[at]?.title ?? row.columns.resource} · ${stretch(places[at], row.columns.start, row.columns.end)}`)),
-      h('p', { class: 'row' }, badge(row)))))],
+      h('p', { class: 'row' }, badge(row, digits(row.columns.booking), unsent)))))],
   ];
 }
 
@@ -88,10 +92,11 @@ export async function order({ parts: [id] }) {
   const standing = offers.find((offer) => offer.id === digits(columns.quote));
   const bought = table(rows, 'lines', key).map((line) => line.columns);
   again(columns);
+  const accord = offers.find((offer) => offer.id === agreed)?.body;
   const done = fulfilments.length > 0 && fulfilments.every(({ columns: leg }) => DONE.includes(leg.state));
   return [
     heading(lines(rows, key) || t('order.of', { id: id.slice(0, 10) })),
-    h('p', { class: 'row' }, badge(row), turn(columns)),
+    h('p', { class: 'row' }, badge(row, id, app.link.onTheWay()), turn(columns)),
     pairs([
       [t('order.total'), units(columns.total) ? amount(columns.total, currency) : null],
       [t('order.paid'), units(columns.paid) ? amount(columns.paid, currency) : null],
@@ -99,13 +104,14 @@ export async function order({ parts: [id] }) {
       [t('order.fee'), units(columns.fee_now) && !done ? amount(columns.fee_now, currency) : null],
       ...wishes(request, columns), [t('order.note'), columns.note], [t('order.reason'), columns.reason],
     ]),
+    columns.state === 'declined' && h('p', { class: 'warn' }, t('order.declined'), ' ', h('a', { href: to('provider') }, t('catalog')), ' · ', h('a', { href: to('chat') }, t('chat'))),
     whole(request),
     offers.length > 0 && [h('h2', null, t('offers')), compared(offers, columns, agreed, bought)],
-    payments.length > 0 && [h('h2', null, t('order.pay')), h('ul', null, payments.map(({ columns: leg }) => h('li', null,
-      `${payments.length > 1 ? `${word(leg.leg)}: ` : ''}${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${instant(leg.due)})` : '')))],
-    fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`, leg.done ? ` (${instant(leg.done)})` : '')))],
+    payments.length > 0 && [h('h2', null, t('order.pay')), h('ul', null, payments.map(({ columns: leg }, index) => h('li', null,
+      `${payments.length > 1 ? `${payment(leg.leg, index)}: ` : ''}${amount(leg.amount, currency)} – ${word(leg.state)}`, leg.due ? ` (${t('pay.when.date', { when: when(leg.due) })})` : '')))],
+    fulfilments.length > 0 && [h('h2', null, t('order.fulfil')), h('ul', null, fulfilments.map(({ columns: leg }) => h('li', null, `${word(leg.kind)}: ${word(leg.state)}`, leg.done ? ` (${when(leg.done)})` : '')))],
     code(id, columns, fulfilments),
-    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency, standing, bought, done }),
+    h('h2', null, t('order.actions')), actions('order', id, { rows, key, currency, standing, bought, came: done && { accord, fulfilments } }),
     h('h2', null, t('order.history')), history(events),
   ];
 }
@@ -116,7 +122,7 @@ function wishes(request, columns) {
   const address = request?.erasable?.address ?? (request?.erased ? h('span', { class: 'soft' }, t('order.place.erased')) : null);
   return [
     [t('order.place'), address ?? columns.place],
-    [t('order.when'), window && `${instant(window.start)} – ${instant(window.end)}`],
+    [t('order.when'), window && span(window.start, window.end)],
   ];
 }
 
@@ -139,7 +145,7 @@ export async function booking({ parts: [id] }) {
   const resource = await known(columns);
   return [
     heading(`${resource?.title ?? columns.resource} · ${begins(resource, columns.start)}`),
-    h('p', { class: 'row' }, badge(row)),
+    h('p', { class: 'row' }, badge(row, id, app.link.onTheWay())),
     pairs([[t('order.when'), stretch(resource, columns.start, columns.end)], [t('book.seats'), columns.seats], [t('order.note'), columns.note], [t('order.reason'), columns.reason]]),
     elsewhere(columns),
     h('h2', null, t('order.actions')), actions('booking', id, { rows, key }),
@@ -147,11 +153,13 @@ export async function booking({ parts: [id] }) {
   ];
 }
 
-/** The entries that are about an order or booking, and its own. */
-function about(audit, id) {
-  const names = (value) => value?.$hex === id || (Array.isArray(value) && value.some(names));
-  return (audit?.events ?? []).filter((event) => event.id === id || Object.values(event.body ?? {}).some(names));
+/** Whether an entry is about an order or booking, or its own. */
+function names(id) {
+  const is = (value) => value?.$hex === id || (Array.isArray(value) && value.some(is));
+  return (event) => event.id === id || Object.values(event.body ?? {}).some(is);
 }
+
+const about = (audit, id) => (audit?.events ?? []).filter(names(id));
 
 /** The code that is shown at the door, for orders that have one, until it was shown for all of it. */
 function code(id, columns, fulfilments) {
@@ -181,9 +189,10 @@ function picture(text, label) {
 const MARKS = { sequenced: ['●', 'good'], tentative: ['○', 'warn'], rejected: ['✗', 'bad'], void: ['–', 'soft'], held: ['?', 'warn'] };
 
 /** The mark of an entry, with what it means for those who don't see it. */
-export function mark({ mark: name }) {
-  const [sign, tone] = MARKS[name] ?? MARKS.held;
-  return h('span', { class: `mark ${tone}`, role: 'img', 'aria-label': t(`mark.${name}`), title: t(`mark.${name}`) }, sign);
+export function mark(event) {
+  const [sign, tone] = MARKS[event.mark] ?? MARKS.held;
+  const means = t(`mark.${event.mark === 'tentative' && !app.link.isOnTheWay(event) ? 'there' : event.mark}`);
+  return h('span', { class: `mark ${tone}`, role: 'img', 'aria-label': means, title: means }, sign);
 }
 
 /** What an entry says above all: how far it is, how much, why. */
@@ -213,13 +222,15 @@ export const named = (event) => {
 const WRITTEN = ['text', 'int', 'money', 'instant'];
 
 /** What the customer may do now. */
-function actions(subject, id, { rows, key, currency, standing, bought, done }) {
+function actions(subject, id, { rows, key, currency, standing, bought, came }) {
   const known = { [subject]: bytes(id) };
   const manifest = app.link.manifest();
   const list = h('div');
   const possible = (kind, body) => app.link.attempt(kind, body);
   const commands = (manifest?.events ?? []).filter((event) => event.command && event.fields[0]?.name === subject && event.fields[0].type === 'entry');
   const made = [];
+  const kinds = new Set();
+  let complete = null;
   for (const command of commands) {
     for (const one of filled(command, known, { rows, key, currency })) {
       let verdict;
@@ -227,10 +238,12 @@ function actions(subject, id, { rows, key, currency, standing, bought, done }) {
       if (verdict.verdict !== 'accepted') continue;
       // what is agreed to stands in front, with all that it says
       if (command.kind === 'order.agree' && standing) made.unshift(agreement(one, standing, bought));
-      else if (command.kind === 'order.complete' && done) made.unshift(completion(one));
+      else if (command.kind === 'order.complete' && came) complete = one;
       else made.push(action(command, one, currency));
+      kinds.add(command.kind);
     }
   }
+  if (complete) made.unshift(completion(complete, came, kinds));
   return put(list, made.length ? made : h('p', { class: 'soft' }, t('order.nothing')));
 }
 
@@ -238,10 +251,10 @@ function actions(subject, id, { rows, key, currency, standing, bought, done }) {
 function filled(command, known, { rows, key, currency }) {
   const body = { ...known };
   if (command.kind === 'pay.claim') {
-    const owed = table(rows, 'payments', key).map(({ columns }) => ({ leg: columns.leg, minor: units(columns.amount) - units(columns.claimed) }));
-    return owed.filter(({ minor: left }) => left > 0).map(({ leg, minor: left }) => ({
+    const owed = table(rows, 'payments', key).map(({ columns }) => ({ leg: columns.leg, minor: units(columns.amount) - units(columns.claimed) })).map((one, index) => ({ ...one, name: payment(one.leg, index) }));
+    return owed.filter(({ minor: left }) => left > 0).map(({ leg, minor: left, name }) => ({
       body: { ...body, leg, amount: { currency, minor: left } },
-      label: t('do.pay.claim.of', { amount: amount(left, currency), leg: word(leg) }),
+      label: t('do.pay.claim.of', { amount: amount(left, currency), leg: name }),
     }));
   }
   if (command.kind === 'return.request') {
@@ -263,10 +276,17 @@ function agreement({ body }, { body: offer }, bought) {
     }));
 }
 
-/** All has come: the button that says that it is right. */
-function completion({ body }) {
+/** All has come: the button that says that it is right, what follows from saying nothing, and what else can be done. */
+function completion({ body }, { accord, fulfilments }, kinds) {
   const title = t('do.order.complete');
-  return h('section', { class: 'card' }, h('h3', null, title), h('p', null, t('order.came')), form([], title, async () => {
+  const at = Math.max(...fulfilments.map(({ columns }) => columns.done ?? NaN));
+  const { silence_s: silence, return_s: back } = accord ?? {};
+  const mayReturn = back && kinds.has('return.request');
+  const after = (seconds) => (Number.isFinite(at) ? when(at + seconds * 1000) : lasting(seconds));
+  return h('section', { class: 'card' }, h('h3', null, title), h('p', null, t('order.came')),
+    h('p', null, silence ? t('order.silence', { when: after(silence) }) : t('order.silence.none')),
+    h('p', null, kinds.has('dispute.open') ? t(mayReturn ? 'order.object.back' : 'order.object', { when: mayReturn && after(back) }) : t('order.object.none')),
+    form([], title, async () => {
     await app.link.write('order.complete', body);
     say(t('done', { what: title }));
     return () => app.refresh(true);

@@ -5,9 +5,12 @@ import { t } from './words.js';
 import { amount, digits } from './format.js';
 import { app, heading, say, to } from './app.js';
 import { field } from './form.js';
-import { terms } from './offer.js';
 
-const PAGE = 30;
+/** Items that come at a time. */
+export const PAGE = 30;
+
+/** Since when what is shown is kept, in case it is asked for: the provider may be away for long. */
+export const seen = (kept = Date.now()) => h('p', { class: 'soft', 'data-seen': kept, hidden: true });
 
 export function price({ price_kind: kind, min, max, currency, per_unit: unit }) {
   if (kind === 'quote') return t('price.quote');
@@ -20,14 +23,14 @@ export function price({ price_kind: kind, min, max, currency, per_unit: unit }) 
 /** Whether there is a price by the list. */
 export const priced = (columns) => columns.price_kind !== 'quote' && columns.min !== null && columns.min !== undefined;
 
-const hour = (seconds) => `${String(Math.floor(seconds / 3600) % 24).padStart(2, '0')}:${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}`;
-const day = (number) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: 'short', timeZone: 'UTC' }).format(new Date((4 + number) * 86400000));
+/** What a provider is, where that is said in words and not as on a map. */
+const inWords = (category) => !/^[a-z0-9_]+[/=]/.test(category ?? '') && category;
 
 /** The page of a provider: about it, then its catalog. */
 export async function provider({ parts: [wanted = ''] }) {
   const space = app.space;
   if (!space) return [heading(app.here?.name ?? 'synlog'), h('p', null, t('no.space'))];
-  const [about, places, resources, { list, more }] = await Promise.all([
+  const [about, places, resources, { list, more, kept }] = await Promise.all([
     app.cached('space', () => app.door.rows(space, 'space')),
     app.cached('places', () => app.door.rows(space, 'places', { limit: 20 })),
     app.cached('resources', () => app.door.rows(space, 'resources', { limit: 20 })),
@@ -36,18 +39,15 @@ export async function provider({ parts: [wanted = ''] }) {
   const profile = about.rows[0]?.columns ?? {};
   const find = h('input', { type: 'search', autocomplete: 'off', enterkeyhint: 'search' });
   find.value = find.defaultValue = wanted;
+  const said = h('div');
+  const unfolded = h('details', { ontoggle: () => import('./about.js').then(({ about: tell }) => put(said, tell(profile, places.rows, resources.rows)), () => {}) }, h('summary', null, t('about.more')), said);
   return [
     h('div', { class: 'hero' }, heading(profile.name ?? app.here?.name ?? ''),
       profile.about && h('p', null, profile.about),
-      profile.category && h('p', { class: 'soft' }, profile.category),
-      h('details', null, h('summary', null, t('about.more')),
-        places.rows.map(({ columns }) => h('p', null, [columns.name, columns.address, columns.opening_hours, columns.phone, columns.website].filter(Boolean).join(' · '))),
-        resources.rows.filter(({ columns }) => columns.rules?.length).map(({ columns }) => h('p', null, `${columns.title}: `,
-          (columns.rules ?? []).map((rule) => `${rule.days.map(day).join(' ')} ${hour(rule.from_s)}–${hour(rule.to_s)}`).join(', '))),
-        profile.payment_types?.length ? h('p', null, t('about.pay'), ' ', profile.payment_types.join(', ')) : null,
-        profile.cancellation_terms?.length ? [h('p', null, t('about.terms')), h('ul', null, terms(profile.cancellation_terms, profile.currency))] : null)),
+      inWords(profile.category) && h('p', { class: 'soft' }, profile.category),
+      unfolded),
     resources.rows.length > 0 && h('p', null, h('a', { class: 'button', href: to('book') }, t('book'))),
-    h('h2', null, t('catalog')),
+    h('h2', null, t('catalog')), seen(kept),
     h('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); const text = find.value; find.value = find.defaultValue; location.hash = text ? to('provider', text) : to('provider'); } },
       field(t('search'), find)),
     list.children.length ? list : h('p', { class: 'soft' }, t(wanted ? 'search.none' : 'none')), more,
@@ -60,10 +60,13 @@ async function items(space, wanted) {
   const more = h('button', { type: 'button' }, t('more'));
   const words = wanted.trim() || undefined;
   let after;
+  let kept;
   const load = async () => {
     do {
-      const page = await app.cached(`items ${words ?? ''} ${after ?? ''}`, () => app.door.rows(space, 'items', { index: 'by_state', equal: ['active'], words, limit: PAGE, after }));
+      const page = await app.cached(`items ${words ?? ''} ${after ?? ''}`, () => app.door.rows(space, 'items', { sorted: true, words, limit: PAGE, after }));
       list.append(...page.rows.map(card));
+      // the oldest of them counts
+      if (page.kept) kept = Math.min(kept ?? page.kept, page.kept);
       after = page.next ?? undefined;
       if (page.rows.length) break;
     } while (after);
@@ -71,13 +74,24 @@ async function items(space, wanted) {
   };
   await load();
   more.addEventListener('click', () => load().catch((error) => say(error.message)));
-  return { list, more };
+  return { list, more, kept };
+}
+
+/** What is shown in place of a picture that did not come: the one that was kept. */
+async function instead({ target }) {
+  // what is kept and does not show is none
+  if (target.src.startsWith('blob:')) { target.hidden = true; return; }
+  const { kept } = await import('./pictures.js');
+  const src = await kept(target.dataset.hash).catch(() => null);
+  if (!src) { target.hidden = true; return; }
+  target.addEventListener('load', () => URL.revokeObjectURL(src), { once: true });
+  target.src = src;
 }
 
 /** The first picture of an item. */
 export function picture(columns, lazy) {
   const image = (columns.images ?? [])[0];
-  return image && h('img', { src: app.door.image(digits(image.blob)), alt: columns.title ?? '', loading: lazy ? 'lazy' : null, width: '320', height: '240', onerror: ({ target }) => { target.hidden = true; } });
+  return image && h('img', { src: app.door.image(digits(image.blob)), alt: columns.title ?? '', loading: lazy ? 'lazy' : null, width: '320', height: '240', 'data-hash': digits(image.blob), onerror: instead });
 }
 
 function card({ columns }) {

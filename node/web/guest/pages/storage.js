@@ -127,6 +127,20 @@ export class Storage {
     return drafts;
   }
 
+  /** A draft becomes what is kept under a name, in one step. Gives the drafts that are left; nothing where it is gone. */
+  async draftBack(id, name, make) {
+    let left = null;
+    await this.#change(['meta'], async (meta) => {
+      const drafts = (await done(meta.get('drafts'))) ?? [];
+      const draft = drafts.find((it) => it.id === id);
+      if (!draft) return;
+      meta.put(make(await done(meta.get(name)), draft), name);
+      left = drafts.filter((it) => it !== draft);
+      meta.put(left, 'drafts');
+    });
+    return left;
+  }
+
   /** Lets a draft go. Gives those that are left. */
   dropDraft(id) {
     return this.change('drafts', (drafts) => (drafts ?? []).filter((draft) => draft.id !== id));

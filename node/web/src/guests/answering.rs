@@ -264,16 +264,24 @@ async fn outside(
         Does::Uis => json!({ "uis": uis::told(blocking(move || Ok(backend.uis())).await?) }),
         Does::Rows => {
             let rows = asked::rows(inputs, None)?;
-            match inputs.text("words") {
-                Some(words) => {
-                    let now_ms = shared.backend.now_ms();
-                    let rate = &shared.queries;
-                    let more = rate.take_some(source, SEARCH_COSTS, queries_of(source), now_ms);
-                    more.map_err(too_often)?;
-                    blocking(move || backend.search(&rows, &words)).await?
-                }
-                None => blocking(move || backend.rows(&rows)).await?,
+            let (sorted, words) = (inputs.flag("sorted")?, inputs.text("words"));
+            if sorted && (rows.view != "items" || rows.index.is_some() || !rows.prefix.is_empty()) {
+                return Err(Problem::usage(
+                    "sorted is for items, without an index or a prefix",
+                ));
             }
+            if words.is_some() {
+                let now_ms = shared.backend.now_ms();
+                let rate = &shared.queries;
+                let more = rate.take_some(source, SEARCH_COSTS, queries_of(source), now_ms);
+                more.map_err(too_often)?;
+            }
+            blocking(move || match (sorted, words) {
+                (true, words) => backend.catalog(&rows, words.as_deref()),
+                (false, Some(words)) => backend.search(&rows, &words),
+                (false, None) => backend.rows(&rows),
+            })
+            .await?
         }
         Does::Row => {
             let rows = asked::rows(inputs, Some(inputs.path("key")))?;
@@ -294,6 +302,11 @@ async fn outside(
             set(&mut response, header::CONTENT_TYPE, "application/wasm");
             set(&mut response, header::CACHE_CONTROL, FOR_EVER);
             return Ok(response);
+        }
+        Does::News => {
+            let space = inputs.path("topic");
+            let topic = blocking(move || backend.space(&space)).await?;
+            return stream::news(shared, source.clone(), topic);
         }
         Does::Challenge => {
             let challenge = backend.random()?;

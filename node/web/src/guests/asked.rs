@@ -34,6 +34,7 @@ pub(super) enum Does {
     Pull,
     Push,
     Stream,
+    News,
 }
 
 /// A route.
@@ -59,7 +60,12 @@ impl Route {
 
 /// What a guest asks of rows. Not from the end to the front: that reads all of the range
 /// first.
-const ROWS: &[Param] = &[PREFIX, INDEX, EQUAL, FROM, TO, LIMIT, AFTER, WORDS];
+const ROWS: &[Param] = &[PREFIX, INDEX, EQUAL, FROM, TO, LIMIT, AFTER, WORDS, SORTED];
+const SORTED: Param = param(
+    "sorted",
+    Kind::Flag,
+    "what is offered, as people look through it; for items, without an index",
+);
 
 const fn route(method: Method, path: &'static str, does: Does) -> Route {
     Route {
@@ -88,6 +94,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     route(Method::Get, "/spaces/{topic}/rows/{view}/{*key}", Does::Row),
     route(Method::Get, "/spaces/{topic}/manifest", Does::Manifest),
+    route(Method::Get, "/spaces/{topic}/stream", Does::News),
     route(Method::Get, "/uis", Does::Uis),
     route(Method::Get, "/blobs/{hash}", Does::Image),
     route(Method::Get, "/reducers/{hash}", Does::Module),

@@ -85,12 +85,25 @@ pub trait GuestBackend: Send + Sync + 'static {
     /// Where it is not, or has no such rows.
     fn rows(&self, rows: &Rows) -> Result<Json, Problem>;
 
+    /// The topic of a space that is offered, in small digits.
+    ///
+    /// # Errors
+    /// Where it is not offered.
+    fn space(&self, space: &str) -> Result<String, Problem>;
+
     /// Those in which all of some words stand. It reads a part of the rows; `next` says
     /// where to go on, also where nothing was found in it.
     ///
     /// # Errors
     /// Where it is not offered, or the words are none.
     fn search(&self, rows: &Rows, words: &str) -> Result<Json, Problem>;
+
+    /// What a space offers as people look through it, perhaps only those items in which all
+    /// of some words stand.
+    ///
+    /// # Errors
+    /// Where it is not offered, or the words are none.
+    fn catalog(&self, rows: &Rows, words: Option<&str>) -> Result<Json, Problem>;
 
     /// What the app of an offered space says of itself.
     ///

@@ -23,7 +23,7 @@ use crate::guests::ROOT;
 use crate::guests::answering;
 use crate::guests::asked::ROUTES;
 use crate::guests::backend::GuestBackend;
-use crate::guests::limits::Rate;
+use crate::guests::limits::{Rate, Source};
 use crate::guests::pages::{self, PAGES, VERSION};
 use crate::guests::sessions::Sessions;
 use crate::guests::stream::{self, Grown};
@@ -40,6 +40,9 @@ const OF_ADDRESS_MAX: usize = 32;
 const WATCHERS_MAX: usize = 768;
 /// Streams of one entity: some tabs on some devices.
 const WATCHERS_OF_ONE: usize = 8;
+/// Streams of news of spaces at once, and of one address: five browsers behind one.
+const LOOKERS_MAX: usize = 256;
+const LOOKERS_OF_ONE: usize = 16;
 /// Answers to pulls that are under way: each holds at most a mebibyte until it is taken.
 const PULLS_MAX: usize = 64;
 /// Those of one entity.
@@ -71,6 +74,7 @@ pub(super) struct Shared {
     pub(super) backend: Arc<dyn GuestBackend>,
     pub(super) sessions: Sessions,
     pub(super) seats: Places<String>,
+    pub(super) looking: Places<Source>,
     pub(super) pulling: Places<String>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) news: broadcast::Sender<Grown>,
@@ -92,6 +96,7 @@ pub(super) fn shared(backend: Arc<dyn GuestBackend>) -> Arc<Shared> {
         backend,
         sessions: Sessions::default(),
         seats: Places::new(WATCHERS_MAX, WATCHERS_OF_ONE),
+        looking: Places::new(LOOKERS_MAX, LOOKERS_OF_ONE),
         pulling: Places::new(PULLS_MAX, PULLS_OF_ONE),
         stop: watch::Sender::new(false),
         news: broadcast::Sender::new(NEWS_MAX),

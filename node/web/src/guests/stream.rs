@@ -1,4 +1,5 @@
-//! The stream of a relation: says how far its feeds go, each time that they went on.
+//! The stream of a relation: says how far its feeds go, each time that they went on; and that
+//! of a space, which says that it went on, to everybody.
 //!
 //! One thread waits for the store to grow and tells all streams which topics went on; a
 //! stream looks at its own topic only then.
@@ -19,6 +20,7 @@ use tokio::sync::{broadcast, watch};
 use crate::answering::HEARTBEAT;
 use crate::blobs::set;
 use crate::guests::backend::{Guest, GuestBackend, Heights, told_heights};
+use crate::guests::limits::Source;
 use crate::guests::server::Shared;
 use crate::places::Place;
 use crate::problem::Problem;
@@ -26,6 +28,9 @@ use crate::stream::blocking;
 
 /// How long the waiting thread goes without looking whether it is to end.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How long entries of a space are collected that are told as one: an import is many.
+const CALM: Duration = Duration::from_millis(500);
 
 /// Topics that went on.
 pub(super) type Grown = Arc<BTreeSet<String>>;
@@ -102,21 +107,86 @@ impl Watcher {
         self.shared.sessions.find(&self.token, now_ms).is_some()
     }
 
-    /// Waits until the topic went on, or may have.
     async fn rest(&mut self) -> Option<()> {
-        loop {
-            let news = tokio::select! {
-                news = self.news.recv() => news,
-                _ = self.stop.wait_for(|stop| *stop) => return None,
-            };
-            match news {
-                Ok(topics) if topics.contains(&self.topic) => return Some(()),
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => return Some(()),
-                Err(RecvError::Closed) => return None,
-            }
+        rest(&mut self.news, &mut self.stop, &self.topic).await
+    }
+}
+
+/// Waits until a topic went on, or may have.
+async fn rest(
+    news: &mut broadcast::Receiver<Grown>,
+    stop: &mut watch::Receiver<bool>,
+    topic: &str,
+) -> Option<()> {
+    loop {
+        let news = tokio::select! {
+            news = news.recv() => news,
+            _ = stop.wait_for(|stop| *stop) => return None,
+        };
+        match news {
+            Ok(topics) if topics.contains(topic) => return Some(()),
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return Some(()),
+            Err(RecvError::Closed) => return None,
         }
     }
+}
+
+/// Somebody who looks at a space.
+struct Looker {
+    topic: String,
+    news: broadcast::Receiver<Grown>,
+    stop: watch::Receiver<bool>,
+    is_told: bool,
+    _seat: Place<Source>,
+}
+
+impl Looker {
+    /// The next event, the first at once; `None`: the node ends.
+    async fn step(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        if self.is_told {
+            rest(&mut self.news, &mut self.stop, &self.topic).await?;
+            tokio::time::sleep(CALM).await;
+            self.news = self.news.resubscribe();
+        }
+        if *self.stop.borrow() {
+            return None;
+        }
+        self.is_told = true;
+        Some((Ok(Event::default().event("grown").data("{}")), self))
+    }
+}
+
+/// Opens the stream of a space.
+pub(super) fn news(
+    shared: &Arc<Shared>,
+    source: Source,
+    topic: String,
+) -> Result<Response, Problem> {
+    let seat = shared.looking.take(source).ok_or_else(too_many)?;
+    let looker = Looker {
+        topic,
+        news: shared.news.subscribe(),
+        stop: shared.stop.subscribe(),
+        is_told: false,
+        _seat: seat,
+    };
+    let events = stream::unfold(looker, Looker::step);
+    Ok(opened(
+        Sse::new(events)
+            .keep_alive(KeepAlive::new().interval(HEARTBEAT))
+            .into_response(),
+    ))
+}
+
+fn too_many() -> Problem {
+    Problem::new(503, "too_many_watchers", "too many streams are open")
+}
+
+/// An answer that goes on and on.
+fn opened(mut response: Response) -> Response {
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    response
 }
 
 /// Opens a stream.
@@ -127,8 +197,7 @@ pub(super) async fn answer(
     topic: String,
 ) -> Result<Response, Problem> {
     let seat = shared.seats.take(guest.entity.clone());
-    let seat =
-        seat.ok_or_else(|| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
+    let seat = seat.ok_or_else(too_many)?;
     let watcher = Watcher {
         news: shared.news.subscribe(),
         stop: shared.stop.subscribe(),
@@ -142,9 +211,9 @@ pub(super) async fn answer(
     // what is not the guest's is refused before anything is sent
     watcher.look().await?;
     let events = stream::unfold(watcher, Watcher::step);
-    let mut response = Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(HEARTBEAT))
-        .into_response();
-    set(&mut response, header::CACHE_CONTROL, "no-store");
-    Ok(response)
+    Ok(opened(
+        Sse::new(events)
+            .keep_alive(KeepAlive::new().interval(HEARTBEAT))
+            .into_response(),
+    ))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
+use futures_util::StreamExt;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tower::ServiceExt;
@@ -47,6 +48,17 @@ impl GuestBackend for Fake {
 
     fn search(&self, rows: &Rows, words: &str) -> Result<Json, Problem> {
         Ok(json!({ "asked": format!("{words} {rows:?}") }))
+    }
+
+    fn catalog(&self, rows: &Rows, words: Option<&str>) -> Result<Json, Problem> {
+        Ok(json!({ "sorted": format!("{words:?} {rows:?}") }))
+    }
+
+    fn space(&self, space: &str) -> Result<String, Problem> {
+        match space {
+            "gone" => Err(no()),
+            space => Ok(space.to_owned()),
+        }
     }
 
     fn manifest(&self, _: &str) -> Result<Json, Problem> {
@@ -207,6 +219,26 @@ fn rows_are_not_read_from_their_end() {
 }
 
 #[test]
+fn a_catalog_is_sorted_without_an_index() {
+    run(async {
+        let door = door();
+        for (asked, status) in [
+            ("views/items?sorted=true", 200),
+            ("views/items?sorted=true&words=rye&limit=5&after=at:x", 200),
+            ("views/items?sorted=true&index=by_title", 400),
+            ("views/items?sorted=true&prefix=item", 400),
+            ("views/slots?sorted=true", 400),
+            ("views/items?sorted=perhaps", 400),
+        ] {
+            let asked = format!("{ROOT}/spaces/aa/{asked}");
+            let (answered, told) = send(&door, request("GET", &asked, &[], b"")).await;
+            assert_eq!(answered, status, "{asked}: {told}");
+            assert_eq!(told["sorted"].is_string(), status == 200);
+        }
+    });
+}
+
+#[test]
 fn what_is_a_guests_own_wants_a_session_that_ends() {
     run(async {
         let door = door();
@@ -320,5 +352,49 @@ fn files_of_this_version_are_kept() {
             let response = get(&format!("{folder}{name}")).await.unwrap();
             assert_eq!(response.status(), 404, "{name}");
         }
+    });
+}
+
+#[test]
+fn a_space_tells_everybody_that_it_changed() {
+    run(async {
+        let shared = shared(Arc::new(Fake::default()));
+        let router = router(&shared);
+        let look = |space: &str| {
+            let path = format!("{ROOT}/spaces/{space}/stream");
+            router.clone().oneshot(request("GET", &path, &[], b""))
+        };
+        assert_eq!(look("gone").await.unwrap().status(), 404);
+        let mut events = look("aa").await.unwrap().into_body().into_data_stream();
+        let mut next = async || {
+            let next = tokio::time::timeout(Duration::from_secs(2), events.next()).await;
+            next.map(|event| String::from_utf8(event.unwrap().unwrap().to_vec()).unwrap())
+        };
+        assert!(next().await.unwrap().contains("event: grown"));
+        let grown = |topic: &str| {
+            let topics = std::iter::once(topic.to_owned()).collect();
+            shared.news.send(Arc::new(topics)).unwrap();
+        };
+        grown("bb");
+        assert!(next().await.is_err(), "another space is no news");
+        // several entries are told once
+        grown("aa");
+        grown("aa");
+        assert!(next().await.unwrap().contains("event: grown"));
+        assert!(next().await.is_err());
+
+        // one address has so many, and no more
+        let mut held = Vec::new();
+        loop {
+            let response = look("aa").await.unwrap();
+            if response.status() != 200 {
+                assert_eq!(response.status(), 503);
+                break;
+            }
+            held.push(response);
+            assert!(held.len() < 100);
+        }
+        held.pop();
+        assert_eq!(look("aa").await.unwrap().status(), 200);
     });
 }
