@@ -62,6 +62,7 @@ mod web_basket;
 mod web_browser;
 mod web_client;
 mod web_desk;
+mod web_desk_more;
 mod web_first_contact;
 mod web_flows;
 mod web_guest;
