@@ -209,6 +209,9 @@ fn an_offer_begins_as_its_customer_wishes() {
         ("{ place: 'at home' }", "[['visit']]", "visit"),
         ("{ address: 'a' }", "[['visit', 'delivery']]", "goods"),
         ("{ note: 'ich hole es morgen ab' }", "[]", "pickup"),
+        ("{ note: 'Pickup, please', address: 'a' }", "[]", "pickup"),
+        ("{ note: 'zum Abholen' }", "[['delivery']]", "pickup"),
+        ("{ note: 'with seeds' }", "[['delivery']]", "goods"),
     ] {
         assert_eq!(ways(&mut page, said, offered), way, "{said} {offered}");
     }

@@ -14,7 +14,7 @@ const options = (names, chosen) => names.map((name) => h('option', { value: name
 /** Ways of items, and what an order that is done so is called. */
 const KINDS = { delivery: 'goods', pickup: 'pickup', visit: 'visit', digital: 'digital' };
 /** Who writes so wants to fetch it: "I'll pick it up", "ich hole es ab", "collect". */
-const FETCHES = /pick(ing|s)?[ -](\S+ )?up|collect|abhol|hol(e|en|t)?\b.*\bab\b/i;
+const FETCHES = /pick(ing|s)?[ -]?(\S+ )?up|collect|abhol|hol(e|en|t)?\b.*\bab\b/i;
 
 /**
  * How an order is done unless its provider says otherwise, and why: as its client wishes,
