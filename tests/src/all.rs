@@ -64,6 +64,7 @@ mod web_browser;
 mod web_catalog;
 mod web_client;
 mod web_desk;
+mod web_desk_more;
 mod web_first_contact;
 mod web_flows;
 mod web_guest;

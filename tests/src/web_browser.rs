@@ -212,7 +212,7 @@ fn first_run_in_a_browser() {
     page.fill("Title", "Dear");
     page.fill("Price, as in 12.50", "cheap");
     page.press("Save");
-    page.until("document.querySelector('[role=alert]')?.textContent.includes('cheap')");
+    page.until("document.querySelector('[role=alert]')?.textContent.includes('Write a number such as 3.50')");
 
     // the link is used up, and the session ends with the logout
     page.value("location.hash = '#/settings'");

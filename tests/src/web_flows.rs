@@ -300,6 +300,8 @@ fn an_offer_a_confirm_and_the_money() {
     page.enter();
     page.until("document.querySelector('.sums dd.accent')?.textContent.includes('9.00')");
     page.until("document.querySelector('svg.chart rect')");
+    // a month of a year, and no day of a month
+    page.until("/^[A-Z][a-z]{2} 20\\d\\d$/.test(document.querySelector('svg.chart text.name').textContent)");
     assert_eq!(page.axe(), Vec::<String>::new());
     page.shoot("money");
     page.press("The money came");
@@ -446,6 +448,10 @@ fn the_keyboard_goes_everywhere() {
     let reached = page.value("[window.__reached.size, window.__back, [...document.querySelectorAll('a[href], button, summary')].filter((it) => it.checkVisibility() && !__reached.has(it)).map((it) => it.outerHTML.slice(0, 80))]");
     assert_eq!(reached[2], json!([]), "{reached}");
     assert!(reached[1].as_u64().unwrap() <= 1, "{reached}");
+    // and so is what opens the folded parts of the menu
+    let folded =
+        page.value("[...document.querySelectorAll('#nav summary')].map((it) => __reached.has(it))");
+    assert_eq!(folded, json!([true, true]));
     // who skips what stands on all screens stays on this one
     page.value("document.querySelector('#skip').focus()");
     page.key("Enter");
@@ -457,7 +463,7 @@ fn the_keyboard_goes_everywhere() {
     let ring = page.value("[getComputedStyle(document.activeElement).outlineStyle, document.activeElement.outerHTML.slice(0, 200)]");
     assert_ne!(ring[0], "none", "{ring}");
     // a form by keys alone
-    page.value("[...document.querySelectorAll('summary')].find((it) => it.closest('section').textContent.startsWith('Ways of payment')).focus()");
+    page.value("[...document.querySelectorAll('main summary')].find((it) => it.closest('section').textContent.startsWith('Ways of payment')).focus()");
     page.key("Enter");
     page.key("Tab");
     page.call("Input.insertText", json!({ "text": "cash, card" }));

@@ -250,6 +250,13 @@ fn a_customer_orders_from_a_phone() {
         numbers[0] == numbers[1] && numbers[0].parse::<u64>().unwrap() > 15,
         "{told}"
     );
+    // there are fewer signatures than entries, and it says why
+    let signatures = numbers[2].parse::<u64>().unwrap();
+    assert!(signatures > 0 && signatures <= numbers[0].parse::<u64>().unwrap());
+    assert!(
+        told.contains("What was written at once has one signature"),
+        "{told}"
+    );
     // what the message of a moment ago still brings is on its way
     let digests = || {
         let here = page.value("document.querySelectorAll('dd code')[1].textContent");

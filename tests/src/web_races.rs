@@ -394,7 +394,7 @@ fn an_owner_orders_elsewhere() {
     page.until("document.querySelector('main .badge')?.textContent === 'in progress'");
     let paid = [("leg", "all"), ("amount", "9.00 EUR"), ("method", "cash")];
     command(&mut page, &topic, "pay.claim", &paid);
-    says(&mut page, "claimed");
+    says(&mut page, "you said that €9.00 is paid");
     there();
     desk.ok(&[
         "pay", "ack", "aino", &order, "--leg", "all", "--amount", "9.00 EUR",

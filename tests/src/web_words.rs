@@ -18,7 +18,7 @@ fn keys(language: &str) -> BTreeSet<String> {
     let folder = root().join("node/web/ui");
     let read =
         |of: &str| std::fs::read_to_string(folder.join(format!("{of}-{language}.js"))).unwrap();
-    let text = read("words") + &read("names");
+    let text = ["words", "more", "work", "names"].map(read).concat();
     let lines = text.lines().filter(|line| line.starts_with("  "));
     // 'name': 'text', 'name': 'text',
     let parts = lines.flat_map(|line| line.trim().split("', "));

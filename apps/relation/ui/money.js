@@ -80,7 +80,7 @@ async function show() {
 function ofCurrency(currency, total, months) {
   const names = [...months.keys()].sort().slice(-12);
   const amount = (value) => money(value, currency);
-  const title = (month) => new Intl.DateTimeFormat(app.about.locale, { month: 'short', year: '2-digit', timeZone: 'UTC' }).format(Date.parse(`${month}-01T00:00:00Z`));
+  const title = (month) => new Intl.DateTimeFormat(app.about.locale, { month: 'short', year: 'numeric', timeZone: 'UTC' }).format(Date.parse(`${month}-01T00:00:00Z`));
   return h('section', { 'aria-label': currency }, h('h2', null, currency),
     h('dl', { class: 'sums' }, COLUMNS.map((name) => h('div', { class: 'card' }, h('dt', null, t(name)), h('dd', { class: TONES[name] }, amount(total[name]))))),
     bars(names.map((month) => ({ name: title(month), parts: COLUMNS.map((name) => [TONES[name], months.get(month)[name]]) })), t('chart', { currency }), amount),

@@ -18,7 +18,7 @@ use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::instant::to_rfc3339;
-use crate::web::waiting;
+use crate::web::waiting::{self, Waiting};
 
 /// How often it is looked whether the node ends.
 const LOOK: Duration = Duration::from_millis(500);
@@ -116,12 +116,17 @@ struct Notifier {
 impl Notifier {
     /// Tells what was not told yet, and forgets what waits no longer.
     fn look(&mut self) -> Result<(), Failure> {
-        let waiting = waiting::all(&self.service)?;
+        let Waiting {
+            now: waiting,
+            later_ms,
+        } = waiting::all(&self.service)?;
         let marks: BTreeSet<String> = waiting.iter().map(mark).collect();
         let before = self.told.clone();
         self.told.retain(|mark| marks.contains(mark));
         self.failed.retain(|mark, _| marks.contains(mark));
-        self.again = None;
+        // what waits from some time on comes with no news
+        let later = later_ms.map(|at| Duration::from_millis(at.saturating_sub(now_ms())));
+        self.again = later.and_then(|later| Instant::now().checked_add(later));
         for of in &waiting {
             let mark = mark(of);
             if self.told.contains(&mark) || self.service.stopping.load(Ordering::Relaxed) {
@@ -143,7 +148,8 @@ impl Notifier {
                     if *failed >= ATTEMPTS_MAX {
                         self.told.insert(mark);
                     } else {
-                        self.again = Some(Instant::now() + PAUSE);
+                        let pause = Instant::now() + PAUSE;
+                        self.again = Some(self.again.map_or(pause, |at| at.min(pause)));
                     }
                 }
             }

@@ -73,7 +73,7 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
         } => devices::retire(service, device, *end, passphrase.as_deref()),
         Ask::Waiting => {
             let all = waiting::all(service).map_err(|failure| problems::problem(&failure))?;
-            Ok(json!({ "waiting": all }))
+            Ok(json!({ "waiting": all.now, "later_ms": all.later_ms }))
         }
         Ask::Clients(asked) => {
             clients::list(service, asked).map_err(|failure| problems::problem(&failure))

@@ -24,6 +24,12 @@ fn told(node: &mut Node, entry: &Entry) -> Result<Json, Failure> {
     Ok(entry_json(entry, app.as_deref(), &content))
 }
 
+/// One entry as JSON, by its id.
+pub(super) fn one(node: &mut Node, id: &EntryId) -> Result<Json, Failure> {
+    let entry = node.entry(id)?;
+    told(node, &entry)
+}
+
 /// Entries behind a cursor, and where to go on.
 fn behind(
     node: &mut Node,

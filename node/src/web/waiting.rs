@@ -1,16 +1,28 @@
-//! What waits for the owner's answer: orders and bookings whose next step is theirs, letters,
-//! and customers without an install who ask to be taken.
+//! What waits for the owner's answer: orders and bookings whose next step is theirs, orders
+//! that they may end since their client said nothing for the agreed time, letters, and
+//! customers without an install who ask to be taken.
 
 use serde_json::{Value as Json, json};
 use synlog_web::backend::Rows;
 
+use crate::clock::now_ms;
 use crate::daemon::session::Service;
 use crate::failure::Failure;
 use crate::node::Node;
-use crate::web::{hosted, rows};
+use crate::web::{entries, hosted, rows};
 
-/// Rows of one table and side that are looked at; the newest come first.
+/// Rows of one table and side that are looked at; the newest come first, and the oldest of
+/// those that wait for their end.
 const LOOKED_AT: usize = 200;
+
+/// What waits, and when something more will without anybody's doing.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// What waits now.
+    pub now: Vec<Json>,
+    /// When the next order can be ended whose client says nothing: UTC ms.
+    pub later_ms: Option<u64>,
+}
 
 /// Hexadecimal digits of bytes in a row.
 fn digits(value: &Json) -> Option<&str> {
@@ -49,10 +61,84 @@ fn told(node: &mut Node, what: &str, row: &Json) -> Json {
     })
 }
 
+/// From when on its provider may end an order, if its client says nothing: so long after the
+/// last step of its work. `None` while some of that is open, or where nothing was agreed.
+fn ends_ms(order: &Json, legs: &[Json], silence_s: Option<u64>) -> Option<u64> {
+    let over = ["delivered", "completed", "accessed", "failed", "returned"];
+    let is_over = |leg: &Json| leg["state"].as_str().is_some_and(|it| over.contains(&it));
+    if order["next"] != "client" || !legs.iter().all(is_over) {
+        return None;
+    }
+    // a step that is no delivery has no time in its row: nothing came after the last change
+    let done = legs.iter().map(|leg| leg["done"].as_u64());
+    let done = done.collect::<Option<Vec<u64>>>().unwrap_or_default();
+    let last = done.into_iter().max().or(order["updated"].as_u64())?;
+    last.checked_add(silence_s?.checked_mul(1_000)?)
+}
+
+/// The body of the entry that a field of another one names.
+fn named(node: &mut Node, value: &Json) -> Result<Json, Failure> {
+    let id = digits(value).or(value.as_str());
+    match id.and_then(|id| id.parse().ok()) {
+        Some(id) => Ok(entries::one(node, &id)?["body"].take()),
+        None => Ok(Json::Null),
+    }
+}
+
+/// The silence of the offer that was agreed to.
+fn silence_s(node: &mut Node, order: &Json) -> Result<Option<u64>, Failure> {
+    let agree = named(node, &order["agree"])?;
+    let offer = named(node, &agree["quote"])?;
+    Ok(offer["silence_s"].as_u64())
+}
+
+/// Orders that only lack their client's word, which may be done without by now.
+fn silent(node: &mut Node, entity: &str, now_ms: u64, all: &mut Waiting) -> Result<(), Failure> {
+    for state in ["confirmed", "in_progress"] {
+        let question = Rows {
+            app: "relation".to_owned(),
+            view: "orders".to_owned(),
+            index: Some("by_state".to_owned()),
+            equal: vec![state.to_owned()],
+            limit: LOOKED_AT,
+            ..Rows::default()
+        };
+        let page = rows::query(node, &question)?;
+        for row in page["rows"].as_array().into_iter().flatten() {
+            let columns = &row["columns"];
+            if digits(&columns["provider"]) != Some(entity) || columns["next"] != "client" {
+                continue;
+            }
+            let question = Rows {
+                topic: row["topic"].as_str().map(str::to_owned),
+                view: "fulfilments".to_owned(),
+                prefix: row["key"].as_str().unwrap_or_default().to_owned(),
+                limit: LOOKED_AT,
+                ..Rows::default()
+            };
+            let legs = rows::query(node, &question)?;
+            let legs = legs["rows"].as_array().into_iter().flatten();
+            let legs: Vec<Json> = legs.map(|leg| leg["columns"].clone()).collect();
+            // one order of many must not hide the others
+            let silence_s = silence_s(node, columns).unwrap_or_default();
+            match ends_ms(columns, &legs, silence_s) {
+                Some(at) if at <= now_ms => {
+                    let mut one = told(node, "order", row);
+                    one["silent"] = json!(true);
+                    all.now.push(one);
+                }
+                Some(at) => all.later_ms = Some(all.later_ms.map_or(at, |other| other.min(at))),
+                None => {}
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Orders and bookings that wait.
-fn of_relations(node: &mut Node) -> Result<Vec<Json>, Failure> {
+fn of_relations(node: &mut Node) -> Result<Waiting, Failure> {
     let entity = node.entity().to_string();
-    let mut waiting = Vec::new();
+    let mut all = Waiting::default();
     for (what, view) in [("order", "orders"), ("booking", "bookings")] {
         for next in ["provider", "client"] {
             let page = rows::query(
@@ -69,18 +155,19 @@ fn of_relations(node: &mut Node) -> Result<Vec<Json>, Failure> {
             )?;
             let found = page["rows"].as_array().into_iter().flatten();
             for row in found.filter(|row| is_for(&row["columns"], &entity)) {
-                waiting.push(told(node, what, row));
+                all.now.push(told(node, what, row));
             }
         }
     }
-    Ok(waiting)
+    silent(node, &entity, now_ms(), &mut all)?;
+    Ok(all)
 }
 
 /// All that waits for an answer.
 ///
 /// # Errors
 /// What the node says.
-pub fn all(service: &Service) -> Result<Vec<Json>, Failure> {
+pub fn all(service: &Service) -> Result<Waiting, Failure> {
     let mut node = service.desk.lend()?;
     let found = of_relations(&mut node);
     node.close()?;
@@ -88,7 +175,7 @@ pub fn all(service: &Service) -> Result<Vec<Json>, Failure> {
     let words = ["inbox", "list"].map(str::to_owned);
     if let Ok(inbox) = hosted::one(service, &words) {
         let letters = inbox["letters"].as_array().into_iter().flatten();
-        waiting.extend(letters.map(|letter| {
+        waiting.now.extend(letters.map(|letter| {
             json!({
                 "what": "letter",
                 "topic": letter["topic"],
@@ -101,7 +188,7 @@ pub fn all(service: &Service) -> Result<Vec<Json>, Failure> {
         }));
     }
     for (entity, asked) in service.guests.asked() {
-        waiting.push(json!({
+        waiting.now.push(json!({
             "what": "guest",
             "topic": asked.space.to_string(),
             "name": asked.name,
@@ -131,5 +218,23 @@ mod tests {
         assert!(is_for(&row("client", "c", Some("p")), "c"));
         assert!(!is_for(&row("client", "c", Some("p")), "p"));
         assert!(!is_for(&json!({}), "p"));
+    }
+
+    #[test]
+    fn an_order_may_be_ended_after_the_silence() {
+        let order = |next: &str| json!({ "next": next, "updated": 9_000 });
+        let leg = |state: &str, done: Option<u64>| json!({ "state": state, "done": done });
+        let delivered = [leg("delivered", Some(5_000)), leg("completed", Some(7_000))];
+        assert_eq!(ends_ms(&order("client"), &delivered, Some(3)), Some(10_000));
+        // nothing was agreed; somebody else is next; some of it is open
+        assert_eq!(ends_ms(&order("client"), &delivered, None), None);
+        assert_eq!(ends_ms(&order("provider"), &delivered, Some(3)), None);
+        let open = [leg("delivered", Some(5_000)), leg("packed", None)];
+        assert_eq!(ends_ms(&order("client"), &open, Some(3)), None);
+        // what failed has no time of its own, and what has no parts neither
+        let failed = [leg("delivered", Some(5_000)), leg("failed", None)];
+        assert_eq!(ends_ms(&order("client"), &failed, Some(0)), Some(9_000));
+        assert_eq!(ends_ms(&order("client"), &[], Some(1)), Some(10_000));
+        assert_eq!(ends_ms(&order("client"), &[], Some(u64::MAX)), None);
     }
 }

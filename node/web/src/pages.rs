@@ -35,9 +35,11 @@ pub const HEADERS: &[(&str, &str)] = &[
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
+    // the owner's own page may ask where it is, for a place of the shop; what is in its frames
+    // may not
     (
         "permissions-policy",
-        "camera=(), geolocation=(), microphone=()",
+        "camera=(), geolocation=(self), microphone=()",
     ),
 ];
 
@@ -91,6 +93,7 @@ pub static PAGES: &[Page] = &[
     page!("/names-en.js", SCRIPT, "names-en.js"),
     page!("/node.js", SCRIPT, "node.js"),
     page!("/devices.js", SCRIPT, "devices.js"),
+    page!("/opening.js", SCRIPT, "opening.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
     page!("/synlog.js", SCRIPT, "synlog.js"),
     page!("/timeline.js", SCRIPT, "timeline.js"),
@@ -110,13 +113,18 @@ pub static PAGES: &[Page] = &[
     page!("/lists.js", SCRIPT, "lists.js"),
     page!("/map.js", SCRIPT, "map.js"),
     page!("/mine.js", SCRIPT, "mine.js"),
+    page!("/more-de.js", SCRIPT, "more-de.js"),
+    page!("/more-en.js", SCRIPT, "more-en.js"),
     page!("/notify.js", SCRIPT, "notify.js"),
+    page!("/parts.js", SCRIPT, "parts.js"),
     page!("/places.js", SCRIPT, "places.js"),
     page!("/quote.js", SCRIPT, "quote.js"),
     page!("/seen.js", SCRIPT, "seen.js"),
     page!("/space.js", SCRIPT, "space.js"),
     page!("/steps.js", SCRIPT, "steps.js"),
     page!("/terms.js", SCRIPT, "terms.js"),
+    page!("/work-de.js", SCRIPT, "work-de.js"),
+    page!("/work-en.js", SCRIPT, "work-en.js"),
     page!("/zones.js", SCRIPT, "zones.js"),
     page!("/synlog.d.ts", TEXT, "synlog.d.ts"),
 ];

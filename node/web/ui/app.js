@@ -2,45 +2,53 @@
 
 import { Synlog } from './synlog.js';
 import { h, put } from './elements.js';
-import { ready, t } from './words.js';
+import { learn, ready, t } from './words.js';
 import { digits } from './format.js';
 import { explained, loadNames } from './terms.js';
 
 export const api = new Synlog();
 /** A screen that shows names of fields or columns. */
 const withNames = (load) => async () => (await Promise.all([load(), loadNames()]))[0];
+/** A screen that is opened now and then, and brings words of its own along. */
+const withMore = (load) => async () => (await Promise.all([load(), learn('more')]))[0];
+/** A screen on which one works on an order or a booking. */
+const withWork = (load) => async () => (await Promise.all([load(), learn('work')]))[0];
 /** Each screen is a function of a module that is loaded when it is first shown. */
 const screens = {
   today: async () => (await import('./today.js')).today,
-  begin: async () => (await import('./first.js')).begin,
+  begin: withMore(async () => (await import('./first.js')).begin),
   orders: async () => (await import('./orders.js')).orders,
-  order: withNames(async () => (await import('./orders.js')).order),
-  invoice: async () => (await import('./invoice.js')).invoice,
-  calendar: async () => (await import('./calendar.js')).calendar,
-  hours: async () => (await import('./hours.js')).hours,
+  order: withWork(withNames(async () => (await import('./orders.js')).order)),
+  invoice: withMore(async () => (await import('./invoice.js')).invoice),
+  calendar: withWork(async () => (await import('./calendar.js')).calendar),
+  hours: withMore(async () => (await import('./hours.js')).hours),
   catalog: async () => (await import('./catalog.js')).catalog,
-  import: async () => (await import('./import.js')).imports,
+  import: withMore(async () => (await import('./import.js')).imports),
   clients: async () => (await import('./clients.js')).clients,
   chats: async () => (await import('./chat.js')).chats,
   chat: async () => (await import('./chat.js')).chat,
-  money: withNames(async () => (await import('./apps.js')).money),
-  apps: withNames(async () => (await import('./apps.js')).apps),
-  app: withNames(async () => (await import('./apps.js')).app),
-  space: withNames(async () => (await import('./space.js')).space),
-  discover: async () => (await import('./discover.js')).discover,
-  mine: async () => (await import('./mine.js')).mine,
-  audit: withNames(async () => (await import('./audit.js')).audit),
-  feeds: withNames(async () => (await import('./feeds.js')).feeds),
-  entry: withNames(async () => (await import('./feeds.js')).entry),
-  peers: async () => (await import('./node.js')).peers,
-  devices: async () => (await import('./devices.js')).devices,
-  doctor: async () => (await import('./doctor.js')).doctor,
-  settings: async () => (await import('./node.js')).settings,
+  money: withMore(withNames(async () => (await import('./apps.js')).money)),
+  apps: withMore(withNames(async () => (await import('./apps.js')).apps)),
+  app: withMore(withNames(async () => (await import('./apps.js')).app)),
+  space: withMore(withNames(async () => (await import('./space.js')).space)),
+  discover: withMore(async () => (await import('./discover.js')).discover),
+  mine: withMore(async () => (await import('./mine.js')).mine),
+  audit: withMore(withNames(async () => (await import('./audit.js')).audit)),
+  feeds: withMore(withNames(async () => (await import('./feeds.js')).feeds)),
+  entry: withMore(withNames(async () => (await import('./feeds.js')).entry)),
+  peers: withMore(async () => (await import('./node.js')).peers),
+  devices: withMore(async () => (await import('./devices.js')).devices),
+  doctor: withMore(async () => (await import('./doctor.js')).doctor),
+  settings: withMore(async () => (await import('./node.js')).settings),
 };
-const shownInNav = ['today', 'orders', 'calendar', 'catalog', 'money', 'clients', 'chats', 'space', 'discover', 'mine', 'apps',
-  'audit', 'feeds', 'peers', 'devices', 'doctor', 'settings'];
+/** The menu: what is for every day, and what can be opened beside. */
+const daily = ['today', 'orders', 'calendar', 'chats', 'clients', 'catalog', 'money'];
+const beside = {
+  'nav.shop': ['space', 'hours', 'import', 'begin'],
+  'nav.more': ['settings', 'discover', 'mine', 'apps', 'audit', 'feeds', 'peers', 'devices', 'doctor'],
+};
 /** Screens that belong to one of those. */
-const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', hours: 'calendar', import: 'catalog', app: 'apps' };
+const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', app: 'apps' };
 /** Milliseconds in which several news are one. */
 const CALM = 150;
 /** Milliseconds that news wait for the first screen. */
@@ -50,7 +58,7 @@ const PATIENCE = 2000;
 const TODAY = ['chat.js', 'forms.js', 'guests.js', 'lists.js', 'node.js', 'orders.js', 'quote.js', 'seen.js', 'steps.js', 'timeline.js', 'today.js', 'zones.js'];
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {} };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, silent: new Set() };
 /** What was asked for before the first screen was made: the topics, and what the screen of that name asks for. */
 let early = null;
 
@@ -91,9 +99,12 @@ function login() {
 /** How much waits at a screen, to be seen and to be heard. */
 const count = (name, n = state.counts[name]) => n > 0 && [h('span', { class: 'count', 'aria-hidden': 'true' }, n > 99 ? '99+' : n), h('span', { class: 'spoken' }, `, ${t(`waits.${name}`, { n })}`)];
 
-/** Shows how much waits at some screens. */
-export function counted(counts) {
+/** Shows how much waits at some screens; `silent` are orders whose client said nothing for the agreed time. */
+export function counted(counts, silent) {
   state.counts = counts;
+  const isNew = [...silent].join() !== [...state.silent].join();
+  state.silent = silent;
+  if (isNew && place()[0] === 'today') refresh();
   for (const name of Object.keys(counts)) {
     const link = document.querySelector(`#nav a[href="${to(name)}"]`);
     if (link) put(link, t(name), count(name));
@@ -112,14 +123,19 @@ function chrome(here) {
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
   // it stays as it is while screens change: so does who is on it with the keyboard
-  if (!nav.firstChild) put(nav, h('ul', null, shownInNav.map(link)));
-  const list = nav.firstChild;
-  const [before, current] = [list.querySelector('[aria-current]'), list.querySelector(`a[href="${to(here)}"]`)];
+  if (!nav.firstChild) {
+    const group = ([name, all]) => h('details', { name: 'menu' }, h('summary', null, t(name)), h('ul', null, all.map(link)));
+    put(nav, h('ul', null, daily.map(link)), Object.entries(beside).map(group));
+  }
+  const [before, current] = [nav.querySelector('[aria-current]'), nav.querySelector(`a[href="${to(here)}"]`)];
   if (before !== current) {
     before?.removeAttribute('aria-current');
     current?.setAttribute('aria-current', 'page');
+    // what is shown is seen in the menu
+    for (const group of nav.querySelectorAll('details')) group.open = group.contains(current);
     // on a phone the list is wider than the window
-    if (current) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
+    const list = current?.closest('ul');
+    if (list) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
   }
   state.live ??= h('span', { class: 'live' }, t('offline'));
   put(document.getElementById('top'), h('strong', null, 'synlog'), state.live,

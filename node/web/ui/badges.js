@@ -9,7 +9,11 @@ import { LATEST, latestOf } from './seen.js';
 /** Milliseconds in which several news are one. */
 const CALM = 400;
 
+/** The longest time that a browser waits. */
+const LONGEST = 2 ** 31 - 1;
+
 let soon;
+let later;
 let asking = false;
 let stale = false;
 let waiting = [];
@@ -30,6 +34,9 @@ async function ask() {
   try {
     const [told, { rows }] = await Promise.all([api.get('/waiting'), api.appRows('relation', 'messages', LATEST)]);
     ({ waiting } = told);
+    // what waits from some time on comes with no news
+    clearTimeout(later);
+    if (told.later_ms) later = setTimeout(look, Math.min(Math.max(told.later_ms - Date.now(), 0) + CALM, LONGEST));
     messages = rows;
     heard(waiting);
     count();
@@ -43,7 +50,8 @@ async function ask() {
 function count() {
   let chats = 0;
   for (const { fresh } of latestOf(messages, (id) => digits(id) === entity()).values()) chats += fresh;
-  counted({ today: waiting.length, chats });
+  const silent = waiting.filter((it) => it.silent).map((it) => `${it.topic} ${it.key}`);
+  counted({ today: waiting.length, chats }, new Set(silent.sort()));
 }
 
 // what is read here is not new any more

@@ -189,14 +189,14 @@ function answers(row, resource, zone) {
   const wrong = h('div');
   const redraw = () => document.getElementById(wrong.id);
   wrong.id = `refused-${booking()}`;
-  const button = (label, act, main) => {
+  const button = (label, act, main, kind) => {
     const made = h('button', { type: 'button', class: main ? 'main' : null, onclick: async () => {
       made.disabled = true;
       wrong.replaceChildren();
       refused.delete(mark);
       try {
         await act();
-        say(t('done', { what: label }));
+        say(t(`done.${kind}`));
         refresh();
       } catch (error) {
         // the screen may have been drawn anew meanwhile
@@ -212,7 +212,7 @@ function answers(row, resource, zone) {
   const open = ['pending', 'held'].includes(columns.state);
   // who was too late is told so, in one press
   const explained = (error) => told(error, open && error.rule === 'slot_taken'
-    && h('p', null, button(t('calendar.late'), () => step('booking.decline', { reason: t('calendar.late.reason') }))));
+    && h('p', null, button(t('calendar.late'), () => step('booking.decline', { reason: t('calendar.late.reason') }), false, 'booking.decline')));
   if (refused.has(mark)) wrong.append(explained(refused.get(mark)));
   const begun = columns.start <= Date.now();
   const why = (label, kind) => {
@@ -223,6 +223,7 @@ function answers(row, resource, zone) {
       if (kind === 'booking.cancel' && take && resource) {
         await api.send(resource.space, 'slot.free', { body: { resource: columns.resource, take } }).catch(() => {});
       }
+      say(t(`done.${kind}`));
     }));
   };
   return [
@@ -230,11 +231,11 @@ function answers(row, resource, zone) {
     !resource && open && h('p', { class: 'hint' }, t('calendar.notmine')),
     h('p', { class: 'row' },
       open && resource && button(t('calendar.confirm'), () => withTake(row, resource, columns.start, columns.end, null,
-        (id, take) => api.send(row.topic, 'booking.confirm', { body: { booking: id, take } })), true),
-      columns.state === 'held' && button(t('calendar.release'), () => step('booking.release')),
+        (id, take) => api.send(row.topic, 'booking.confirm', { body: { booking: id, take } })), true, 'booking.confirm'),
+      columns.state === 'held' && button(t('calendar.release'), () => step('booking.release'), false, 'booking.release'),
       columns.state === 'confirmed' && begun && [
-        button(t('calendar.attended'), () => step('booking.attended'), true),
-        button(t('calendar.noshow'), () => step('booking.no_show'))]),
+        button(t('calendar.attended'), () => step('booking.attended'), true, 'booking.attended'),
+        button(t('calendar.noshow'), () => step('booking.no_show'), false, 'booking.no_show')]),
     open && hold(row, zone, step),
     columns.state === 'confirmed' && resource && move(row, resource, zone),
     open && why(t('calendar.decline'), 'booking.decline'),
@@ -246,7 +247,10 @@ function hold(row, zone, step) {
   const until = h('input', { type: 'datetime-local', required: true });
   until.defaultValue = until.value = toField(Math.min(Date.now() + DAY, row.columns.start), zone);
   return h('details', null, h('summary', null, t('calendar.hold')),
-    form([field(t('calendar.until', { zone }), until)], t('calendar.hold'), () => step('booking.hold', { until: fromField(until.value, zone) })));
+    form([field(t('calendar.until', { zone }), until)], t('calendar.hold'), async () => {
+      await step('booking.hold', { until: fromField(until.value, zone) });
+      say(t('done.booking.hold'));
+    }));
 }
 
 function move(row, resource, zone) {
@@ -264,6 +268,7 @@ function move(row, resource, zone) {
       const [from, until] = [fromField(start.value, zone), fromField(end.value, zone)];
       try {
         await withTake(row, resource, from, until, digits(columns.take) || null, (id, take) => api.send(row.topic, 'booking.reschedule', { body: { booking: id, start: from, end: until, take } }));
+        say(t('done.booking.reschedule'));
       } catch (error) {
         if (error.rule) wrong.replaceChildren(told(error));
         throw error;

@@ -39,6 +39,7 @@ export async function catalog({ topics, me, parts: [chosen, wanted = ''] }) {
     h('form', { role: 'search', onsubmit: search }, field(t('catalog.search'), find, t('catalog.search.how'))),
     isOwner && h('details', { class: 'card' }, h('summary', null, t('catalog.add')), editor(topic.topic, null, currency)),
     isOwner && h('p', { class: 'row' }, h('a', { href: to('import', topic.topic) }, t('import.file')), asCustomers(door, (it) => it.url, t('catalog.seen'))),
+    isOwner && h('p', { class: 'hint' }, t('catalog.for'), ' ', h('a', { href: to('hours') }, t('hours'))),
     list,
   ];
 }

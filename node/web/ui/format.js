@@ -41,10 +41,16 @@ export function minorOf(text, currency) {
   return sign * Number(whole + fraction.padEnd(most, '0'));
 }
 
+/** A price as one may type it, for those whose price could not be read. */
+export const example = (currency) => new Intl.NumberFormat(locale, { minimumFractionDigits: places(currency), maximumFractionDigits: places(currency), useGrouping: false }).format(places(currency) ? 3.5 : 350);
+
+/** What stands before the cents where the reader lives; either is read. */
+export const MARK = new Intl.NumberFormat(locale).formatToParts(1.5).find(({ type }) => type === 'decimal')?.value === ',' ? ',' : '.';
+
 /** Minor units as they are typed. */
-export function typed(minor, currency) {
+export function typed(minor, currency, mark = '.') {
   const most = places(currency);
-  return typeof minor === 'number' ? (minor / 10 ** most).toFixed(most) : '';
+  return typeof minor === 'number' ? (minor / 10 ** most).toFixed(most).replace('.', mark) : '';
 }
 
 /** Minor units of a column, whether it is money or a number. */
@@ -61,12 +67,20 @@ export function instant(value) {
   return value === null || value === undefined || Number.isNaN(date.getTime()) ? '' : instants.format(date);
 }
 
+/** Seconds of the longer units of time, the longest first. */
+const LONGER = [['day', 86400], ['hour', 3600], ['minute', 60]];
+/** Seconds in the unit that fits: 3 days, 90 minutes. */
+export function lasting(seconds) {
+  const [unit, of] = LONGER.find(([, of]) => seconds >= of && seconds % of === 0) ?? ['second', 1];
+  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / of);
+}
+
 /** Any value of a column of a type. */
 export function shown(value, type, currency) {
   if (value === null || value === undefined) return '';
   if (type === 'money') return amount(value, currency);
   if (type === 'instant') return instant(value);
-  if (type === 'duration') return `${value} s`;
+  if (type === 'duration') return lasting(value);
   if (typeof value === 'object' && typeof value.$hex === 'string') return short(value);
   if (Array.isArray(value)) return value.map((item) => shown(item, '', currency)).join(', ');
   if (typeof value === 'object') {

@@ -3,6 +3,7 @@
 import { h, put, fresh } from './elements.js';
 import { has, t } from './words.js';
 import { api, problem, refresh, say } from './app.js';
+import { example, minorOf, typed } from './format.js';
 import { did, labelOf, titleOf } from './terms.js';
 
 const hints = {
@@ -48,6 +49,13 @@ async function said(of, element, topic) {
   }
   const text = element.value.trim();
   if (!text) return undefined;
+  if (of.type === 'money') {
+    const [, price, currency] = /^(.*\S)\s+(\S+)$/.exec(text) ?? [];
+    const minor = currency ? minorOf(price, currency) : null;
+    if (minor === null) throw wrong(element, t('price.wrong', { example: `${example('EUR')} EUR` }));
+    // units of a ledger are what it says
+    return /^[A-Z]{3}$/i.test(currency) ? `${typed(minor, currency)} ${currency.toUpperCase()}` : text;
+  }
   if (of.type === 'int') return Number(text);
   if (of.type === 'bool') return text === 'true';
   if (of.type === 'instant') return new Date(text).getTime();
@@ -66,6 +74,29 @@ export function putAt(body, path, value) {
     at = at[key];
   }
   at[end] = value;
+}
+
+/** What is wrong with what stands in one field: it is said there. */
+export const wrong = (control, text) => Object.assign(new Error(text), { control });
+
+/** Says at a field what is wrong with it, until it is another one. */
+function point({ control, message }) {
+  const note = h('p', { class: 'bad', role: 'alert', id: fresh('wrong') }, message);
+  const before = control.getAttribute('aria-describedby');
+  control.after(note);
+  control.setAttribute('aria-invalid', 'true');
+  control.setAttribute('aria-describedby', [before, note.id].filter(Boolean).join(' '));
+  const over = () => {
+    note.remove();
+    control.removeAttribute('aria-invalid');
+    if (before) control.setAttribute('aria-describedby', before);
+    else control.removeAttribute('aria-describedby');
+    for (const name of ['input', 'again']) control.removeEventListener(name, over);
+  };
+  for (const name of ['input', 'again']) control.addEventListener(name, over);
+  // what is folded away can't be written into
+  control.closest('details')?.setAttribute('open', '');
+  control.focus();
 }
 
 /** What must be filled in and holds nothing but blanks, which a browser takes for text. */
@@ -95,6 +126,7 @@ export function form(children, label, act) {
       button.disabled = true;
       made.dataset.busy = 'yes';
       told.replaceChildren();
+      for (const field of made.querySelectorAll('[aria-invalid]')) field.dispatchEvent(new Event('again'));
       try {
         await act(made);
         made.reset();
@@ -104,7 +136,8 @@ export function form(children, label, act) {
         made.closest('details')?.removeAttribute('open');
         refresh();
       } catch (error) {
-        put(told, problem(error));
+        if (error.control?.isConnected) point(error);
+        else put(told, problem(error));
       } finally {
         delete made.dataset.busy;
         button.disabled = false;
@@ -154,9 +187,10 @@ export function forget() {
   } catch { /* there is nothing, then */ }
 }
 
-/** Tells what was written, and the secrets that only its writer has. `title` is that of a kind without words. */
-export function written(answer, title) {
-  say(has(`did.${answer.kind}`) ? `${did(answer.kind)}.` : t('done', { what: title ?? answer.kind }));
+/** Tells what was written, and the secrets that only its writer has. `title` is that of a kind without words, `state` what something came to. */
+export function written(answer, title, state) {
+  const key = [`done.${answer.kind}`, `done.${answer.kind}.${state}`].findLast(has);
+  say(key ? t(key) : has(`did.${answer.kind}`) ? `${did(answer.kind)}.` : t('done', { what: title ?? answer.kind }));
   if (answer.secrets.length) secret(answer.secrets);
   return answer;
 }

@@ -23,6 +23,7 @@ export async function hours(context) {
   return [
     heading(t('hours')),
     h('p', null, h('a', { href: to('calendar') }, t('calendar'))),
+    h('p', { class: 'hint' }, t('hours.for'), ' ', h('a', { href: to('catalog') }, t('catalog'))),
     resources.length > 0 && h('nav', { 'aria-label': t('hours.which') }, h('ul', null, resources.map(link))),
     resource && [h('h2', null, resource.title), week(resource), exceptions(resource),
       h('details', { class: 'card' }, h('summary', null, t('hours.terms')), terms(spaces, resource, clock))],

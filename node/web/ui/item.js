@@ -1,10 +1,10 @@
 // The form of an item of a space: a new one, another revision of one, or a copy.
 
 import { fresh, h } from './elements.js';
-import { locale, t, word } from './words.js';
+import { t, word } from './words.js';
 import { api } from './app.js';
-import { field, form, kept, written } from './forms.js';
-import { minorOf, typed, units } from './format.js';
+import { field, form, kept, written, wrong } from './forms.js';
+import { MARK, example, minorOf, typed, units } from './format.js';
 
 /** Ways in which an item reaches the client. */
 const WAYS = ['pickup', 'delivery', 'visit', 'digital'];
@@ -12,8 +12,6 @@ const PRICES = ['fixed', 'range', 'hourly', 'quote'];
 /** Prices that goods can have. */
 const OF_GOODS = ['fixed', 'range'];
 const SCHEMAS = ['goods/1', 'service/1'];
-/** What stands before the cents where the reader lives; either is read. */
-const MARK = new Intl.NumberFormat(locale).formatToParts(1.5).find(({ type }) => type === 'decimal')?.value === ',' ? ',' : '.';
 /** What the form does not show stays as it was. */
 const UNSEEN = ['place', 'options', 'attributes', 'cancellation_terms', 'return_terms', 'payment'];
 
@@ -21,9 +19,9 @@ const preset = (element, value) => { element.defaultValue = element.value = valu
 const options = (all, chosen) => all.map((value) => h('option', { value, selected: value === chosen }, word(value)));
 
 /** "12.50" as minor units of a currency. */
-function minor(text, currency, label) {
-  const units = minorOf(text, currency);
-  if (units === null || units < 0) throw new Error(`${label}: ${text}`);
+function minor(control, currency) {
+  const units = minorOf(control.value, currency);
+  if (units === null || units < 0) throw wrong(control, t('price.wrong', { example: example(currency) }));
   return units;
 }
 
@@ -55,7 +53,7 @@ function schemaField(chosen) {
 function priceFields(before, currency, schema) {
   const isGoods = () => schema.pick.value === 'goods/1';
   const kind = h('select', null, options(PRICES, before?.price_kind ?? 'fixed'));
-  const shownMinor = (value) => typed(value === null || value === undefined ? value : units(value), currency).replace('.', MARK);
+  const shownMinor = (value) => typed(value === null || value === undefined ? value : units(value), currency, MARK);
   const low = preset(h('input', { inputmode: 'decimal' }), shownMinor(before?.min));
   const high = preset(h('input', { inputmode: 'decimal' }), before?.price_kind === 'range' ? shownMinor(before?.max) : '');
   const units_ = h('datalist', { id: fresh('units') }, ['unit.piece', 'unit.kg', 'unit.l', 'unit.m', 'unit.h', 'unit.day'].map((key) => h('option', { value: t(key) })));
@@ -75,10 +73,10 @@ function priceFields(before, currency, schema) {
     if (unit.value.trim()) price.per_unit = unit.value.trim();
     if (price.kind === 'quote') return price;
     price.currency = currency;
-    price.min = minor(low.value, currency, t('item.price'));
+    price.min = minor(low, currency);
     if (price.kind === 'range') {
-      price.max = minor(high.value, currency, t('item.price.max'));
-      if (price.max < price.min) throw new Error(t('item.price.order'));
+      price.max = minor(high, currency);
+      if (price.max < price.min) throw wrong(high, t('item.price.order'));
     }
     return price;
   };

@@ -41,8 +41,8 @@ function around(points) {
   return [...half(sorted), ...half(sorted.reverse())];
 }
 
-/** A map of places {lat, lon, name, strong}; `here` is where the reader looks from. */
-export function map(places, here, label) {
+/** A map of places {lat, lon, name, strong}; `here` is where the reader looks from. `pick` is told where somebody presses. */
+export function map(places, here, label, pick = null) {
   const all = here ? [...places, here] : places;
   const made = svg('svg', { viewBox: `0 0 ${SIDE} ${SIDE}`, role: 'img', 'aria-label': label, class: 'map' });
   if (!all.length) return made;
@@ -56,6 +56,15 @@ export function map(places, here, label) {
   const [midLat, midLon] = [(south + north) / 2, (west + east) / 2];
   const at = ({ lat, lon }) => ({ x: SIDE / 2 + (lon - midLon) * narrow * perUnit, y: SIDE / 2 - (lat - midLat) * perUnit });
   const spots = places.map(at);
+  if (pick) {
+    made.classList.add('pick');
+    made.addEventListener('click', ({ clientX, clientY }) => {
+      const box = made.getBoundingClientRect();
+      const [x, y] = [((clientX - box.left) / box.width) * SIDE, ((clientY - box.top) / box.height) * SIDE];
+      const [lat, lon] = [midLat - (y - SIDE / 2) / perUnit, midLon + (x - SIDE / 2) / perUnit / narrow];
+      pick({ lat: Math.round(Math.min(9e8, Math.max(-9e8, lat))), lon: Math.round(Math.min(18e8, Math.max(-18e8, lon))) });
+    });
+  }
   if (spots.length > 2) made.append(svg('polygon', { class: 'outline', points: around(spots).map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ') }));
   places.forEach((place, index) => {
     const { x, y } = spots[index];

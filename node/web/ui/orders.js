@@ -7,7 +7,7 @@ import { amount, digits, instant, short, shown, typed, units } from './format.js
 import { commandForm, field, form, manifestOf, written } from './forms.js';
 import { pages } from './lists.js';
 import { timeline } from './timeline.js';
-import { dayOf, here } from './zones.js';
+import { dayOf, full, here, isZone, stretch } from './zones.js';
 import { columnName, tableTitle, titleOf, valueOf } from './terms.js';
 import { confirmOrder, offerable, offerOf, quoteForm } from './quote.js';
 
@@ -29,6 +29,8 @@ function shownFirst() {
 }
 
 const names = new Map();
+/** The clock of what is booked, by the booking. */
+const zones = new Map();
 /** What an order or booking is about, in one line; it never changes, so it is asked for once. */
 async function nameOf({ topic, table, key, columns }) {
   const at = `${topic} ${key}`;
@@ -37,6 +39,8 @@ async function nameOf({ topic, table, key, columns }) {
       ? [`/topics/${digits(columns.space)}/rows/resources/${encodeURIComponent(`resource/${columns.resource}`)}`, (rows) => rows[0]?.columns.title]
       : [`/topics/${topic}/rows/lines/${encodeURIComponent(key)}`, (rows) => lineNames(rows)];
     const { rows } = await api.get(path).catch(() => ({ rows: [] }));
+    const zone = rows[0]?.columns.zone;
+    if (zone && isZone(zone)) zones.set(at, zone);
     // what is not here yet is asked for again
     if (!name(rows)) return '';
     names.set(at, name(rows));
@@ -54,23 +58,32 @@ export function named(row, element) {
   return element;
 }
 
+/** When a booking is: by the clock of where it takes place, once that is known, and by the reader's where it differs. */
+export function timed(row, element) {
+  const at = `${row.topic} ${row.key}`;
+  const show = () => put(element, stretch(row.columns.start, row.columns.end, zones.get(at) ?? here, t('calendar.you')));
+  show();
+  if (!zones.has(at)) shownFirst().then(() => nameOf(row)).then(show);
+  return element;
+}
+
 /** Who is to do something next, as the reader is told. */
 export function waitsFor({ columns }, mine) {
   const isClient = columns.client && mine(columns.client);
   const isProvider = columns.provider ? mine(columns.provider) : !isClient;
   const you = (columns.next === 'client' && isClient) || (columns.next === 'provider' && isProvider);
-  return columns.next ? t(you ? 'filter.next.you' : 'filter.next', { who: word(columns.next) }) : null;
+  return columns.next ? t(`filter.next.${you ? 'you' : columns.next}`) : null;
 }
 
 /** An order on a card. */
-export function card(row, { topics, mine }, level = 'h3') {
+export function card(row, { topics, mine, silent }, level = 'h3') {
   const { columns } = row;
   const topic = topics.find((topic) => topic.topic === row.topic);
   return h('li', { class: 'card' },
     h(level, { class: 'name' }, named(row, h('a', { href: to('order', row.topic, 'orders', row.key) }))),
     h('p', null, t('order.with', { name: topic?.name ?? short(row.topic) })),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)),
-      columns.next && h('span', { class: 'soft' }, waitsFor(row, mine)),
+      columns.next && h('span', { class: 'soft' }, silent.has(`${row.topic} ${row.key}`) ? t('silence.card') : waitsFor(row, mine)),
       row.tentative && h('span', { class: 'badge warn' }, t('tentative'))),
     h('p', null, amount(columns.total, columns.currency), ' ', h('span', { class: 'soft' }, instant(columns.updated))));
 }
@@ -84,12 +97,15 @@ export async function orders(context) {
   return [heading(t('orders')), h('nav', { 'aria-label': t('filter') }, h('ul', null, STATES.map(tab))), list];
 }
 
-const BESIDE = { lines: 'order.lines', payments: 'order.pay', fulfilments: 'order.fulfil', returns: null, disputes: null };
+/** Tables beside an order: the first three have words of their own, the others are shown as they are. */
+const BESIDE = ['lines', 'payments', 'fulfilments', 'returns', 'disputes'];
 
 /** One order or booking. */
 export async function order(context) {
   const { parts: [topic, view, key], topics } = context;
-  const [manifest, found, { entries }] = await Promise.all([
+  const [{ facts, parts }, manifest, found, { entries }] = await Promise.all([
+    // of all that lists orders it is needed here alone
+    import('./parts.js'),
     manifestOf(topic),
     api.get(`/topics/${encodeURIComponent(topic)}/rows/${encodeURIComponent(view)}/${encodeURIComponent(key)}`),
     api.get(`/topics/${encodeURIComponent(topic)}/explain/${encodeURIComponent(key)}`),
@@ -97,35 +113,36 @@ export async function order(context) {
   const [row] = found.rows;
   const { columns } = row;
   const table = manifest.tables.find((table) => table.name === view);
-  const beside = await Promise.all(Object.keys(BESIDE).map(async (name) => {
+  const isOrder = view === 'orders';
+  const isOwn = isOrder && context.mine(columns.client);
+  const kept = await Promise.all(isOrder ? BESIDE.map(async (name) => [name, (await api.rows(topic, name, { prefix: key })).rows]) : []);
+  const others = kept.slice(3).filter(([, rows]) => rows.length).map(([name, rows]) => {
     const other = manifest.tables.find((table) => table.name === name);
-    if (!other || view !== 'orders') return null;
-    const { rows } = await api.rows(topic, name, { prefix: key });
-    if (!rows.length) return null;
-    return [h('h2', null, BESIDE[name] ? t(BESIDE[name]) : tableTitle(other)), tableOf(other, rows, columns.currency)];
-  }));
+    return [h('h2', null, tableTitle(other)), tableOf(other, rows, columns.currency)];
+  });
   const relation = topics.find((it) => it.topic === topic);
   const said = ({ name }) => columns[name] !== null && columns[name] !== undefined;
   const pair = ({ name, type }) => [columnName(name), valueOf(name, shown(columns[name], type, columns.currency))];
   // what matters to people first; ids and what is zero are further down
   const isPlain = ({ name, type }) => !['entry', 'entity', 'id', 'bytes'].includes(type) && !['state', 'stage', 'next', 'currency', 'revision'].includes(name)
     && columns[name] !== false && !((type === 'money' || typeof columns[name] === 'number') && units(columns[name]) === 0);
-  const about = table.columns.filter((column) => said(column) && isPlain(column)).map(pair);
-  const rest = table.columns.filter((column) => said(column) && !isPlain(column)).map(pair);
-  const isOrder = view === 'orders';
-  const isOwn = isOrder && context.mine(columns.client);
-  const editor = isOrder && !isOwn ? await provider(topic, key, row, entries) : null;
+  const name = await nameOf({ ...row, topic, table: view, key });
+  const zone = isOrder ? await zoneOf(entries, columns) : zones.get(`${topic} ${key}`) ?? here;
+  const about = isOrder ? facts(columns, isOwn) : booked(columns, zone).concat( table.columns.filter((column) => said(column) && isPlain(column) && !TIMED.includes(column.name)).map(pair));
+  const isId = ({ name, type }) => ['entry', 'entity', 'id', 'bytes'].includes(type) || name === 'revision';
+  const rest = table.columns.filter((column) => said(column) && (isOrder ? isId(column) : !isPlain(column))).map(pair);
+  const beside = isOrder && [parts(Object.fromEntries(kept), columns, offerOf(columns, entries)?.body, isOwn), others];
   const id = digits(columns.order ?? columns.booking);
+  const [editor, end] = isOrder && !isOwn ? await Promise.all([provider(topic, key, row, entries), ending(context, topic, key, row, entries)]) : [];
   const [progress, actions] = [0, 1].map(() => h('div', null, h('p', { class: 'soft' }, t('loading'))));
   const failed = (element) => (error) => put(element, problem(error));
   const making = [
     steps(topic, manifest, id, isOrder ? key : null).then((made) => put(progress, made), failed(progress)),
-    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor) })
+    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor), hasEnd: Boolean(end) })
       .then((made) => put(actions, made), failed(actions)),
   ];
   // what was opened is opened again only where it is there already
   if (context.again) await Promise.all(making);
-  const name = await nameOf({ ...row, topic, table: view, key });
   return [
     heading(isOrder ? name || t('order.of', { id: short(id) }) : t('order.booking', { name: name || columns.resource })),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)), columns.next && h('span', { class: 'soft' }, waitsFor(row, context.mine)),
@@ -135,19 +152,33 @@ export async function order(context) {
       !isOrder && columns.start && h('a', { href: to('calendar', 'day', dayOf(columns.start, here)) }, t('calendar')),
       isOrder && h('a', { href: to('invoice', topic, key, 'order') }, t('order.print')),
       isOrder && columns.agree && h('a', { href: to('invoice', topic, key) }, t('invoice'))),
-    pairs([...asked(entries, id), ...about]), beside,
-    h('h2', null, t('order.actions')), progress, editor, actions,
+    pairs([...asked(entries, id, zone), ...about]), beside,
+    h('h2', null, t('order.actions')), end, progress, editor, actions,
     h('h2', null, t('order.history')), timeline(entries),
     h('details', null, h('summary', null, t('details')), pairs([[t('invoice.number'), short(id)], ...rest])),
   ];
 }
 
+/** Columns of a booking that are told by the clock of its place. */
+const TIMED = ['start', 'end', 'held_until', 'resource'];
+const booked = ({ start, end, held_until: until }, zone) => [[t('part.when'), stretch(start, end, zone, t('calendar.you'))],
+  [columnName('held_until'), until && `${full(until, zone)}${zone === here ? '' : ` (${zone})`}`]];
+
+/** The clock of the space of which something was ordered for a time. */
+async function zoneOf(entries, { order }) {
+  const request = entries.find((entry) => entry.id === digits(order))?.body;
+  const space = request?.window && digits(request.lines?.[0]?.space);
+  const { rows: [row] } = space ? await api.rows(space, 'space').catch(() => ({ rows: [] })) : { rows: [] };
+  const zone = row?.columns.zone;
+  return zone && isZone(zone) ? zone : here;
+}
+
 /** Where to and when, and what was chosen, as the client asked for it: it is in the entry alone. */
-export function asked(entries, id) {
+export function asked(entries, id, zone = here) {
   const request = entries.find((entry) => entry.id === id);
   const chosen = (request?.body?.lines ?? []).filter(({ options }) => options?.length).map(({ title, item, options }) => h('li', null, `${title ?? item}: ${options.join(', ')}`));
   const { start, end } = request?.body?.window ?? {};
-  const window = [start, end].map(instant).filter(Boolean).join(' – ');
+  const window = start && end ? stretch(start, end, zone, t('calendar.you')) : [start, end].map(instant).filter(Boolean).join(' – ');
   const address = request?.erasable?.address ?? (request?.erased ? t('order.erased') : null);
   return [[t('order.address'), address], [t('order.window'), window], [t('order.chosen'), chosen.length > 0 ? h('ul', { class: 'plain' }, chosen) : null]];
 }
@@ -158,10 +189,35 @@ async function provider(topic, key, row, entries) {
   const { rows: lines } = await api.rows(topic, 'lines', { prefix: key });
   const offer = offerOf(row.columns, entries)?.body;
   const fold = (label, made, open) => h('details', { class: 'card', open }, h('summary', null, label), made);
-  if (offerable(state)) return [state === 'countered' && wish(entries, offer), fold(t('quote'), await quoteForm(topic, row, lines, offer), state !== 'quoted')];
+  const request = entries.find((entry) => entry.id === digits(row.columns.order));
+  if (offerable(state)) return [state === 'countered' && wish(entries, offer), fold(t('quote'), await quoteForm(topic, row, lines, offer, 'order.quote', request), state !== 'quoted')];
   if (state === 'agreed' && offer) return [fold(t('quote.confirm'), confirmOrder(topic, row, lines, offer), true), fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'))];
   if (['confirmed', 'in_progress'].includes(state) && offer) return fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'));
   return null;
+}
+
+/** States of work after which nothing more is to be done. */
+const OVER = ['delivered', 'completed', 'accessed', 'failed', 'returned'];
+/** The longest time that a browser waits. */
+const LONGEST = 2 ** 31 - 1;
+
+/** What is left of an order whose work is done: the client's word, or that they say nothing for the agreed time. */
+async function ending(context, topic, key, { columns }, entries) {
+  const order = digits(columns.order);
+  if (columns.next !== 'client' || !['confirmed', 'in_progress'].includes(columns.state)) return null;
+  const { rows } = await api.rows(topic, 'fulfilments', { prefix: key });
+  if (!rows.every((leg) => OVER.includes(leg.columns.state))) return null;
+  const silence = offerOf(columns, entries)?.body?.silence_s;
+  const steps = entries.filter((entry) => ['fulfil.state', 'order.confirm'].includes(entry.kind) && entry.verdict === 'accepted' && !entry.rejected);
+  const until = Math.max(0, ...steps.map((entry) => Date.parse(entry.time))) + silence * 1000;
+  const left = until - Date.now();
+  const isOver = left <= 0 && await rehearse(topic, 'order.complete', { order }) === 'accepted';
+  // the button comes when its time does
+  const timer = left > 0 && setTimeout(refresh, Math.min(left + 50, LONGEST));
+  context.leave = () => clearTimeout(timer);
+  const told = Number.isNaN(until) ? t('silence.never') : t(isOver ? 'silence.over' : 'silence.until', { when: instant(until) });
+  return h('section', { class: 'card', 'aria-label': t('silence') }, h('h3', null, t('silence')), h('p', null, t('silence.left')), h('p', null, told),
+    isOver && form([], t('silence.end'), async () => { written(await api.send(topic, 'order.complete', { body: { order } })); }));
 }
 
 /** What the client asked for instead of the offer. */
@@ -227,7 +283,7 @@ function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOneOf
       target.disabled = true;
       told.replaceChildren();
       try {
-        written(await go(to_));
+        written(await go(to_), '', to_);
         refresh();
       } catch (error) {
         put(told, problem(error));
@@ -237,7 +293,7 @@ function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOneOf
     };
     return h('button', { type: 'button', class: isWay ? 'main' : null, onclick: pressed }, t('fulfil.now', { state: word(to_) }));
   };
-  const title = t('fulfil', { kind: word(kind) }) + (isOneOfMany ? ` (${leg})` : '');
+  const title = t('fulfil', { kind: word(kind) }) + (isOneOfMany ? ` (${word(leg)})` : '');
   const id = fresh('leg');
   return h('section', { class: 'card', 'aria-labelledby': id }, h('h3', { id }, title),
     h('p', null, t('fulfil.is', { state: word(state) })),
@@ -257,7 +313,7 @@ function proof(topic, about, state, go) {
     await api.send(topic, 'fulfil.proof', { body: { ...about, preimage } }).catch((error) => {
       throw error.rule === 'no_proof' ? new Error(t('fulfil.code.other')) : error;
     });
-    written(await go(state));
+    written(await go(state), '', state);
   });
 }
 
@@ -270,7 +326,7 @@ async function filled(topic, { kind, title }, known, { key, entries, currency },
   const ofLegs = async (left) => (await rowsOf('payments')).map(({ columns }) => {
     const value = (name) => units(columns[name]);
     return { leg: columns.leg, minor: left(value) };
-  }).filter(({ minor }) => minor > 0).map(({ leg, minor }) => ({ known: { ...known, leg }, preset: { amount: inFull(minor) }, label: `${title}: ${amount(minor, currency)} (${leg})` }));
+  }).filter(({ minor }) => minor > 0).map(({ leg, minor }, _, { length }) => ({ known: { ...known, leg }, preset: { amount: inFull(minor) }, label: `${title}: ${amount(minor, currency)}${length > 1 ? ` (${word(leg)})` : ''}` }));
   const received = (value) => value('paid') + value('held') + value('returned');
   switch (kind) {
     case 'pay.claim': return ofLegs((value) => value('amount') - received(value) - value('claimed'));
@@ -298,7 +354,7 @@ async function filled(topic, { kind, title }, known, { key, entries, currency },
 /** What may be done with an order or booking now: the node says of each command what the rules say. */
 async function offer(topic, manifest, about, id, facts) {
   const commands = manifest.events.filter((event) => event.command && event.fields[0]?.name === about && event.fields[0].type === 'entry'
-    && !APART.includes(event.kind) && !(facts.hasEditor && event.kind === 'order.confirm'))
+    && !APART.includes(event.kind) && !(facts.hasEditor && event.kind === 'order.confirm') && !(facts.hasEnd && event.kind === 'order.complete'))
     .map((command) => ({ ...command, title: titleOf(command) }));
   const asked = new Map();
   const rowsOf = (view) => {

@@ -3,14 +3,15 @@
 import { h } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { field, form, kept, written } from './forms.js';
-import { placeOf } from './map.js';
+import { field, form, kept, written, wrong } from './forms.js';
+import { map, placeOf } from './map.js';
+import { WEEK, weekOf } from './opening.js';
 import { here, isZone } from './zones.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 
-/** A new place, or another state of one. */
-export function placeForm(topic, before, done = () => {}) {
+/** A new place, or another state of one; `others` are places that are there already. */
+export function placeForm(topic, before, done = () => {}, others = []) {
   const text = (value, more) => preset(h('input', { autocomplete: 'off', maxlength: '200', ...more }), value);
   const slug = text(before?.place ?? 'shop', { required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', readonly: Boolean(before) });
   const name = text(before?.name, { required: true });
@@ -20,14 +21,20 @@ export function placeForm(topic, before, done = () => {}) {
   const zone = text(before?.zone ?? here, { required: true });
   const radius = preset(h('input', { type: 'number', min: '0', step: '1' }), before?.radius_m ?? '');
   return kept(`place:${topic}:${before?.place ?? ''}`, form([
-    field(t('first.name'), name), field(t('place.hours'), hours, 'Mo-Fr 09:00-17:00; Sa 10:00-14:00; PH off'), field(t('place.address'), address),
-    field(t('place.geo'), geo, '60.1699,24.9384'), hereButton(geo), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
+    field(t('first.name'), name), field(t('place.hours'), hours, t('place.hours.how', { example: WEEK })), field(t('place.address'), address),
+    field(t('place.geo'), geo, t('place.geo.how', { example: '60.1699,24.9384' })), hereButton(geo), mapOf(geo, others), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
     h('details', null, h('summary', null, t('optional')), field(t('place.slug'), slug), field(t('hours.zone'), zone), field(t('place.phone'), phone),
       field(t('place.website'), website), field(t('place.email'), email), field(t('place.radius'), radius)),
   ], t('save'), async () => {
     const at = placeOf(geo.value);
-    if (!at) throw new Error(t('place.nogeo', { text: geo.value }));
-    if (!isZone(zone.value)) throw new Error(t('hours.nozone', { zone: zone.value }));
+    if (!at) throw wrong(geo, t('place.nogeo', { text: geo.value }));
+    if (!isZone(zone.value)) throw wrong(zone, t('hours.nozone', { zone: zone.value }));
+    // what came from elsewhere and was not touched may be anything
+    if (hours.value !== hours.defaultValue) {
+      const week = weekOf(hours.value);
+      if (week === null) throw wrong(hours, t('place.hours.wrong', { example: WEEK }));
+      hours.value = week;
+    }
     const body = { place: slug.value, name: name.value, category: category.value, geo: at, zone: zone.value };
     for (const [key, input] of Object.entries({ address, opening_hours: hours, phone, website, email })) if (input.value) body[key] = input.value;
     if (radius.value) body.radius_m = Number(radius.value);
@@ -37,12 +44,39 @@ export function placeForm(topic, before, done = () => {}) {
   }));
 }
 
+/** Puts numbers into the field, as if they were typed. */
+function putAt(geo, lat, lon) {
+  geo.value = `${lat.toFixed(5)},${lon.toFixed(5)}`;
+  geo.dispatchEvent(new Event('input', { bubbles: true }));
+}
+
+/** Why the browser says nothing, by the number of its error. */
+const WHY = { 1: 'place.refused', 2: 'place.unknown', 3: 'place.slow' };
+
 /** Fills in where this machine is, where the browser knows it and its owner agrees. */
 function hereButton(geo) {
-  if (!navigator.geolocation) return null;
   const told = h('span', { class: 'soft', role: 'status' });
-  const found = ({ coords }) => { geo.value = `${coords.latitude.toFixed(5)},${coords.longitude.toFixed(5)}`; geo.dispatchEvent(new Event('input', { bubbles: true })); told.replaceChildren(); };
-  return h('p', { class: 'row' }, h('button', { type: 'button', onclick: () => navigator.geolocation.getCurrentPosition(found, () => told.replaceChildren(t('place.unknown'))) }, t('place.here')), told);
+  const ask = () => {
+    if (!navigator.geolocation) return told.replaceChildren(t('place.unable'));
+    told.replaceChildren(t('place.looking'));
+    const found = ({ coords }) => {
+      putAt(geo, coords.latitude, coords.longitude);
+      told.replaceChildren(t('place.found', { far: Math.ceil(coords.accuracy) }));
+    };
+    return navigator.geolocation.getCurrentPosition(found, ({ code }) => told.replaceChildren(t(WHY[code] ?? 'place.unknown')), { enableHighAccuracy: true, timeout: 20000 });
+  };
+  return h('p', { class: 'row' }, h('button', { type: 'button', onclick: ask }, t('place.here')), told);
+}
+
+/** The outline map of places that are there already: a press on it says where this one is. Without any there is nothing to go by. */
+function mapOf(geo, others) {
+  const known = others.filter((place) => place.geo).map((place) => ({ ...place.geo, name: place.name, strong: true }));
+  if (!known.length) return null;
+  const box = h('div');
+  const draw = () => box.replaceChildren(map(known, placeOf(geo.value), t('place.map'), ({ lat, lon }) => putAt(geo, lat / 1e7, lon / 1e7)));
+  geo.addEventListener('input', draw);
+  draw();
+  return h('details', null, h('summary', null, t('place.map.open')), h('p', { class: 'hint' }, t('place.map.how')), box);
 }
 
 const STAGES = ['requested', 'agreed', 'confirmed', 'packed', 'out_for_delivery', 'at_location', 'started'];

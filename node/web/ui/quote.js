@@ -4,12 +4,35 @@
 import { h, put } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { field, form, kept, touched, written } from './forms.js';
-import { digits, minorOf, money, typed, units } from './format.js';
+import { field, form, kept, touched, written, wrong } from './forms.js';
+import { MARK, digits, example, lasting, minorOf, money, typed, units } from './format.js';
 import { fromField, here, toField, DAY } from './zones.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const options = (names, chosen) => names.map((name) => h('option', { value: name, selected: name === chosen }, word(name)));
+
+/** Ways of items, and what an order that is done so is called. */
+const KINDS = { delivery: 'goods', pickup: 'pickup', visit: 'visit', digital: 'digital' };
+/** Who writes so wants to fetch it: "I'll pick it up", "ich hole es ab", "collect". */
+const FETCHES = /pick(ing|s)?[ -]?(\S+ )?up|collect|abhol|hol(e|en|t)?\b.*\bab\b/i;
+
+/**
+ * How an order is done unless its provider says otherwise, and why: as its client wishes,
+ * else as its items are offered first, to be picked up where that is among it.
+ */
+export function wayOf({ address, place, note }, offered) {
+  const known = offered.filter((ways) => ways?.length);
+  const common = (known[0] ?? []).filter((way) => known.every((ways) => ways.includes(way)));
+  const has = (way) => common.includes(way);
+  if (FETCHES.test(note ?? '')) return ['pickup', 'quote.done.fetch'];
+  if (address || place) return [has('visit') && !has('delivery') ? 'visit' : 'goods', 'quote.done.address'];
+  return [!common.length || has('pickup') ? 'pickup' : KINDS[common[0]] ?? 'pickup', 'quote.done.nothing'];
+}
+
+const DAY_S = 86400;
+/** Days in which a client may object, unless somebody says otherwise. */
+const SILENCE = 3;
+const daysOf = (seconds) => (typeof seconds === 'number' ? String(Number((seconds / DAY_S).toFixed(4))) : '');
 
 /** Whether an order is in a state in which its provider may offer something. */
 export const offerable = (state) => ['requested', 'quoted', 'countered'].includes(state);
@@ -54,18 +77,18 @@ async function priceOf(line) {
   const space = digits(line.columns.space);
   try {
     const { rows: [row] } = await api.get(`/topics/${space}/rows/items/${encodeURIComponent(`item/${line.columns.item}`)}`);
-    return { minor: row.columns.min === null ? null : units(row.columns.min), currency: row.columns.currency, stock: row.columns.stock };
+    return { minor: row.columns.min === null ? null : units(row.columns.min), currency: row.columns.currency, stock: row.columns.stock, ways: row.columns.fulfilment };
   } catch {
     return { minor: null, currency: null, stock: null };
   }
 }
 
-/** The form for an offer, or for other terms of an order that was agreed. */
-export async function quoteForm(topic, row, lines, before, kind = 'order.quote') {
+/** The form for an offer, or for other terms of an order that was agreed; `request` is the entry that asked for it. */
+export async function quoteForm(topic, row, lines, before, kind = 'order.quote', request = null) {
   const { columns } = row;
   const prices = await Promise.all(lines.map(priceOf));
   const currency = before?.total?.currency ?? columns.currency ?? prices.find((it) => it.currency)?.currency ?? 'EUR';
-  const amountField = (minor, label) => preset(h('input', { inputmode: 'decimal', required: true, 'aria-label': label, autocomplete: 'off' }), typed(minor, currency));
+  const amountField = (minor, label) => preset(h('input', { inputmode: 'decimal', required: true, 'aria-label': label, autocomplete: 'off' }), typed(minor, currency, MARK));
   const read = (input) => minorOf(input.value, currency);
   const offered = before?.breakup ?? lines.map((line, at) => ({
     title: `${line.columns.quantity} × ${line.columns.title ?? line.columns.item}`,
@@ -82,7 +105,7 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote')
   }, offered);
   const guess = offered.reduce((sum, part) => sum + (part.amount.minor ?? 0), 0);
   const legs = rowsOf(t('quote.leg'), (leg) => {
-    const name = preset(h('input', { required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', 'aria-label': t('money.leg') }), leg?.leg ?? '');
+    const name = preset(h('input', { class: 'part', required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', 'aria-label': t('money.leg') }), leg?.leg ?? '');
     const minor = amountField(leg?.amount?.minor, t('quote.amount', { currency }));
     const trigger = h('select', { 'aria-label': t('quote.trigger') }, options(['on_agree', 'before', 'on', 'after', 'date'], leg?.trigger ?? 'on'));
     const due = preset(h('input', { type: 'datetime-local', 'aria-label': t('money.until') }), leg?.due ? toField(leg.due, here) : '');
@@ -93,9 +116,15 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote')
     shown();
     return { shown: [name, minor, trigger, due], text: () => [...textOf([name, minor, trigger, due])(), escrow ? 'escrow' : ''], read: () => ({ leg: name.value, minor: read(minor), trigger: trigger.value, due: trigger.value === 'date' ? fromField(due.value, here) : null, escrow }) };
   }, before?.legs ?? [{ leg: 'all', amount: { minor: guess }, trigger: 'on' }]);
-  const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? 'goods'));
+  const [way, why] = wayOf({ ...columns, address: request?.erasable?.address }, prices.map((it) => it.ways));
+  const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? way));
   const until = preset(h('input', { type: 'datetime-local', required: true, min: toField(Date.now(), here) }), toField(Date.now() + 7 * DAY, here));
   const back = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_s ? String(Math.round(before.return_s / 86400)) : '');
+  const silence = preset(h('input', { type: 'number', min: '0', max: '365', step: 'any' }), before ? daysOf(before.silence_s) : String(SILENCE));
+  const silent = h('p', { class: 'hint' });
+  const saySilence = () => {
+    put(silent, silence.value === '' ? t('quote.silence.never') : t('quote.silence.says', { time: lasting(Math.round(Number(silence.value) * DAY_S)) }));
+  };
   const counted = lines.map((line, at) => ({ line: at, item: line.columns.title ?? line.columns.item, stock: prices[at].stock })).filter((it) => it.stock !== null && it.stock !== undefined);
   const takes = counted.map((it) => ({ ...it, box: h('input', { type: 'checkbox', checked: before ? (before.takes ?? []).includes(it.line) : true }) }));
   const sums = h('p', { role: 'status', class: 'sums-line' });
@@ -105,13 +134,17 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote')
     const fits = price !== null && price >= 0 && price === paid;
     put(sums, t('quote.sums', { total: price === null ? '?' : money(price, currency), legs: paid === null ? '?' : money(paid, currency) }), ' ',
       h('strong', { class: fits ? 'good' : 'bad' }, t(fits ? 'quote.fits' : 'quote.differs')));
+    saySilence();
     return fits ? price : null;
   };
   const made = form([
     h('h3', null, t('quote.parts')), parts.element, h('h3', null, t('order.pay')), legs.element, sums,
-    field(t('quote.done'), done), field(t('quote.until'), until), field(t('quote.return'), back),
+    field(t('quote.done'), done, before ? null : t(why)), field(t('quote.until'), until), field(t('quote.silence'), silence), silent, field(t('quote.return'), back),
     takes.map(({ box, item, stock }) => h('p', null, h('label', null, box, ' ', t('quote.take', { item, n: stock })))),
   ], t(kind === 'order.quote' ? 'quote.send' : 'quote.revise'), async () => {
+    // a price that nobody can read is no sum that differs
+    const unread = [...made.querySelectorAll('[data-rows] input[inputmode=decimal]')].find((input) => read(input) === null);
+    if (unread) throw wrong(unread, t('price.wrong', { example: example(currency) }));
     const minor = check();
     if (minor === null) throw new Error(t('quote.differs'));
     const all = legs.read();
@@ -126,7 +159,8 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote')
     };
     if (before?.terms?.length) body.terms = before.terms;
     if (before?.arbiter) body.arbiter = before.arbiter;
-    if (before?.silence_s) body.silence_s = before.silence_s;
+    // what nobody touched stays to the second
+    if (silence.value !== '') body.silence_s = silence.value === silence.defaultValue && before ? before.silence_s : Math.round(Number(silence.value) * DAY_S);
     if (back.value) body.return_s = Number(back.value) * 86400;
     written(await api.send(topic, kind, { body }));
   });

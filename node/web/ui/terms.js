@@ -38,7 +38,7 @@ export const tableTitle = ({ name, title }) => nameOf([`table.${name}`], title |
 export const appName = ({ app }) => (app ? first([`app.${app}`], app) : t('did.sealed'));
 
 /** Fields and columns whose values are words of the app. */
-const WORDS = ['state', 'kind', 'stage', 'next', 'by', 'outcome', 'capability', 'trigger', 'role', 'price_kind', 'schema', 'dispute'];
+const WORDS = ['state', 'kind', 'stage', 'next', 'by', 'outcome', 'capability', 'trigger', 'role', 'price_kind', 'schema', 'dispute', 'leg', 'method'];
 /** A value as it is read, where it is a word of the app. */
 export const valueOf = (name, text) => (WORDS.includes(name) ? word(text) : text);
 

@@ -5,8 +5,8 @@ import { t, word } from './words.js';
 import { api, failed, heading, refresh, to } from './app.js';
 import { lastLine } from './chat.js';
 import { LATEST, latestOf } from './seen.js';
-import { card, merged, named, waitsFor } from './orders.js';
-import { instant, short } from './format.js';
+import { card, merged, named, timed, waitsFor } from './orders.js';
+import { short } from './format.js';
 import { dayOf, here } from './zones.js';
 import { asking } from './guests.js';
 import { STEPS, standing } from './steps.js';
@@ -21,7 +21,7 @@ today.ahead = ask;
 
 /** Orders and bookings of all relations, by one of their states. */
 export async function today(context) {
-  const { topics, mine } = context;
+  const { topics, mine, silent } = context;
   const relations = topics.filter((topic) => topic.app === 'relation');
   const [orders, bookings, { rows }, { letters }, { asked }, { steps }] = await (context.ahead ?? ask());
   const said = latestOf(rows, mine);
@@ -30,7 +30,15 @@ export async function today(context) {
     if (mine(client)) return 'client';
     return !provider || mine(provider) ? 'provider' : 'other';
   };
-  const waits = (row) => row.columns.next && row.columns.next === side(row);
+  const isSilent = (row) => silent.has(`${row.topic} ${row.key}`);
+  const waits = (row) => isSilent(row) || (row.columns.next && row.columns.next === side(row));
+  // what waits the longest may be none of the newest
+  const missing = [...silent].filter((it) => !orders.some((row) => `${row.topic} ${row.key}` === it)).slice(0, 20);
+  await Promise.all(missing.map(async (it) => {
+    const [topic, key] = it.split(' ');
+    const { rows } = await api.get(`/topics/${topic}/rows/orders/${encodeURIComponent(key)}`).catch(() => ({ rows: [] }));
+    orders.push(...rows);
+  }));
   const answer = [...orders, ...bookings].filter(waits);
   const others = orders.filter((row) => !waits(row));
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
@@ -80,7 +88,7 @@ function booking(row, { topics, mine }) {
   const href = isOwn ? to('order', row.topic, 'bookings', row.key) : to('calendar', 'day', dayOf(columns.start, here));
   return h('li', { class: 'card' },
     h('h3', { class: 'name' }, named(row, h('a', { href }))),
-    h('p', null, `${instant(columns.start)} – ${instant(columns.end)}`),
+    timed(row, h('p')),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)),
       columns.next && h('span', { class: 'soft' }, waitsFor(row, mine)),
       row.tentative && h('span', { class: 'badge warn' }, t('tentative')),

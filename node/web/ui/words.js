@@ -14,8 +14,15 @@ document.documentElement.lang = language;
 
 let said = {};
 /** The words are here: nothing is said before. No `await` at the top, which some browsers do wrong where several modules wait for one. */
-export const ready = files[language]().then((file) => { said = file.default; });
+export const ready = files[language]().then((file) => { said = { ...file.default }; });
 ready.catch(() => {});
+
+const learning = new Map();
+/** Words that only some screens need (`more`, `work`): those wait for them. */
+export function learn(of) {
+  if (!learning.has(of)) learning.set(of, Promise.all([import(`./${of}-${language}.js`), ready]).then(([file]) => { Object.assign(said, file.default); }, () => { learning.delete(of); }));
+  return learning.get(of);
+}
 
 /** Whether there is a message of a name. */
 export const has = (key) => Object.hasOwn(said, key);

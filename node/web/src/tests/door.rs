@@ -474,18 +474,23 @@ fn no_screen_needs_much_script() {
     screens.sort_unstable();
     screens.dedup();
     // messages of one language are loaded, by a name that is made; for some screens also the
-    // names of fields and columns
+    // names of fields and columns, and words of their own
     let longest = |of: &str| {
         let all = ["de", "en"].map(|tag| text(&format!("/{of}-{tag}.js")).len());
         all.into_iter().max().unwrap_or_default()
     };
-    let with_names = |screen: &str| {
+    let with = |what: &str, screen: &str| {
         let mut lines = text("/app.js").lines();
-        lines.any(|line| {
-            line.contains("withNames(") && line.contains(&format!("import('.{screen}')"))
-        })
+        lines.any(|line| line.contains(what) && line.contains(&format!("import('.{screen}')")))
     };
-    assert!(with_names("/audit.js") && !with_names("/today.js"));
+    let apart = [
+        ("names", "withNames(", "/audit.js"),
+        ("more", "withMore(", "/audit.js"),
+        ("work", "withWork(", "/calendar.js"),
+    ];
+    for (_, what, screen) in apart {
+        assert!(with(what, screen) && !with(what, "/today.js"));
+    }
     assert!(screens.len() > 15, "{screens:?}");
     for screen in screens {
         let (mut known, mut waiting) = (Vec::new(), vec!["/app.js", beside, screen]);
@@ -495,13 +500,10 @@ fn no_screen_needs_much_script() {
                 waiting.extend(named(text(path), "from '"));
             }
         }
-        let names = if with_names(screen) {
-            longest("names")
-        } else {
-            0
-        };
+        let beside = apart.iter().filter(|(_, what, _)| with(what, screen));
+        let beside: usize = beside.map(|(of, ..)| longest(of)).sum();
         let bytes: usize = known.iter().map(|path| text(path).len()).sum();
-        let bytes = bytes + longest("words") + names;
+        let bytes = bytes + longest("words") + beside;
         println!("{screen}: {bytes} bytes of script in {} files", known.len());
         assert!(bytes <= SCRIPT_MAX, "{screen}: {bytes} bytes in {known:?}");
     }
@@ -509,7 +511,7 @@ fn no_screen_needs_much_script() {
 
 #[test]
 fn both_languages_say_everything() {
-    let keys = |path: &str| {
+    let keys = |path: String| {
         let page = crate::pages::PAGES.iter().find(|page| page.path == path);
         let text = page.map(|page| page.text).unwrap_or_default();
         let mut keys = std::collections::BTreeSet::new();
@@ -527,7 +529,9 @@ fn both_languages_say_everything() {
         }
         keys
     };
-    let (english, german) = (keys("/words-en.js"), keys("/words-de.js"));
-    assert!(english.len() > 200, "{}", english.len());
-    assert_eq!(english, german);
+    for of in ["words", "more", "work"] {
+        let [english, german] = ["en", "de"].map(|tag| keys(format!("/{of}-{tag}.js")));
+        assert!(english.len() > 90, "{}", english.len());
+        assert_eq!(english, german);
+    }
 }
