@@ -28,7 +28,9 @@ pub(crate) fn browser(size: (u32, u32)) -> Option<Browser> {
     match chromium::find() {
         Some(program) => Some(Browser::start(&program, size)),
         None => {
-            println!("skipped: there is no Chromium on this machine (or name it by CHROMIUM)");
+            println!(
+                "skipped: the browser is not on this machine (or name it by CHROMIUM or FIREFOX)"
+            );
             None
         }
     }

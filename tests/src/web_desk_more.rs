@@ -24,10 +24,9 @@ fn asked_for(client: &Desk, desk: &Desk, more: &[&str]) -> (String, String) {
     let line = format!("space={},item=bread,quantity=2", topic_of(desk, "shop"));
     let words = ["order", "request", "aino", "--line", &line];
     let asked = client.ok(&[&words[..], more].concat());
-    let mut code = asked.err.split(|it: char| !it.is_ascii_hexdigit());
-    let code = code.rfind(|it| it.len() == 64).unwrap_or_default();
+    let code = asked.door_code();
     carry(client, desk, &["aino"]);
-    (asked.word(), code.to_owned())
+    (asked.word(), code)
 }
 
 /// An order that is agreed, confirmed and fetched, and from when on it was; its customer has so
@@ -91,7 +90,7 @@ fn an_order_ends_though_its_customer_says_nothing() {
     };
     let (desk, [client, _]) = bakery();
     let (never, _) = fetched(&client, &desk, &[]);
-    let (order, done_ms) = fetched(&client, &desk, &["--silence-s", "60s"]);
+    let (order, done_ms) = fetched(&client, &desk, &["--silence-s", "90s"]);
     let up = login(&mut page, &desk);
     // nothing is asked of anybody before
     let answer = "document.querySelector('main').innerText.includes('Nobody waits for you.')";
@@ -139,7 +138,7 @@ fn an_order_ends_though_its_customer_says_nothing() {
     // Today tells of it then, with nobody's doing
     go(&mut page, "#/today", "Today");
     page.until(answer);
-    until_shortly_before(done_ms + 60_000);
+    until_shortly_before(done_ms + 90_000);
     page.until("document.querySelector('main li.card .soft')?.textContent === 'the customer said nothing: you can end it'");
     page.until("document.querySelector('#nav a[href=\"#/today\"]').textContent === 'Today1, 1 waiting for you'");
     assert_eq!(page.value("[...document.querySelectorAll('main h2')].find((it) => it.textContent === 'Waits for your answer').nextElementSibling.querySelectorAll('li').length"), 1);
@@ -160,12 +159,12 @@ fn the_button_to_end_an_order_comes_when_its_time_does() {
         return;
     };
     let (desk, [client, _]) = bakery();
-    let (order, done_ms) = fetched(&client, &desk, &["--silence-s", "45s"]);
+    let (order, done_ms) = fetched(&client, &desk, &["--silence-s", "80s"]);
     let up = login(&mut page, &desk);
     open_order(&mut page, &desk, &order);
     let button = "[...document.querySelectorAll('main button')].some((it) => it.textContent === 'End the order')";
     assert_eq!(page.value(button), false);
-    until_shortly_before(done_ms + 45_000);
+    until_shortly_before(done_ms + 80_000);
     page.until(button);
     assert!(text(&mut page).contains("you can end the order now"));
     up.stop();

@@ -7,6 +7,7 @@
 //! install: another address, other routes, other rules.
 
 pub mod access;
+mod asks;
 pub mod backend;
 pub mod blobs;
 pub mod guests;
