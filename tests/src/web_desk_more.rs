@@ -447,3 +447,49 @@ fn the_menu_is_folded_and_opens_where_one_is() {
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     up.stop();
 }
+
+/// What a tab is told when another one comes to the front, or itself.
+fn seen(page: &mut Browser, is_seen: bool) {
+    let state = if is_seen { "visible" } else { "hidden" };
+    page.value(&format!(
+        "Object.defineProperty(document, 'visibilityState', {{ configurable: true, get: () => '{state}' }}); \
+         document.dispatchEvent(new Event('visibilitychange')); true"
+    ));
+}
+
+/// A browser has six connections to a node; news take one of each tab that listens.
+#[test]
+fn many_tabs_leave_room_for_one_another() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, [client, _]) = bakery();
+    let up = login(&mut page, &desk);
+    let url = up.ready["web"]["url"].as_str().unwrap().to_owned();
+    let mut first = None;
+    for _ in 0..7 {
+        page.until("document.querySelector('.live.open')");
+        seen(&mut page, false);
+        let before = page.another();
+        first.get_or_insert(before);
+        page.open(&url);
+        page.until("document.querySelector('h1')?.textContent === 'Today'");
+    }
+    page.until("document.querySelector('.live.open')");
+
+    // who comes back to the first one sees what came meanwhile, and what comes then
+    let ask = || {
+        let line = format!("space={},item=bread,quantity=2", topic_of(&desk, "shop"));
+        client.ok(&["order", "request", "aino", "--line", &line]);
+        carry(&client, &desk, &["aino"]);
+    };
+    ask();
+    page.until("document.querySelectorAll('main li.card').length === 1");
+    seen(&mut page, false);
+    page.turn_to(first.unwrap());
+    seen(&mut page, true);
+    page.until("document.querySelectorAll('main li.card').length === 1");
+    ask();
+    page.until("document.querySelectorAll('main li.card').length === 2");
+    up.stop();
+}

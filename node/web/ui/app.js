@@ -51,6 +51,8 @@ const beside = {
 const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'feeds', app: 'apps' };
 /** Milliseconds in which several news are one. */
 const CALM = 150;
+/** Milliseconds out of sight after which one tab listens for all that nobody sees: a browser has six connections to a node. */
+const UNSEEN = 10_000;
 /** Milliseconds that news wait for the first screen. */
 const PATIENCE = 2000;
 
@@ -245,11 +247,13 @@ export function refresh() {
 }
 
 function follow() {
-  let waiting;
+  let waiting, from, end;
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
-  api.watch({
-    entry: (entry) => { soon(); lookForMore(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
-    reset: () => { say(t('reset')); soon(); document.dispatchEvent(new CustomEvent('reset')); },
+  const listen = () => { end ??= api.watch({ ...told, from }); };
+  const told = {
+    entry: (entry, id) => { from = id; soon(); lookForMore(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
+    rows: (changes, id) => { from = id; },
+    reset: (id) => { from = id; say(t('reset')); soon(); document.dispatchEvent(new CustomEvent('reset')); },
     state: (open) => {
       state.live ??= h('span');
       state.live.className = open ? 'live open' : 'live';
@@ -258,6 +262,24 @@ function follow() {
       if (open) soon();
     },
     problem: (error) => { if (error.status === 401) login(); },
+  };
+  listen();
+  if (!navigator.locks) return;
+  let unseen, seen;
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(unseen);
+    if (document.visibilityState === 'visible') {
+      seen?.();
+      listen();
+      return;
+    }
+    unseen = setTimeout(() => {
+      end?.();
+      end = null;
+      const waits = new AbortController();
+      const hold = new Promise((done) => { seen = () => { waits.abort(); done(); }; });
+      navigator.locks.request('synlog news', { signal: waits.signal }, () => { listen(); return hold; }).catch(() => {});
+    }, UNSEEN);
   });
 }
 

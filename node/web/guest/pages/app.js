@@ -99,7 +99,7 @@ export const app = {
     }
   },
   refresh(now = false) {
-    if (now) return show(true);
+    if (now) return show(true, true);
     return soon();
   },
   /** Asks once more before something is done; true: do it. Who leaves the screen says no. */
@@ -238,7 +238,8 @@ function keep() {
   };
 }
 
-async function show(again = false) {
+/** Shows the screen that the address names; `now`: although somebody may be writing. */
+async function show(again = false, now = false) {
   const [name, ...parts] = place();
   const round = ++state.round;
   const early = name === 'provider' && !again ? state.early : null;
@@ -246,12 +247,13 @@ async function show(again = false) {
   if (!again && !early) put(main, h('p', { class: 'soft' }, t('loading')));
   try {
     const made = await (early ?? screens[name]({ parts, again }));
-    if (round !== state.round) return;
+    // somebody went on meanwhile, or began to write
+    if (round !== state.round || (again && !now && writing())) return;
     const back = again && keep();
     put(main, made);
     if (back) back();
   } catch (error) {
-    if (round !== state.round) return;
+    if (round !== state.round || (again && !now && writing())) return;
     if (error.status !== 0) console.error(error);
     put(main, heading(t(`nav.${parents[name] ?? name}`)), error.status === 0 ? h('p', { class: 'soft' }, t('away.text')) : problem(error));
   } finally {
