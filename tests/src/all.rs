@@ -75,4 +75,5 @@ mod web_paint;
 mod web_races;
 mod web_relay;
 mod web_remote;
+mod web_tabs;
 mod web_words;

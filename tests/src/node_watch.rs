@@ -12,7 +12,7 @@ use crate::net_daemon::Up;
 use crate::web_client::Web;
 
 /// Asks for something beside the API. Gives status and body.
-fn probe(host: &str, path: &str, token: Option<&str>) -> (u16, String) {
+pub(crate) fn probe(host: &str, path: &str, token: Option<&str>) -> (u16, String) {
     let mut stream = TcpStream::connect(host).unwrap();
     let token = token.map_or(String::new(), |token| {
         format!("Authorization: Bearer {token}\r\n")

@@ -304,6 +304,15 @@ fn only_who_may_is_let_in() {
     let up = Up::start(&desk, &["--offline"]);
     assert_eq!(web.get("/session").status, 401);
     up.stop();
+
+    // who can't be written down is let in; who leaves is told that it will not last
+    std::fs::remove_file(desk.home.join("sessions.json")).unwrap();
+    std::fs::create_dir_all(desk.home.join("sessions.json/in the way")).unwrap();
+    let up = Up::start(&desk, &["--offline"]);
+    let web = Web::login(up.ready["web"]["login"].as_str().unwrap());
+    assert_eq!(web.ok("/session")["scope"], "owner");
+    assert_eq!(web.post("/logout", "{}").status, 500);
+    up.stop();
 }
 
 #[test]

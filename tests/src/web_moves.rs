@@ -38,6 +38,8 @@ pub(crate) fn all_sent(page: &mut Browser) {
 pub(crate) fn visit(page: &mut Browser, shop: &Shop) {
     page.open(&link_at(shop, &shop.url));
     page.until("document.querySelector('h1')?.textContent === 'Kallion leipä'");
+    // the menu comes with the keys, and those after the catalog
+    page.until("document.querySelector('nav a')");
 }
 
 /// The same, and orders so many loaves.

@@ -116,21 +116,14 @@ async fn attempt(
         return Err(uis::scope::beyond());
     }
     match &route.does {
-        Does::Ask(ask) => {
-            let ask = ask(&inputs)?;
+        Does::Ask(asked) => {
+            let question = asked(&inputs)?;
             if let Some(ui) = &ui {
-                uis::hold(&shared, ui, &ask).await?;
+                uis::hold(&shared, ui, &question).await?;
             }
-            let json = match ask {
-                Ask::Rows(rows) => shared.reader.ask(rows).await?,
-                ask => {
-                    let backend = Arc::clone(&shared.backend);
-                    blocking(move || backend.answer(&ask)).await?
-                }
-            };
-            Ok(told(&json))
+            Ok(told(&ask(&shared, question).await?))
         }
-        Does::Several => Ok(told(&several::answer(&shared.reader, &inputs).await)),
+        Does::Several => Ok(told(&several::answer(&shared, &inputs).await)),
         Does::Uis => Ok(told(&uis::list(&shared).await?)),
         Does::OpenApi => Ok(told(&openapi::document())),
         Does::Session => Ok(told(&json!({ "scope": has.word() }))),
@@ -148,7 +141,9 @@ async fn attempt(
                 (Some(session), false) => shared.keys.logout(session),
                 (None, false) => {}
             }
-            kept(&shared).await?;
+            // it would be back after the next start
+            let keeping = Arc::clone(&shared);
+            blocking(move || keeping.keep_sessions()).await?;
             let mut response = told(&json!({}));
             set(&mut response, header::SET_COOKIE, &site.ended());
             Ok(response)
@@ -251,10 +246,15 @@ pub(crate) async fn read_body(body: Body, max: usize) -> Result<Vec<u8>, Problem
     }
 }
 
-/// Who is logged in is written down before anybody is told.
-async fn kept(shared: &Arc<Shared>) -> Result<(), Problem> {
-    let shared = Arc::clone(shared);
-    blocking(move || shared.keep_sessions()).await
+/// The answer to a question.
+pub(crate) async fn ask(shared: &Shared, question: Ask) -> Result<Json, Problem> {
+    match question {
+        Ask::Rows(rows) => shared.reader.ask(rows).await,
+        question => {
+            let backend = Arc::clone(&shared.backend);
+            blocking(move || backend.answer(&question)).await
+        }
+    }
 }
 
 async fn login(shared: &Arc<Shared>, site: &Site, inputs: &Inputs) -> Result<Response, Problem> {
@@ -262,7 +262,13 @@ async fn login(shared: &Arc<Shared>, site: &Site, inputs: &Inputs) -> Result<Res
     let session = keys::text(&shared.backend.random()?);
     match shared.keys.login(&token, &session, shared.backend.now_ms()) {
         Login::Opened => {
-            kept(shared).await?;
+            // a full disk keeps nobody out
+            let noting = Arc::clone(shared);
+            blocking(move || {
+                noting.note_sessions();
+                Ok(())
+            })
+            .await?;
             let mut response = told(&json!({ "scope": Scope::Owner.word() }));
             set(&mut response, header::SET_COOKIE, &site.opened(&session));
             Ok(response)

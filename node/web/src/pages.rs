@@ -81,9 +81,11 @@ pub static PAGES: &[Page] = &[
     page!("/broker.js", SCRIPT, "broker.js"),
     page!("/audit.js", SCRIPT, "audit.js"),
     page!("/badges.js", SCRIPT, "badges.js"),
+    page!("/cards.js", SCRIPT, "cards.js"),
     page!("/catalog.js", SCRIPT, "catalog.js"),
     page!("/clients.js", SCRIPT, "clients.js"),
     page!("/chat.js", SCRIPT, "chat.js"),
+    page!("/early.js", SCRIPT, "early.js"),
     page!("/elements.js", SCRIPT, "elements.js"),
     page!("/feeds.js", SCRIPT, "feeds.js"),
     page!("/format.js", SCRIPT, "format.js"),
@@ -267,8 +269,8 @@ mod tests {
         };
         assert_eq!(preloaded(own("/")), needed(&own));
         // those of the screen that is opened most
-        let app = own("/app.js");
-        let list = app.split("const TODAY = ['").nth(1).unwrap();
+        let list = own("/early.js");
+        let list = list.split("const TODAY = ['").nth(1).unwrap();
         let list = list.split("'];").next().unwrap();
         let named: BTreeSet<String> = list.split("', '").map(|name| format!("/{name}")).collect();
         let (mut all, mut left) = (BTreeSet::new(), BTreeSet::from(["/today.js".to_owned()]));

@@ -74,13 +74,18 @@ impl Shared {
         self.keys.keep(|all| self.backend.keep_sessions(all))
     }
 
+    /// The same where nothing is lost but that somebody logs in again.
+    pub(crate) fn note_sessions(&self) {
+        if let Err(problem) = self.keep_sessions() {
+            tracing::warn!(code = %problem.code, "sessions are not kept: {}", problem.message);
+        }
+    }
+
     /// Whether a session is open. That it was used is written down, which is once a day.
     pub(crate) fn is_open(&self, session: &str) -> bool {
         let open = self.keys.is_open(session, self.backend.now_ms());
-        if open == Some(true)
-            && let Err(problem) = self.keep_sessions()
-        {
-            tracing::warn!(code = %problem.code, "sessions are not kept: {}", problem.message);
+        if open == Some(true) {
+            self.note_sessions();
         }
         open.is_some()
     }

@@ -1,12 +1,12 @@
 // The pages: which screen is shown, who is logged in, and news that make a screen look again.
 
-import { Synlog } from './synlog.js';
 import { h, put } from './elements.js';
 import { learn, ready, t } from './words.js';
 import { digits } from './format.js';
 import { explained, loadNames } from './terms.js';
+import { api, ask, early } from './early.js';
 
-export const api = new Synlog();
+export { api };
 /** A screen that shows names of fields or columns. */
 const withNames = (load) => async () => (await Promise.all([load(), loadNames()]))[0];
 /** A screen that is opened now and then, and brings words of its own along. */
@@ -56,19 +56,19 @@ const UNSEEN = 10_000;
 /** Milliseconds that news wait for the first screen. */
 const PATIENCE = 2000;
 
-/** Modules that Today needs, in the order of their names: the screen that is opened most comes at once, and not module by module. */
-const TODAY = ['chat.js', 'forms.js', 'guests.js', 'lists.js', 'node.js', 'orders.js', 'quote.js', 'seen.js', 'steps.js', 'timeline.js', 'today.js', 'zones.js'];
-
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, silent: new Set() };
-/** What was asked for before the first screen was made: the topics, and what the screen of that name asks for. */
-let early = null;
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, silent: new Set(), asked: null };
 
 /** Who is logged in. */
 export const entity = () => state.me?.entity;
 
 /** A link to a screen; parts may be anything. */
 export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
+
+/** The longest time that a browser waits, in milliseconds. */
+const LONGEST = 2 ** 31 - 1;
+/** Does something at a time, or earlier where that is very far: whoever is called looks again. */
+export const atTime = (at, act) => setTimeout(act, Math.min(Math.max(at - Date.now(), 0), LONGEST));
 
 /** Says something for a moment, to screen readers, too. */
 export function say(text) {
@@ -201,11 +201,12 @@ async function show(again = false) {
   }
   const context = { ...state, leave: null, api, parts, again, mine: (id) => digits(id) === state.me.entity };
   try {
-    const { topics = api.get('/topics'), screen: asker, ahead } = early ?? {};
-    early = null;
-    if (asker === name) context.ahead = ahead;
+    // what was asked before the first screen
+    const topics = state.asked?.topics ?? api.get('/topics').then((told) => told.topics);
+    if (name === 'today') context.ahead = state.asked?.today;
+    state.asked = null;
     const screen = await screens[name]();
-    state.topics = context.topics = (await topics).topics;
+    state.topics = context.topics = await topics;
     const made = await screen(context);
     // somebody went on meanwhile, or began to write
     if (round !== state.round || (again && writing())) return context.leave?.();
@@ -263,24 +264,30 @@ function follow() {
     },
     problem: (error) => { if (error.status === 401) login(); },
   };
-  listen();
-  if (!navigator.locks) return;
-  let unseen, seen;
-  document.addEventListener('visibilitychange', () => {
+  const leave = () => { end?.(); end = null; };
+  let unseen, seen, left = false;
+  const look = () => {
     clearTimeout(unseen);
-    if (document.visibilityState === 'visible') {
+    if (left) return;
+    if (document.visibilityState === 'visible' || !navigator.locks) {
       seen?.();
       listen();
       return;
     }
     unseen = setTimeout(() => {
-      end?.();
-      end = null;
+      leave();
       const waits = new AbortController();
       const hold = new Promise((done) => { seen = () => { waits.abort(); done(); }; });
       navigator.locks.request('synlog news', { signal: waits.signal }, () => { listen(); return hold; }).catch(() => {});
     }, UNSEEN);
-  });
+  };
+  document.addEventListener('visibilitychange', look);
+  // who goes elsewhere may come back to this page as it is: a browser keeps it, and would keep its connection
+  addEventListener('pagehide', () => { left = true; leave(); });
+  addEventListener('pageshow', () => { left = false; look(); });
+  // a tab may be opened behind another one
+  listen();
+  look();
 }
 
 /** What waits is asked for when the screen stands, and again on news. */
@@ -288,7 +295,7 @@ const lookForMore = () => import('./badges.js').then((it) => it.look(), () => {}
 
 /** Whether nothing has been done here yet, and nobody said to leave the first steps out. */
 async function isFirst() {
-  const { topics } = await early.topics.catch(() => ({ topics: [0] }));
+  const topics = await state.asked.topics.catch(() => [0]);
   if (topics.length) return false;
   const { steps } = await api.get('/steps').catch(() => ({ steps: {} }));
   return steps.all === 'open';
@@ -303,19 +310,15 @@ async function begin() {
     history.replaceState(null, '', '#/today');
     await api.login(link[1]).catch(() => { state.failed = true; });
   }
-  if (place()[0] === 'today') document.head.append(...TODAY.map((name) => h('link', { rel: 'modulepreload', href: new URL(`./${name}`, import.meta.url) })));
-  // its module, and what it will ask for, come while it is asked who this is
-  const [screen] = place();
-  early = { screen, topics: api.get('/topics'), ahead: screens[screen]().then((made) => made.ahead?.()) };
-  const who = api.get('/whoami');
-  // whoever waits for them tells what went wrong
-  for (const asked of [early.topics, early.ahead, who]) asked.catch(() => {});
+  state.asked = early ?? ask();
+  // its module comes while it is asked who this is
+  screens[place()[0]]().catch(() => {});
   await ready.catch(() => {});
   const skip = put(document.getElementById('skip'), t('skip'));
   // what stands behind the # names a screen, and stays
   skip.onclick = (event) => { event.preventDefault(); (main.querySelector('h1') ?? main).focus(); };
   try {
-    state.me = await who;
+    state.me = await state.asked.me;
   } catch (error) {
     if (error.status === 401) return login();
     return put(main, heading('synlog'), problem(error));

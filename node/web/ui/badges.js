@@ -1,16 +1,13 @@
 // How much waits: at Today, and in the chats. It is asked for when a screen stands already,
 // and once more when there is news; whoever wants notifications is told from the same answer.
 
-import { api, counted, entity } from './app.js';
+import { api, atTime, counted, entity } from './app.js';
 import { digits } from './format.js';
 import { heard } from './notify.js';
 import { LATEST, latestOf } from './seen.js';
 
 /** Milliseconds in which several news are one. */
 const CALM = 400;
-
-/** The longest time that a browser waits. */
-const LONGEST = 2 ** 31 - 1;
 
 let soon;
 let later;
@@ -36,7 +33,7 @@ async function ask() {
     ({ waiting } = told);
     // what waits from some time on comes with no news
     clearTimeout(later);
-    if (told.later_ms) later = setTimeout(look, Math.min(Math.max(told.later_ms - Date.now(), 0) + CALM, LONGEST));
+    if (told.later_ms) later = atTime(told.later_ms + CALM, look);
     messages = rows;
     heard(waiting);
     count();

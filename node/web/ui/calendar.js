@@ -37,7 +37,7 @@ async function allBetween(view, query) {
 export async function calendar(context) {
   const { parts: [shape = innerWidth < 600 ? 'day' : 'week', chosen] } = context;
   const { spaces, resources } = await ownResources(context);
-  const zone = resources[0]?.zone ?? here;
+  const zone = resources[0]?.zone ?? here();
   const today = dayOf(Date.now(), zone);
   const asked = /^\d{1,6}$/.test(chosen ?? '') ? Number(chosen) : today;
   const days = shape === 'day' ? 1 : 7;
@@ -66,7 +66,7 @@ export async function calendar(context) {
       link(t('calendar.before'), shape, asked - days), link(t('today'), shape, today), link(t('calendar.after'), shape, asked + days),
       link(t('calendar.day'), 'day', asked, shape === 'day'), link(t('calendar.week'), 'week', asked, shape === 'week'))),
     h('p', { class: 'row' },
-      h('span', { class: 'soft' }, t('calendar.zone', { zone }), zone === here ? '' : ` ${t('calendar.yours', { zone: here })}`),
+      h('span', { class: 'soft' }, t('calendar.zone', { zone }), zone === here() ? '' : ` ${t('calendar.yours', { zone: here() })}`),
       spaces.length > 0 && h('a', { href: to('hours') }, t('hours'))),
     resources.length === 0 && h('p', null, spaces.length ? t('calendar.nothing') : t('catalog.none')),
     elsewhere.length > 0 && [h('h2', null, t('calendar.waiting')), list(elsewhere)],
@@ -121,7 +121,7 @@ const tone = (state) => (state === 'confirmed' ? 'good' : state === 'pending' ||
 /** A booking with what may be done with it. */
 function one(row, resource, context) {
   const { columns } = row;
-  const zone = resource?.zone ?? here;
+  const zone = resource?.zone ?? here();
   const named = context.topics.find((topic) => topic.topic === row.topic);
   const isMine = context.mine(columns.client);
   return h('li', { class: 'card' },

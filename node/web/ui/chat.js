@@ -3,6 +3,7 @@
 import { h, put } from './elements.js';
 import { t } from './words.js';
 import { api, heading, problem, to } from './app.js';
+import { lastLine, textOf } from './cards.js';
 import { field, form, written } from './forms.js';
 import { digits, instant, short } from './format.js';
 import { LATEST, latestOf, seen } from './seen.js';
@@ -12,29 +13,8 @@ const KEPT = 50;
 /** Earlier ones that are asked for at a time: with those that are kept the first time. */
 const OLDER = 100;
 
-/** What a message says: where it can be erased it is in its entry alone. */
-async function textOf(row) {
-  const { text, entry } = row.columns;
-  if (text !== null && text !== undefined) return { text };
-  const found = await api.get(`/entries/${digits(entry)}`).catch(() => null);
-  const hidden = found?.erasable?.private;
-  if (typeof hidden === 'string') return { text: hidden, isErasable: true };
-  return { gone: t(found?.erased ? 'chat.erased' : 'chat.absent') };
-}
-
 /** The last message of each relation, and how many of the other side's are new. */
 export const latest = async ({ mine }) => latestOf((await api.appRows('relation', 'messages', LATEST)).rows, mine);
-
-/** A relation on a card, with its last line. */
-export async function lastLine(topic, it, mine, level = 'h2') {
-  const said = it && await textOf(it.last);
-  return h('li', { class: 'card' },
-    h(level, { class: 'name' }, h('a', { href: to('chat', topic.topic) }, topic.name ?? short(topic.topic))),
-    said && h('p', { class: 'lastline' }, mine(it.last.columns.author) && h('span', { class: 'soft' }, `${t('chat.you')}: `),
-      said.text ?? h('span', { class: 'soft' }, said.gone)),
-    h('p', { class: 'row soft' }, it && h('time', null, instant(it.last.columns.at)),
-      it?.fresh > 0 && h('span', { class: 'badge warn' }, t('chat.fresh', { n: it.fresh }))));
-}
 
 /** The relations: those with something new first. */
 export async function chats({ topics, mine }) {

@@ -6,7 +6,8 @@ import { t } from './words.js';
 import { api, heading, say, to } from './app.js';
 import { field, form } from './forms.js';
 import { instant, money, short } from './format.js';
-import { answer, guests } from './guests.js';
+import { answer } from './cards.js';
+import { guests } from './guests.js';
 import { pages } from './lists.js';
 
 /** Clients that are asked for at a time. */

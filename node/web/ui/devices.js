@@ -3,7 +3,7 @@
 
 import { h, live, pairs, put } from './elements.js';
 import { t } from './words.js';
-import { api, heading, problem, refresh, say } from './app.js';
+import { api, heading, refresh, say } from './app.js';
 import { field, form } from './forms.js';
 import { instant, short } from './format.js';
 import { code } from './node.js';

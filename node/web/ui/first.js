@@ -56,7 +56,7 @@ function spaceStep({ topic, about }, go) {
   const text = h('textarea', { maxlength: '2000' });
   const category = h('input', { maxlength: '100', autocomplete: 'off' });
   const currency = preset(h('input', { required: true, maxlength: '3', pattern: '[A-Z]{3}' }), 'EUR');
-  const zone = preset(h('input', { required: true, autocomplete: 'off' }), here);
+  const zone = preset(h('input', { required: true, autocomplete: 'off' }), here());
   const colour = preset(h('input', { type: 'color' }), '#1f5f8b');
   return kept('first:space', form([field(t('first.name'), name), field(t('first.about'), text), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
     field(t('first.currency'), currency, t('first.forgood')), field(t('hours.zone'), zone, t('first.forgood')), field(t('first.colour'), colour)], t('first.make'), async () => {

@@ -45,7 +45,7 @@ export function minorOf(text, currency) {
 export const example = (currency) => new Intl.NumberFormat(locale, { minimumFractionDigits: places(currency), maximumFractionDigits: places(currency), useGrouping: false }).format(places(currency) ? 3.5 : 350);
 
 /** What stands before the cents where the reader lives; either is read. */
-export const MARK = new Intl.NumberFormat(locale).formatToParts(1.5).find(({ type }) => type === 'decimal')?.value === ',' ? ',' : '.';
+export const decimalMark = () => (new Intl.NumberFormat(locale).formatToParts(1.5).find(({ type }) => type === 'decimal')?.value === ',' ? ',' : '.');
 
 /** Minor units as they are typed. */
 export function typed(minor, currency, mark = '.') {
@@ -60,19 +60,22 @@ export const units = (value) => (value && typeof value === 'object' ? value.mino
 export const amount = (value, currency) =>
   value && typeof value === 'object' ? money(value.minor, value.currency) : money(value, currency);
 
-const instants = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+// made when the first is written: that takes a while, and a page is read before
+let instants;
 /** UTC milliseconds or RFC 3339, in the reader's zone. */
 export function instant(value) {
   const date = new Date(value);
-  return value === null || value === undefined || Number.isNaN(date.getTime()) ? '' : instants.format(date);
+  return value === null || value === undefined || Number.isNaN(date.getTime()) ? '' : (instants ??= new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })).format(date);
 }
 
 /** Seconds of the longer units of time, the longest first. */
 const LONGER = [['day', 86400], ['hour', 3600], ['minute', 60]];
+/** So many of a unit of time, one or several. */
+export const ofUnit = (n, unit) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(n);
 /** Seconds in the unit that fits: 3 days, 90 minutes. */
 export function lasting(seconds) {
   const [unit, of] = LONGER.find(([, of]) => seconds >= of && seconds % of === 0) ?? ['second', 1];
-  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / of);
+  return ofUnit(seconds / of, unit);
 }
 
 /** Any value of a column of a type. */

@@ -2,26 +2,11 @@
 
 import { h, live, put } from './elements.js';
 import { t } from './words.js';
-import { api, failed, problem, refresh, say, to } from './app.js';
+import { api, problem, say, to } from './app.js';
+import { answer, asking } from './cards.js';
 import { code } from './node.js';
 import { field } from './forms.js';
-import { instant, short } from './format.js';
-
-/** A button that answers somebody who came without an install. */
-export const answer = (entity, word, main) => h('button', {
-  type: 'button',
-  class: main ? 'main' : null,
-  onclick: async () => {
-    await api.post(`/guests/${entity}`, { answer: word }).catch(failed);
-    refresh();
-  },
-}, t(`guests.${word}`));
-
-/** Those who ask for a relation. */
-export const asking = (list) => list.map((of) => h('li', { class: 'card' },
-  h('h3', null, t('guests.asks', { name: of.name ?? short(of.entity) })),
-  h('p', { class: 'soft' }, h('code', null, short(of.entity)), ` ${instant(of.since_ms)}`),
-  h('p', { class: 'row' }, answer(of.entity, 'accept', true), answer(of.entity, 'decline'))));
+import { short } from './format.js';
 
 /** What is printed and hung up: the name, the code, the link, and nothing else of the page. */
 function poster(name, made) {

@@ -18,7 +18,7 @@ export async function hours(context) {
   const resource = resources.find((it) => it.space === space && it.resource === slug);
   // a new one keeps the clock of the shop, wherever its owner sits
   const [about] = spaces.length ? (await api.rows(spaces[0].topic, 'space')).rows : [];
-  const clock = about?.columns.zone ?? here;
+  const clock = about?.columns.zone ?? here();
   const link = (it) => h('li', null, h('a', { href: to('hours', it.space, it.resource), 'aria-current': it === resource ? 'true' : null }, it.title));
   return [
     heading(t('hours')),

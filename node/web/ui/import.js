@@ -119,7 +119,7 @@ function options(job, act, look) {
   const kind = preset(h('input', { autocomplete: 'off' }), job.kind);
   const columns = preset(h('textarea', { spellcheck: 'false' }), lines(job.columns));
   return h('details', { open: job.stage === 'failed' || job.events === 0 }, h('summary', null, t('import.options')), form([
-    field(t('import.format'), format), field(t('first.currency'), currency), field(t('hours.zone'), zone, here),
+    field(t('import.format'), format), field(t('first.currency'), currency), field(t('hours.zone'), zone, here()),
     job.format === 'csv' && field(t('import.columns'), columns, 'Artikelname=title'), job.format === 'jsonl' && field(t('import.kind'), kind, 'item.put'),
   ], t('import.again'), async () => {
     const more = { format: format.value };

@@ -4,7 +4,7 @@ import { fresh, h } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
 import { field, form, kept, written, wrong } from './forms.js';
-import { MARK, example, minorOf, typed, units } from './format.js';
+import { decimalMark, example, minorOf, typed, units } from './format.js';
 
 /** Ways in which an item reaches the client. */
 const WAYS = ['pickup', 'delivery', 'visit', 'digital'];
@@ -53,7 +53,7 @@ function schemaField(chosen) {
 function priceFields(before, currency, schema) {
   const isGoods = () => schema.pick.value === 'goods/1';
   const kind = h('select', null, options(PRICES, before?.price_kind ?? 'fixed'));
-  const shownMinor = (value) => typed(value === null || value === undefined ? value : units(value), currency, MARK);
+  const shownMinor = (value) => typed(value === null || value === undefined ? value : units(value), currency, decimalMark());
   const low = preset(h('input', { inputmode: 'decimal' }), shownMinor(before?.min));
   const high = preset(h('input', { inputmode: 'decimal' }), before?.price_kind === 'range' ? shownMinor(before?.max) : '');
   const units_ = h('datalist', { id: fresh('units') }, ['unit.piece', 'unit.kg', 'unit.l', 'unit.m', 'unit.h', 'unit.day'].map((key) => h('option', { value: t(key) })));

@@ -3,7 +3,7 @@
 import { h } from './elements.js';
 import { t } from './words.js';
 import { api, heading, to } from './app.js';
-import { card } from './orders.js';
+import { card } from './cards.js';
 import { pages } from './lists.js';
 import { amount } from './format.js';
 

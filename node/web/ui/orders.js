@@ -2,91 +2,19 @@
 
 import { fresh, h, pairs, put, scroll } from './elements.js';
 import { t, word } from './words.js';
-import { api, heading, problem, refresh, to } from './app.js';
+import { api, atTime, heading, problem, refresh, to } from './app.js';
 import { amount, digits, instant, short, shown, typed, units } from './format.js';
 import { commandForm, field, form, manifestOf, written } from './forms.js';
+import { card, nameOf, waitsFor, zones } from './cards.js';
 import { pages } from './lists.js';
 import { timeline } from './timeline.js';
 import { dayOf, full, here, isZone, stretch } from './zones.js';
 import { columnName, tableTitle, titleOf, valueOf } from './terms.js';
 import { confirmOrder, offerable, offerOf, quoteForm } from './quote.js';
 
-const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
-/** Orders of one state that are asked for at a time. */
+/** Orders that are asked for at a time. */
 const PAGE = 50;
-
-/** Rows of all relations in some states, by an index. */
-export async function merged(view, states, limit = PAGE) {
-  const pages = await Promise.all(states.map((state) => api.appRows('relation', view, { index: 'by_state', equal: [state], limit, desc: true })));
-  return pages.flatMap((page) => page.rows);
-}
-
-let nextTurn;
-/** After what is shown now; all who wait for it go on together, and ask in one go. */
-function shownFirst() {
-  nextTurn ??= new Promise((done) => { setTimeout(done); }).finally(() => { nextTurn = null; });
-  return nextTurn;
-}
-
-const names = new Map();
-/** The clock of what is booked, by the booking. */
-const zones = new Map();
-/** What an order or booking is about, in one line; it never changes, so it is asked for once. */
-async function nameOf({ topic, table, key, columns }) {
-  const at = `${topic} ${key}`;
-  if (!names.has(at)) {
-    const [path, name] = table === 'bookings'
-      ? [`/topics/${digits(columns.space)}/rows/resources/${encodeURIComponent(`resource/${columns.resource}`)}`, (rows) => rows[0]?.columns.title]
-      : [`/topics/${topic}/rows/lines/${encodeURIComponent(key)}`, (rows) => lineNames(rows)];
-    const { rows } = await api.get(path).catch(() => ({ rows: [] }));
-    const zone = rows[0]?.columns.zone;
-    if (zone && isZone(zone)) zones.set(at, zone);
-    // what is not here yet is asked for again
-    if (!name(rows)) return '';
-    names.set(at, name(rows));
-  }
-  return names.get(at);
-}
-const lineNames = (rows) => rows.map(({ columns }) => `${columns.quantity} × ${columns.title ?? columns.item}`).join(', ');
-
-/** The name of an order or booking as a link or text: its number, or what is booked, until more is known. */
-export function named(row, element) {
-  const fallback = row.table === 'bookings' ? row.columns.resource ?? short(row.columns.booking) : t('order.of', { id: short(row.columns.order) });
-  put(element, names.get(`${row.topic} ${row.key}`) ?? fallback);
-  // the screen comes first
-  if (!names.has(`${row.topic} ${row.key}`)) shownFirst().then(() => nameOf(row)).then((name) => { if (name) put(element, name); });
-  return element;
-}
-
-/** When a booking is: by the clock of where it takes place, once that is known, and by the reader's where it differs. */
-export function timed(row, element) {
-  const at = `${row.topic} ${row.key}`;
-  const show = () => put(element, stretch(row.columns.start, row.columns.end, zones.get(at) ?? here, t('calendar.you')));
-  show();
-  if (!zones.has(at)) shownFirst().then(() => nameOf(row)).then(show);
-  return element;
-}
-
-/** Who is to do something next, as the reader is told. */
-export function waitsFor({ columns }, mine) {
-  const isClient = columns.client && mine(columns.client);
-  const isProvider = columns.provider ? mine(columns.provider) : !isClient;
-  const you = (columns.next === 'client' && isClient) || (columns.next === 'provider' && isProvider);
-  return columns.next ? t(`filter.next.${you ? 'you' : columns.next}`) : null;
-}
-
-/** An order on a card. */
-export function card(row, { topics, mine, silent }, level = 'h3') {
-  const { columns } = row;
-  const topic = topics.find((topic) => topic.topic === row.topic);
-  return h('li', { class: 'card' },
-    h(level, { class: 'name' }, named(row, h('a', { href: to('order', row.topic, 'orders', row.key) }))),
-    h('p', null, t('order.with', { name: topic?.name ?? short(row.topic) })),
-    h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)),
-      columns.next && h('span', { class: 'soft' }, silent.has(`${row.topic} ${row.key}`) ? t('silence.card') : waitsFor(row, mine)),
-      row.tentative && h('span', { class: 'badge warn' }, t('tentative'))),
-    h('p', null, amount(columns.total, columns.currency), ' ', h('span', { class: 'soft' }, instant(columns.updated))));
-}
+const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
 
 /** The list of orders of all relations, one state at a time. */
 export async function orders(context) {
@@ -127,7 +55,7 @@ export async function order(context) {
   const isPlain = ({ name, type }) => !['entry', 'entity', 'id', 'bytes'].includes(type) && !['state', 'stage', 'next', 'currency', 'revision'].includes(name)
     && columns[name] !== false && !((type === 'money' || typeof columns[name] === 'number') && units(columns[name]) === 0);
   const name = await nameOf({ ...row, topic, table: view, key });
-  const zone = isOrder ? await zoneOf(entries, columns) : zones.get(`${topic} ${key}`) ?? here;
+  const zone = isOrder ? await zoneOf(entries, columns) : zones.get(`${topic} ${key}`) ?? here();
   const about = isOrder ? facts(columns, isOwn) : booked(columns, zone).concat( table.columns.filter((column) => said(column) && isPlain(column) && !TIMED.includes(column.name)).map(pair));
   const isId = ({ name, type }) => ['entry', 'entity', 'id', 'bytes'].includes(type) || name === 'revision';
   const rest = table.columns.filter((column) => said(column) && (isOrder ? isId(column) : !isPlain(column))).map(pair);
@@ -149,7 +77,7 @@ export async function order(context) {
       row.tentative && h('span', { class: 'badge warn' }, t('tentative')),
       h('a', { href: to('chat', topic) }, t('order.with', { name: relation?.name ?? short(topic) })),
       h('a', { href: to('audit', topic) }, t('audit')),
-      !isOrder && columns.start && h('a', { href: to('calendar', 'day', dayOf(columns.start, here)) }, t('calendar')),
+      !isOrder && columns.start && h('a', { href: to('calendar', 'day', dayOf(columns.start, here())) }, t('calendar')),
       isOrder && h('a', { href: to('invoice', topic, key, 'order') }, t('order.print')),
       isOrder && columns.agree && h('a', { href: to('invoice', topic, key) }, t('invoice'))),
     pairs([...asked(entries, id, zone), ...about]), beside,
@@ -162,7 +90,7 @@ export async function order(context) {
 /** Columns of a booking that are told by the clock of its place. */
 const TIMED = ['start', 'end', 'held_until', 'resource'];
 const booked = ({ start, end, held_until: until }, zone) => [[t('part.when'), stretch(start, end, zone, t('calendar.you'))],
-  [columnName('held_until'), until && `${full(until, zone)}${zone === here ? '' : ` (${zone})`}`]];
+  [columnName('held_until'), until && `${full(until, zone)}${zone === here() ? '' : ` (${zone})`}`]];
 
 /** The clock of the space of which something was ordered for a time. */
 async function zoneOf(entries, { order }) {
@@ -170,11 +98,11 @@ async function zoneOf(entries, { order }) {
   const space = request?.window && digits(request.lines?.[0]?.space);
   const { rows: [row] } = space ? await api.rows(space, 'space').catch(() => ({ rows: [] })) : { rows: [] };
   const zone = row?.columns.zone;
-  return zone && isZone(zone) ? zone : here;
+  return zone && isZone(zone) ? zone : here();
 }
 
 /** Where to and when, and what was chosen, as the client asked for it: it is in the entry alone. */
-export function asked(entries, id, zone = here) {
+export function asked(entries, id, zone = here()) {
   const request = entries.find((entry) => entry.id === id);
   const chosen = (request?.body?.lines ?? []).filter(({ options }) => options?.length).map(({ title, item, options }) => h('li', null, `${title ?? item}: ${options.join(', ')}`));
   const { start, end } = request?.body?.window ?? {};
@@ -198,8 +126,6 @@ async function provider(topic, key, row, entries) {
 
 /** States of work after which nothing more is to be done. */
 const OVER = ['delivered', 'completed', 'accessed', 'failed', 'returned'];
-/** The longest time that a browser waits. */
-const LONGEST = 2 ** 31 - 1;
 
 /** What is left of an order whose work is done: the client's word, or that they say nothing for the agreed time. */
 async function ending(context, topic, key, { columns }, entries) {
@@ -213,7 +139,7 @@ async function ending(context, topic, key, { columns }, entries) {
   const left = until - Date.now();
   const isOver = left <= 0 && await rehearse(topic, 'order.complete', { order }) === 'accepted';
   // the button comes when its time does
-  const timer = left > 0 && setTimeout(refresh, Math.min(left + 50, LONGEST));
+  const timer = left > 0 && atTime(until + 50, refresh);
   context.leave = () => clearTimeout(timer);
   const told = Number.isNaN(until) ? t('silence.never') : t(isOver ? 'silence.over' : 'silence.until', { when: instant(until) });
   return h('section', { class: 'card', 'aria-label': t('silence') }, h('h3', null, t('silence')), h('p', null, t('silence.left')), h('p', null, told),

@@ -18,7 +18,7 @@ export function placeForm(topic, before, done = () => {}, others = []) {
   const category = text(before?.category, { required: true });
   const geo = text(before?.geo ? `${before.geo.lat / 1e7},${before.geo.lon / 1e7}` : '', { required: true, inputmode: 'text' });
   const [address, hours, phone, website, email] = ['address', 'opening_hours', 'phone', 'website', 'email'].map((key) => text(before?.[key]));
-  const zone = text(before?.zone ?? here, { required: true });
+  const zone = text(before?.zone ?? here(), { required: true });
   const radius = preset(h('input', { type: 'number', min: '0', step: '1' }), before?.radius_m ?? '');
   return kept(`place:${topic}:${before?.place ?? ''}`, form([
     field(t('first.name'), name), field(t('place.hours'), hours, t('place.hours.how', { example: WEEK })), field(t('place.address'), address),

@@ -5,7 +5,7 @@ import { h, put } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
 import { field, form, kept, touched, written, wrong } from './forms.js';
-import { MARK, digits, example, lasting, minorOf, money, typed, units } from './format.js';
+import { decimalMark, digits, example, lasting, minorOf, money, typed, units } from './format.js';
 import { fromField, here, toField, DAY } from './zones.js';
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
@@ -88,7 +88,7 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
   const { columns } = row;
   const prices = await Promise.all(lines.map(priceOf));
   const currency = before?.total?.currency ?? columns.currency ?? prices.find((it) => it.currency)?.currency ?? 'EUR';
-  const amountField = (minor, label) => preset(h('input', { inputmode: 'decimal', required: true, 'aria-label': label, autocomplete: 'off' }), typed(minor, currency, MARK));
+  const amountField = (minor, label) => preset(h('input', { inputmode: 'decimal', required: true, 'aria-label': label, autocomplete: 'off' }), typed(minor, currency, decimalMark()));
   const read = (input) => minorOf(input.value, currency);
   const offered = before?.breakup ?? lines.map((line, at) => ({
     title: `${line.columns.quantity} × ${line.columns.title ?? line.columns.item}`,
@@ -108,17 +108,17 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
     const name = preset(h('input', { class: 'part', required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', 'aria-label': t('money.leg') }), leg?.leg ?? '');
     const minor = amountField(leg?.amount?.minor, t('quote.amount', { currency }));
     const trigger = h('select', { 'aria-label': t('quote.trigger') }, options(['on_agree', 'before', 'on', 'after', 'date'], leg?.trigger ?? 'on'));
-    const due = preset(h('input', { type: 'datetime-local', 'aria-label': t('money.until') }), leg?.due ? toField(leg.due, here) : '');
+    const due = preset(h('input', { type: 'datetime-local', 'aria-label': t('money.until') }), leg?.due ? toField(leg.due, here()) : '');
     fill([name, minor, trigger, due], leg?.text);
     const escrow = leg?.escrow || leg?.text?.[4] === 'escrow';
     const shown = () => { due.hidden = trigger.value !== 'date'; };
     trigger.addEventListener('change', shown);
     shown();
-    return { shown: [name, minor, trigger, due], text: () => [...textOf([name, minor, trigger, due])(), escrow ? 'escrow' : ''], read: () => ({ leg: name.value, minor: read(minor), trigger: trigger.value, due: trigger.value === 'date' ? fromField(due.value, here) : null, escrow }) };
+    return { shown: [name, minor, trigger, due], text: () => [...textOf([name, minor, trigger, due])(), escrow ? 'escrow' : ''], read: () => ({ leg: name.value, minor: read(minor), trigger: trigger.value, due: trigger.value === 'date' ? fromField(due.value, here()) : null, escrow }) };
   }, before?.legs ?? [{ leg: 'all', amount: { minor: guess }, trigger: 'on' }]);
   const [way, why] = wayOf({ ...columns, address: request?.erasable?.address }, prices.map((it) => it.ways));
   const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? way));
-  const until = preset(h('input', { type: 'datetime-local', required: true, min: toField(Date.now(), here) }), toField(Date.now() + 7 * DAY, here));
+  const until = preset(h('input', { type: 'datetime-local', required: true, min: toField(Date.now(), here()) }), toField(Date.now() + 7 * DAY, here()));
   const back = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_s ? String(Math.round(before.return_s / 86400)) : '');
   const silence = preset(h('input', { type: 'number', min: '0', max: '365', step: 'any' }), before ? daysOf(before.silence_s) : String(SILENCE));
   const silent = h('p', { class: 'hint' });
@@ -155,7 +155,7 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
       legs: all.filter((leg) => leg.minor > 0).map((leg) => ({ leg: leg.leg, amount: { currency, minor: leg.minor }, trigger: leg.trigger, ...(leg.due ? { due: leg.due } : {}), ...(leg.escrow ? { escrow: true } : {}) })),
       fulfilment: [{ leg: before?.fulfilment?.[0]?.leg ?? 'all', kind: done.value, lines: lines.map((line, at) => ({ line: at, quantity: line.columns.quantity })) }],
       takes: takes.filter(({ box }) => box.checked).map(({ line }) => line),
-      valid_until: fromField(until.value, here),
+      valid_until: fromField(until.value, here()),
     };
     if (before?.terms?.length) body.terms = before.terms;
     if (before?.arbiter) body.arbiter = before.arbiter;

@@ -18,8 +18,8 @@ const PAUSE = [300, 15000];
 /** Milliseconds without a word, heartbeats included, after which a stream counts as broken. */
 const SILENCE = 40000;
 
-/** Questions for rows, and how many of them go in one request. */
-const ROWS = /^\/(topics|apps)\/[^/]+\/(views|rows)\//;
+/** Questions that are answered at once, and how many of them go in one request. */
+const QUICK = /^\/((topics|apps)\/[^/]+\/(views|rows)\/|(whoami|topics|inbox|guests|steps|root)$)/;
 const TOGETHER = 16;
 
 const part = (text) => encodeURIComponent(text);
@@ -27,7 +27,7 @@ const part = (text) => encodeURIComponent(text);
 export class Synlog {
   #base;
   #headers;
-  /** Questions for rows that were asked just now. */
+  /** Quick questions that were asked just now. */
   #asked = [];
 
   constructor({ base = '', token, ui } = {}) {
@@ -67,7 +67,7 @@ export class Synlog {
   }
 
   async get(path, query) {
-    if (this.#headers['Synlog-UI'] || !ROWS.test(path)) return (await this.#ask(this.#url(path, query))).json();
+    if (this.#headers['Synlog-UI'] || !QUICK.test(path)) return (await this.#ask(this.#url(path, query))).json();
     // a browser opens few connections: what is asked in one go travels together
     return new Promise((tell, fail) => {
       if (!this.#asked.length) queueMicrotask(() => this.#askTogether());

@@ -3,27 +3,18 @@
 import { h } from './elements.js';
 import { t, word } from './words.js';
 import { api, failed, heading, refresh, to } from './app.js';
-import { lastLine } from './chat.js';
-import { LATEST, latestOf } from './seen.js';
-import { card, merged, named, timed, waitsFor } from './orders.js';
+import { asking, card, lastLine, named, timed, waitsFor } from './cards.js';
+import { ofToday } from './early.js';
+import { latestOf } from './seen.js';
 import { short } from './format.js';
 import { dayOf, here } from './zones.js';
-import { asking } from './guests.js';
-import { STEPS, standing } from './steps.js';
-
-const OPEN = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress'];
-
-/** What is asked for, whoever asks: it goes in one request for rows and three more. */
-const ask = () => Promise.all([merged('orders', OPEN), merged('bookings', ['pending', 'held', 'confirmed']), api.appRows('relation', 'messages', LATEST),
-  ...['/inbox', '/guests', '/steps'].map((path) => api.get(path))]);
-/** The same, before it is known who this is. */
-today.ahead = ask;
+import { STEPS } from './steps.js';
 
 /** Orders and bookings of all relations, by one of their states. */
 export async function today(context) {
-  const { topics, mine, silent } = context;
+  const { topics, me, mine, silent } = context;
   const relations = topics.filter((topic) => topic.app === 'relation');
-  const [orders, bookings, { rows }, { letters }, { asked }, { steps }] = await (context.ahead ?? ask());
+  const [orders, bookings, { rows }, { letters }, { asked }, begun] = await (context.ahead ?? ofToday(topics, me));
   const said = latestOf(rows, mine);
   const side = (row) => {
     const { provider, client } = row.columns;
@@ -44,7 +35,7 @@ export async function today(context) {
   const coming = bookings.filter((row) => !waits(row) && (row.columns.end ?? 0) > Date.now())
     .sort((a, b) => a.columns.start - b.columns.start);
   const fresh = relations.filter((topic) => said.get(topic.topic)?.fresh > 0);
-  const open = steps.all === 'open' ? unfinished((await standing(context)).is) : '';
+  const open = begun ? unfinished(begun.is) : '';
   const list = (rows, none) => rows.length
     ? h('ul', { class: 'cards' }, rows.map((row) => (row.table === 'orders' ? card(row, context) : booking(row, context))))
     : h('p', { class: 'soft' }, none);
@@ -85,7 +76,7 @@ function booking(row, { topics, mine }) {
   const { columns } = row;
   const topic = topics.find((topic) => topic.topic === row.topic);
   const isOwn = columns.client && mine(columns.client);
-  const href = isOwn ? to('order', row.topic, 'bookings', row.key) : to('calendar', 'day', dayOf(columns.start, here));
+  const href = isOwn ? to('order', row.topic, 'bookings', row.key) : to('calendar', 'day', dayOf(columns.start, here()));
   return h('li', { class: 'card' },
     h('h3', { class: 'name' }, named(row, h('a', { href }))),
     timed(row, h('p')),

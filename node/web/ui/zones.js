@@ -3,7 +3,9 @@
 import { locale } from './words.js';
 
 export const DAY = 86400000;
-export const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+let reader;
+/** The zone of the reader's clock; asking a browser for it the first time takes a while. */
+export const here = () => (reader ??= Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 const formats = new Map();
 function parts(ms, zone) {
@@ -60,6 +62,6 @@ export const full = (ms, zone) => shown(zone, { dateStyle: 'medium', timeStyle: 
 /** A stretch of time where it takes place, and by the reader's clock where that differs. */
 export function stretch(start, end, zone, yours) {
   const of = (zone) => `${full(start, zone)} – ${dayOf(start, zone) === dayOf(end, zone) ? clock(end, zone) : full(end, zone)}`;
-  const same = offset(start, zone) === offset(start, here) && offset(end, zone) === offset(end, here);
-  return same ? of(zone) : `${of(zone)} (${zone}); ${yours} ${of(here)} (${here})`;
+  const same = offset(start, zone) === offset(start, here()) && offset(end, zone) === offset(end, here());
+  return same ? of(zone) : `${of(zone)} (${zone}); ${yours} ${of(here())} (${here()})`;
 }

@@ -3,12 +3,10 @@
 import { h, put } from './elements.js';
 import { digits, instant } from './format.js';
 import { language, locale, ready, t } from './words.js';
-import { Core } from './core.js';
 import { Storage } from './storage.js';
-import { Door } from './door.js';
-import { Link } from './link.js';
+import { PAGE, asks, door, early, here, linked, over } from './early.js';
 import { problem, reason } from './form.js';
-import { PAGE, provider } from './provider.js';
+import { provider } from './provider.js';
 import { lapsed } from './offer.js';
 
 /** What is not shown at first comes when it is opened, or when there is time. */
@@ -37,14 +35,17 @@ const shownInNav = ['provider', 'basket', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */
 const CALM = 120;
-/** Milliseconds for which an answer is waited for where an older one is here. */
+/** Milliseconds for which an answer is waited for where an older one is here; the core waits for the catalog as long as that is quick. */
 const PATIENCE = 3000;
+const QUICK = 300;
 /** The same where nobody answered before. */
 const SLOW = 100;
 /** Milliseconds after which it is said how old a catalog is, and how old it is before that counts without the provider. */
 const OLD = 3600000;
 const JUST = 5000;
 const DAY = 86400000;
+/** Milliseconds out of sight after which a tab listens no more: a browser has six connections to a provider. */
+const UNSEEN = 10_000;
 /** Milliseconds after the first screen before what is left of the page is fetched. */
 const REST = 300;
 
@@ -63,7 +64,7 @@ export function say(text) {
 export const heading = (...text) => h('h1', { tabindex: '-1' }, text);
 
 export const app = {
-  door: new Door(),
+  door,
   link: null,
   storage: null,
   here: null,
@@ -75,7 +76,7 @@ export const app = {
   /** User interfaces of apps that are for guests. */
   uis: [],
   /** What the provider says of public things, or what was kept of it. `now`: what is old is of no use while it may still answer. */
-  cached: (name, ask, now = false) => known(`cache/${app.space}/${name}`, ask(), now),
+  cached: (name, ask, now = false) => known(`cache/${app.space}/${name}`, early(app.space, name) ?? ask(), now),
   /** Until when messages of the provider were on this browser's screen, by its clock. */
   get readUntil() { try { return Number(localStorage.getItem(`read:${app.space}`) ?? state.read); } catch { return state.read; } },
   set readUntil(at) {
@@ -122,7 +123,12 @@ export const app = {
 
 /** What comes, or what was kept of it where nobody answers, or not soon; then the screen is made anew when it has come after all. */
 async function known(place, coming, now = false) {
-  coming.then((fresh) => { state.slow = false; return app.storage.put(place, { ...fresh, kept: Date.now() }); }).catch(() => {});
+  coming.then((fresh) => {
+    state.slow = false;
+    const told = { ...fresh, kept: Date.now() };
+    // a disk is slow, and the screen comes first
+    setTimeout(() => app.storage.put(place, told).catch(() => {}), REST);
+  }, () => {});
   // who did not answer before is not waited for each time
   const late = now ? coming : new Promise((done) => { setTimeout(done, state.slow ? SLOW : PATIENCE, null); });
   const first = await Promise.race([coming, late]).catch((error) => { if (error.status !== 0) throw error; return null; });
@@ -242,7 +248,7 @@ function keep() {
 async function show(again = false, now = false) {
   const [name, ...parts] = place();
   const round = ++state.round;
-  const early = name === 'provider' && !again ? state.early : null;
+  const early = !again && state.early?.at === location.hash ? state.early.made : null;
   state.early = null;
   if (!again && !early) put(main, h('p', { class: 'soft' }, t('loading')));
   try {
@@ -284,8 +290,8 @@ function changed() {
 }
 
 /** Which space the link names, or this provider's first. */
-async function choose(asked = app.door.here()) {
-  const named = /^#(?:.*&)?space=([0-9a-f]{64})/.exec(location.hash)?.[1];
+async function choose(asked = door.here()) {
+  const named = linked();
   const entity = /[#&]entity=([0-9a-f]{64})/.exec(location.hash)?.[1];
   if (named) {
     // the link stays in no history entry: the address is that of a screen from here on
@@ -298,19 +304,13 @@ async function choose(asked = app.door.here()) {
   app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
   // the catalog does not wait for them
-  const uis = app.cached('uis', () => app.door.get('/uis')).then((told) => { app.uis = told.uis; }, () => {});
-  const profile = app.space && app.cached('space', () => app.door.rows(app.space, 'space')).then(({ rows }) => { app.profile = rows[0]?.columns ?? null; }, () => {});
+  const uis = app.cached('uis', () => door.get('/uis')).then((told) => { app.uis = told.uis; }, () => {});
+  const profile = app.space && app.cached(...asks.about(app.space)).then(({ rows }) => { app.profile = rows[0]?.columns ?? null; }, () => {});
   state.uis = Promise.all([uis, profile]);
 }
 
 async function begin() {
   try {
-    // beside this file; what was compiled once is kept with it
-    const compiled = WebAssembly.compileStreaming(fetch(new URL('./guest.wasm', import.meta.url)));
-    compiled.catch(() => {});
-    // asked for while the storage opens
-    const here = app.door.here();
-    here.catch(() => {});
     await ready;
     const skip = put(document.getElementById('skip'), t('skip'));
     // what stands behind the # names a screen, and stays
@@ -320,10 +320,13 @@ async function begin() {
     const [name, ...parts] = place();
     if (name === 'provider') {
       // the catalog needs no keys: it is there while the core still comes
-      state.early = screens.provider({ parts, again: false });
-      state.early.then((made) => { if (!app.link) put(main, made); }, () => {});
+      state.early = { at: location.hash, made: screens.provider({ parts, again: false }) };
+      const drawn = state.early.made.then((made) => { if (!app.link) put(main, made); }, () => {});
+      await Promise.race([drawn, new Promise((done) => { setTimeout(done, QUICK); })]);
     }
-    const module = await compiled;
+    // beside this file; what was compiled once is kept with it
+    const compiled = WebAssembly.compileStreaming(fetch(new URL('./guest.wasm', import.meta.url)));
+    const [module, { Core }, { Link }] = await Promise.all([compiled, import('./core.js'), import('./link.js')]);
     const tabs = state.tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('synlog-guest') : null;
     const told = () => {
       if (state.online !== app.link.online) {
@@ -333,7 +336,7 @@ async function begin() {
       soon();
     };
     const core = await Core.of(module);
-    app.link = new Link({ core, storage, door: app.door, told, look: (draft) => later.catalog().then(({ look }) => look(draft)) });
+    app.link = new Link({ core, storage, door, told, look: (draft) => later.catalog().then(({ look }) => look(draft)) });
     await Promise.all([app.link.open(), state.uis, count()]);
     app.link.onwritten = () => tabs?.postMessage('written');
     tabs?.addEventListener('message', ({ data }) => { if (data === 'basket') app.basketChanged(false); else app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
@@ -341,14 +344,26 @@ async function begin() {
     addEventListener('online', () => app.link.wake());
     addEventListener('offline', soon);
     document.addEventListener('catalog', changed);
-    document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState !== 'visible') return;
-      app.link.wake();
+    let unseen;
+    const look = () => {
+      clearTimeout(unseen);
+      if (document.visibilityState !== 'visible') {
+        unseen = setTimeout(() => app.link.rest(), UNSEEN);
+        return;
+      }
+      app.link.rise();
       // where tabs can't tell each other
       if (!tabs) app.basketChanged(false);
-    });
+    };
+    document.addEventListener('visibilitychange', look);
+    // a tab may be opened behind another one
+    if (document.visibilityState !== 'visible') look();
+    // who goes elsewhere may come back to this page as it is: a browser keeps it, and would keep its connection
+    addEventListener('pagehide', () => app.link.rest());
+    addEventListener('pageshow', ({ persisted }) => { if (persisted) app.link.rise(); });
     app.link.run().catch((error) => { console.error(error); put(main, problem(error)); });
     await show();
+    over();
     setTimeout(rest, REST);
     setInterval(ages, OLD / 60);
   } catch (error) {

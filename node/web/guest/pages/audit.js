@@ -3,10 +3,10 @@
 
 import { h, pairs } from './elements.js';
 import { has, t, word } from './words.js';
-import { amount, instant, short } from './format.js';
+import { amount, instant, lasting, short } from './format.js';
 import { app, heading } from './app.js';
 import { span, when } from './clock.js';
-import { conditions, stretch as lasting } from './offers.js';
+import { conditions } from './offers.js';
 import { mark, named, refusal } from './orders.js';
 
 export async function audit() {

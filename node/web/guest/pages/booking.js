@@ -3,11 +3,11 @@
 
 import { h, put } from './elements.js';
 import { locale, t } from './words.js';
-import { digits } from './format.js';
+import { digits, ofUnit } from './format.js';
 import { app, heading, say, to } from './app.js';
 import { city } from './clock.js';
+import { asks } from './early.js';
 import { bytes, field, form, problem } from './form.js';
-import { lasting } from './offers.js';
 import { free, instantAt, left, near, wall } from './slots.js';
 
 const DAY = 86400000;
@@ -67,7 +67,7 @@ async function takenAround(resource, from, to) {
 export function elsewhere({ state, space, resource: slug, start, end, seats }) {
   const box = h('div', { 'aria-live': 'polite' });
   const look = async () => {
-    const { rows } = await app.cached('resources', () => app.door.rows(app.space, 'resources', { limit: 50 }));
+    const { rows } = await app.cached(...asks.resources(app.space));
     const resource = rows.find(({ columns }) => columns.resource === slug)?.columns;
     if (!resource || start <= Date.now()) return;
     const taken = await takenAround(slug, start - 2 * DAY, start + 8 * DAY);
@@ -87,7 +87,7 @@ export function elsewhere({ state, space, resource: slug, start, end, seats }) {
 
 /** Chooses a resource, a day and a time; one may be chosen already. */
 export async function book({ parts: [chosen, at, minutes, many] }) {
-  const { rows } = await app.cached('resources', () => app.door.rows(app.space, 'resources', { limit: 50 }));
+  const { rows } = await app.cached(...asks.resources(app.space));
   if (!rows.length) return [heading(t('book')), h('p', { class: 'soft' }, t('none'))];
   const pick = h('select', null, rows.map(({ columns }) => h('option', { value: columns.resource, selected: columns.resource === chosen }, columns.title)));
   const wanted = /^\d{1,14}$/.test(at ?? '') ? Number(at) : null;
@@ -98,7 +98,7 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
   date.value = date.defaultValue = day(wall(picked(), first));
   const long = /^\d{1,4}$/.test(minutes ?? '') ? Number(minutes) : 60;
   const lengths = [...new Set([...LENGTHS, long])].sort((a, b) => a - b);
-  const length = h('select', null, lengths.map((minutes) => h('option', { value: minutes, selected: minutes === long }, minutes > 60 && minutes % 60 === 0 ? lasting(minutes / 60, 'hour') : lasting(minutes, 'minute'))));
+  const length = h('select', null, lengths.map((minutes) => h('option', { value: minutes, selected: minutes === long }, minutes > 60 && minutes % 60 === 0 ? ofUnit(minutes / 60, 'hour') : ofUnit(minutes, 'minute'))));
   const seats = h('input', { type: 'number', min: '1', step: '1', value: /^\d{1,4}$/.test(many ?? '') ? many : '1', required: true });
   const shown = h('div', { 'aria-live': 'polite' });
   const strip = h('ul', { class: 'days', 'aria-label': t('book.days') });
@@ -126,7 +126,7 @@ export async function book({ parts: [chosen, at, minutes, many] }) {
       if (now !== round) return;
       if (found) { await turnTo(found[0]); shown.querySelector('button')?.focus(); return; }
     }
-    put(shown, h('p', { class: 'soft', tabindex: '-1' }, t('book.none', { time: lasting(WEEKS, 'week') }), ' ', h('a', { href: to('chat') }, t('chat'))));
+    put(shown, h('p', { class: 'soft', tabindex: '-1' }, t('book.none', { time: ofUnit(WEEKS, 'week') }), ' ', h('a', { href: to('chat') }, t('chat'))));
     shown.firstChild.focus();
   };
   let begun = null;

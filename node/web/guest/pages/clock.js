@@ -5,14 +5,14 @@ import { app } from './app.js';
 import { clock, dayOf, fromField, full, here, isZone, offset, toField } from './zones.js';
 
 /** The zone of the provider's space; the reader's where it names none that is known. */
-export const zone = () => (app.profile?.zone && isZone(app.profile.zone) ? app.profile.zone : here);
+export const zone = () => (app.profile?.zone && isZone(app.profile.zone) ? app.profile.zone : here());
 
 /** Where a clock is, of the name of its zone. */
 export const city = (name) => String(name).split('/').pop().replaceAll('_', ' ');
 
-const differs = (...times) => times.some((at) => offset(at, zone()) !== offset(at, here));
+const differs = (...times) => times.some((at) => offset(at, zone()) !== offset(at, here()));
 
-const both = (of, ...times) => (differs(...times) ? `${of(zone())} (${city(zone())}); ${t('book.yours')} ${of(here)}` : of(zone()));
+const both = (of, ...times) => (differs(...times) ? `${of(zone())} (${city(zone())}); ${t('book.yours')} ${of(here())}` : of(zone()));
 
 /** A time of the place. */
 export const when = (at) => (Number.isFinite(at) ? both((zone) => full(at, zone), at) : '');

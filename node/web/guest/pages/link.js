@@ -33,6 +33,7 @@ export class Link {
   #wake = () => { this.#again = true; };
   #streaming = null;
   #ended = false;
+  #resting = false;
   #theirs = new Map();
   #turn = Promise.resolve();
   /** A session has begun, and whether the provider lacks anything was not looked at yet. */
@@ -413,6 +414,20 @@ export class Link {
     }
   }
 
+  /** Nobody looks: it listens no more. What is ours goes out as before. */
+  rest() {
+    this.#resting = true;
+    const streaming = this.#streaming;
+    this.#streaming = null;
+    streaming?.abort();
+  }
+
+  /** Somebody looks again. */
+  rise() {
+    this.#resting = false;
+    this.wake();
+  }
+
   #sleep(ms) {
     // somebody wanted something while we were busy
     if (this.#again) {
@@ -560,7 +575,7 @@ export class Link {
 
   /** Listens for as long as it goes well; a broken stream is a reason to meet again. */
   #follow() {
-    if (this.#streaming) return;
+    if (this.#streaming || this.#resting) return;
     const streaming = new AbortController();
     this.#streaming = streaming;
     const over = (error) => {

@@ -2,24 +2,13 @@
 // side by side.
 
 import { h, pairs } from './elements.js';
-import { locale, t, word } from './words.js';
-import { amount, digits, instant, short } from './format.js';
+import { t, word } from './words.js';
+import { amount, digits, instant, lasting, short } from './format.js';
 import { when } from './clock.js';
 import { isOver, terms } from './offer.js';
 
-const DAY = 86400;
-const HOUR = 3600;
 /** A name of a payment that is a word, and no number of a machine. */
 const NAME = /^[a-z][a-z_-]{2,}$/;
-
-/** So many of a unit of time, one or several. */
-export const lasting = (n, unit) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(n);
-
-/** A stretch of time in whole days, in hours where it is none, or in minutes. */
-export function stretch(seconds) {
-  if (seconds % DAY === 0 || seconds > 3 * DAY) return lasting(Math.floor(seconds / DAY), 'day');
-  return seconds >= HOUR ? lasting(Math.floor(seconds / HOUR), 'hour') : lasting(Math.max(1, Math.round(seconds / 60)), 'minute');
-}
 
 /** What a payment is called; what is for machines has its number here. */
 export const payment = (leg, index) => (NAME.test(leg) ? word(leg).replaceAll('-', ' ') : t('pay.part', { n: index + 1 }));
@@ -46,9 +35,9 @@ export function conditions({ legs = [], fulfilment = [], terms: fees = [], total
   return pairs([
     [t('offer.pay'), listed(legs.map((leg, index) => due(leg, index, legs.length > 1)))],
     [t('offer.how'), listed(fulfilment.map((leg) => coming(leg, fulfilment.length > 1, bought)))],
-    [t('offer.return'), back ? t('offer.return.within', { time: stretch(back) }) : t('offer.return.none')],
+    [t('offer.return'), back ? t('offer.return.within', { time: lasting(back) }) : t('offer.return.none')],
     [t('about.terms'), fee.length > 0 ? h('ul', { class: 'plain' }, fee) : null],
-    [t('offer.silence'), silence ? t('offer.silence.after', { time: stretch(silence) }) : null],
+    [t('offer.silence'), silence ? t('offer.silence.after', { time: lasting(silence) }) : null],
     [t('offer.arbiter'), arbiter ? t('offer.arbiter.is', { id: short(arbiter) }) : null],
     [t('offer.valid'), until ? when(until) : null],
   ]);

@@ -3,14 +3,14 @@
 
 import { h, pairs, put } from './elements.js';
 import { t, word } from './words.js';
-import { amount, digits, instant, short } from './format.js';
+import { amount, digits, instant, lasting, short } from './format.js';
 import { app, heading, say, to } from './app.js';
 import { span, when } from './clock.js';
 import { begins, elsewhere, known, stretch } from './booking.js';
 import { held } from './catalog.js';
 import { bytes, field, form, minor, problem } from './form.js';
 import { lapsed } from './offer.js';
-import { compared, conditions, payment, stretch as lasting } from './offers.js';
+import { compared, conditions, payment } from './offers.js';
 import { SIZE, squares } from './squares.js';
 
 /** States of what has come. */

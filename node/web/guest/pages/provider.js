@@ -4,10 +4,8 @@ import { h, put } from './elements.js';
 import { t } from './words.js';
 import { amount, digits } from './format.js';
 import { app, heading, say, to } from './app.js';
+import { asks } from './early.js';
 import { field } from './form.js';
-
-/** Items that come at a time. */
-export const PAGE = 30;
 
 /** Since when what is shown is kept, in case it is asked for: the provider may be away for long. */
 export const seen = (kept = Date.now()) => h('p', { class: 'soft', 'data-seen': kept, hidden: true });
@@ -31,9 +29,9 @@ export async function provider({ parts: [wanted = ''] }) {
   const space = app.space;
   if (!space) return [heading(app.here?.name ?? 'synlog'), h('p', null, t('no.space'))];
   const [about, places, resources, { list, more, kept }] = await Promise.all([
-    app.cached('space', () => app.door.rows(space, 'space')),
-    app.cached('places', () => app.door.rows(space, 'places', { limit: 20 })),
-    app.cached('resources', () => app.door.rows(space, 'resources', { limit: 20 })),
+    app.cached(...asks.about(space)),
+    app.cached(...asks.places(space)),
+    app.cached(...asks.resources(space)),
     items(space, wanted),
   ]);
   const profile = about.rows[0]?.columns ?? {};
@@ -63,7 +61,7 @@ async function items(space, wanted) {
   let kept;
   const load = async () => {
     do {
-      const page = await app.cached(`items ${words ?? ''} ${after ?? ''}`, () => app.door.rows(space, 'items', { sorted: true, words, limit: PAGE, after }));
+      const page = await app.cached(...asks.items(space, words, after));
       list.append(...page.rows.map(card));
       // the oldest of them counts
       if (page.kept) kept = Math.min(kept ?? page.kept, page.kept);

@@ -1,17 +1,17 @@
-// Keeps the files of the page, and gives them when the provider is away. What the provider
-// serves comes first, so new code is used whenever it answers. Nothing else is kept: no
-// answer of the API, no picture. VERSION and FILES are put before this when it is served.
+// Keeps the files of the page, and gives them when the provider is away. The page that the
+// provider serves comes first, so new code is used whenever it answers; its files are named by
+// their version, and need not come again. Nothing else is kept: no answer of the API, no
+// picture. VERSION and FILES are put before this when it is served.
 
 const CACHES = 'synlog-page-';
 const KEPT = CACHES + VERSION;
 const WORKER = '/worker.js';
+/** Files in it are known by its name: the one that is kept is the one that is served. */
+const FOLDER = `/v/${VERSION}/`;
 /** Milliseconds for which the page itself is waited for. */
 const PATIENCE = 3000;
 /** What a gateway says when the provider is away. */
 const AWAY = [502, 503, 504];
-
-/** Pages that came from here: what belongs to them does, too. */
-const given = new Set();
 
 /** Whether this is still what the provider serves; null where it says nothing. */
 async function served() {
@@ -45,6 +45,11 @@ async function still() {
 addEventListener('install', (event) => {
   skipWaiting();
   event.waitUntil(fill());
+  // a browser that can be told beforehand does not begin this worker for what needs no thought
+  event.waitUntil(event.addRoutes?.([
+    { condition: { urlPattern: { pathname: '/' }, requestMode: 'navigate' }, source: 'race-network-and-fetch-handler' },
+    { condition: { urlPattern: { pathname: `${FOLDER}*` }, requestMethod: 'GET' }, source: { cacheName: KEPT } },
+  ]));
 });
 
 addEventListener('activate', (event) => event.waitUntil((async () => {
@@ -57,21 +62,12 @@ addEventListener('activate', (event) => event.waitUntil((async () => {
 async function answer(event, path) {
   const { request } = event;
   const kept = async () => (await caches.open(KEPT)).match(path);
-  const isPage = request.mode === 'navigate';
-  if (!isPage && given.has(event.clientId)) {
-    const file = await kept();
-    if (file) return file;
-  }
+  if (path !== '/') return (await kept()) ?? fetch(request);
   const asked = (async () => (await event.preloadResponse) ?? fetch(request))();
   // where a preload reached nobody, Firefox gives an error for an answer and rejects nothing
-  const good = asked.then((response) => (response.type === 'error' || AWAY.includes(response.status) || (!isPage && !response.ok) ? null : response), () => null);
-  const late = isPage ? new Promise((done) => { setTimeout(done, PATIENCE, null); }) : good;
-  const first = await Promise.race([good, late]);
-  if (first) return first;
-  const file = await kept();
-  if (!file) return asked;
-  if (isPage) given.add(event.resultingClientId);
-  return file;
+  const good = asked.then((response) => (response.type === 'error' || AWAY.includes(response.status) ? null : response), () => null);
+  const late = new Promise((done) => { setTimeout(done, PATIENCE, null); });
+  return (await Promise.race([good, late])) ?? (await kept()) ?? asked;
 }
 
 addEventListener('fetch', (event) => {

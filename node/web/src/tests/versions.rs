@@ -52,7 +52,7 @@ fn several_questions_have_their_answers_in_order() {
             let headers = [("host", HOST), ("authorization", who)];
             sent(&router, request("GET", &format!("{ROOT}{path}"), &headers, ""))
         };
-        let path = "/several?ask=/topics/a/views/one%3Flimit%3D7&ask=/whoami&ask=/apps/relation/views/two&ask=/topics/a/views/three%3Fdesc%3Dtrue";
+        let path = "/several?ask=/topics/a/views/one%3Flimit%3D7&ask=/session&ask=/apps/relation/views/two&ask=/topics/a/views/three%3Fdesc%3Dtrue";
         let told = read(asked(path, "Bearer reader").await).await;
         let answers = told["answers"].as_array().unwrap();
         let has = |at: usize, text: &str| {
