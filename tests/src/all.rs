@@ -76,4 +76,5 @@ mod web_races;
 mod web_relay;
 mod web_remote;
 mod web_tabs;
+mod web_typing;
 mod web_words;

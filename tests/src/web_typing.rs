@@ -1,0 +1,75 @@
+//! What somebody types while a page looks again stays, also where the answer was on its way
+//! when the first letter came.
+
+use crate::chromium::Browser;
+use crate::guest_order::shop;
+use crate::web_browser::{PHONE, SCREEN, browser};
+use crate::web_flows::{bakery, go, login};
+use crate::web_moves::visit;
+
+/// Keeps answers for rows back while `__hold` says so.
+const HOLD: &str = "const ask = window.fetch; window.__held = []; \
+    window.fetch = async (...given) => { const answer = await ask(...given); \
+      if (window.__hold && /\\/(rows|views|several)\\b/.test(String(given[0]))) await new Promise((go) => window.__held.push(go)); \
+      return answer; };";
+
+/// Looks again, and types into a field before the answer comes. A field that nobody types into
+/// is another one then.
+fn type_meanwhile(page: &mut Browser, look: &str, field: &str, label: &str) {
+    for typed in [None, Some("7")] {
+        page.until(field);
+        page.value(&format!(
+            "{field}.__same = window.__hold = true; {look}; true"
+        ));
+        page.until("window.__held.length");
+        if let Some(text) = typed {
+            page.fill(label, text);
+        }
+        page.value("window.__hold = false; window.__held.splice(0).forEach((go) => go()); true");
+        match typed {
+            None => page.until(&format!("!{field}.__same")),
+            Some(text) => {
+                page.value("new Promise((done) => setTimeout(done, 300))");
+                assert_eq!(page.value(&format!("{field}.__same")), true);
+                assert_eq!(page.value(&format!("{field}.value")), text);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_customers_number_stays() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    page.before_each(HOLD);
+    let shop = shop(&[]);
+    visit(&mut page, &shop);
+    page.press("Rye bread");
+    page.until("document.querySelector('h1')?.textContent === 'Rye bread'");
+    type_meanwhile(
+        &mut page,
+        "document.dispatchEvent(new Event('catalog'))",
+        "document.querySelector('main input[type=number]')",
+        "How many",
+    );
+    shop.up.stop();
+}
+
+#[test]
+fn the_owners_words_stay() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    page.before_each(HOLD);
+    let (desk, _) = bakery();
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/catalog", "Kallion leipä");
+    type_meanwhile(
+        &mut page,
+        "import(new URL('./app.js', document.querySelector('script').src)).then(({ refresh }) => refresh())",
+        "document.querySelector('main [type=search]')",
+        "Find items",
+    );
+    up.stop();
+}
