@@ -126,7 +126,7 @@ fn a_guests_page_that_was_left_holds_no_connection() {
     visit_and_order(&mut page, &shop, 2);
     let topic = relation(&shop.owner);
     page.until("document.querySelector('.live.open')");
-    page.value("window.__kept = true; location.hash = '#/chat'; true");
+    page.value("location.hash = '#/chat'; true");
     page.open("about:blank");
     page.until("location.href === 'about:blank'");
     let told = json!({ "text": "They are in the oven." });

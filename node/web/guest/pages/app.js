@@ -35,9 +35,10 @@ const shownInNav = ['provider', 'basket', 'orders', 'chat', 'audit', 'key'];
 const parents = { item: 'provider', order: 'orders', booking: 'orders', book: 'provider' };
 /** Milliseconds in which several news are one. */
 const CALM = 120;
-/** Milliseconds for which an answer is waited for where an older one is here; the core waits for the catalog as long as that is quick. */
-const PATIENCE = 3000;
+/** Milliseconds for which the core waits until the catalog is shown. */
 const QUICK = 300;
+/** Milliseconds for which an answer is waited for where an older one is here. */
+const PATIENCE = 3000;
 /** The same where nobody answered before. */
 const SLOW = 100;
 /** Milliseconds after which it is said how old a catalog is, and how old it is before that counts without the provider. */
