@@ -98,6 +98,12 @@ impl Meter {
     /// All numbers.
     pub fn measures(&self, service: &Service) -> Vec<Measure> {
         let noted = self.noted();
+        // what follows from others is read before them: who waits here for the board, which
+        // the loop has, must not tell of a round that no byte was received for
+        let rounds = {
+            let board = service.board.lock();
+            board.unwrap_or_else(PoisonError::into_inner).sync_rounds
+        };
         let (sent, received) = service.net.traffic();
         let mut paths: BTreeMap<&str, u64> = BTreeMap::new();
         // kinds of which there are none are told, too: nothing is not silence
@@ -108,10 +114,6 @@ impl Meter {
         for peer in peers.iter().filter(|peer| peer.link.is_some()) {
             *paths.entry(peer.via.word()).or_default() += 1;
         }
-        let rounds = {
-            let board = service.board.lock();
-            board.unwrap_or_else(PoisonError::into_inner).sync_rounds
-        };
         let gauge = |name, about, value| Measure::one(name, about, Kind::Gauge, value);
         let counter = |name, about, value| Measure::one(name, about, Kind::Counter, value);
         vec![
