@@ -549,7 +549,10 @@ fn what_was_written_apart_is_the_same_everywhere_afterwards() {
         .fails(1, &["sync", "--once", "--patience", "3", "--json"])
         .json();
     assert_eq!(alone["ok"], false);
-    assert!(alone["nodes"][0]["why_not"].is_string(), "{alone}");
+    // other nodes of this network may be there
+    let mut nodes = alone["nodes"].as_array().unwrap().iter();
+    let away = nodes.find(|it| it["node"] == ticket["node"]);
+    assert!(away.unwrap()["why_not"].is_string(), "{alone}");
 }
 
 #[test]

@@ -86,6 +86,16 @@ fn a_customer_orders_from_a_phone() {
     page.until("document.querySelector('h1')?.textContent === 'Kallion leipä'");
     says(&mut page, "Rye bread");
     says(&mut page, "€4.50");
+    // the shop has a colour of its own, also when it chooses it while somebody looks
+    let band = |colour: &str| {
+        format!(
+            "getComputedStyle(document.querySelector('header')).boxShadow.startsWith('{colour}')"
+        )
+    };
+    page.until(&band("rgba(0, 0, 0, 0)"));
+    let colour = json!({ "colour": "#1f7a4d" });
+    provider(&shop.owner, "shop", "space.brand", &colour);
+    page.until(&band("rgb(31, 122, 77)"));
     check_screen(&mut page);
     page.shoot("guest-catalog");
     // looking costs nobody anything: there are no keys yet

@@ -14,11 +14,13 @@ const [pages, folder, vectors] = process.argv.slice(2);
 const modules = join(folder, 'modules');
 mkdirSync(modules, { recursive: true });
 writeFileSync(join(modules, 'package.json'), '{"type":"module"}');
-const plain = ['core.js', 'door.js', 'lines.js', 'link.js', 'pins.js', 'slots.js', 'words-en.js', 'words-de.js'];
+const plain = ['core.js', 'door.js', 'lines.js', 'link.js', 'pins.js', 'pulse.js', 'reach.js', 'reading.js', 'slots.js', 'words-en.js', 'words-de.js'];
 for (const name of plain) copyFileSync(join(pages, name), join(modules, name));
 const load = (name) => import(pathToFileURL(join(modules, name)));
 const { Core, CoreError } = await load('core.js');
-const { Link, pause } = await load('link.js');
+const { Link } = await load('link.js');
+const { Pulse, pause } = await load('pulse.js');
+const { Reach } = await load('reach.js');
 const { DoorError } = await load('door.js');
 const { PINS } = await load('pins.js');
 const read = (name) => new Uint8Array(readFileSync(join(folder, name)));
@@ -354,6 +356,37 @@ writeFileSync(join(folder, 'tentative.txt'), link.rows().digest.tentative);
 // pauses grow, never all at once, and have an end
 assert.ok(pause(0, 0) >= 250 && pause(0, 1) <= 500);
 assert.ok(pause(3, 0) > pause(1, 1) && pause(50, 1) <= 30000);
+{
+  const pulse = new Pulse();
+  for (let times = 0; times < 3; times += 1) pulse.failed();
+  assert.ok(pulse.failed() > 500);
+  pulse.calm();
+  assert.ok(pulse.failed() <= 500);
+  // who is woken before it sleeps does not sleep, once; who sleeps is woken
+  pulse.wake();
+  await pulse.sleep(null);
+  const slept = pulse.sleep(null);
+  pulse.wake();
+  await slept;
+  await pulse.sleep(1);
+}
+
+// how far the provider is only grows, until it says anew; what is lacking on either side
+{
+  const [me, other] = ['a', 'b'];
+  const reach = new Reach();
+  const ours = [{ author: me, height: 3 }, { author: other, height: 2 }];
+  assert.ok(reach.lacks(ours, me) && !reach.isAhead(ours) && reach.sum === 0);
+  reach.hear([{ author: other, height: 2 }]);
+  // what I wrote myself goes out anyway
+  assert.ok(!reach.lacks(ours, me));
+  reach.hear([{ author: other, height: 1 }, { author: me, height: 4 }]);
+  assert.equal(reach.of(other), 2);
+  assert.equal(reach.sum, 6);
+  assert.ok(reach.isAhead(ours));
+  reach.reset([{ author: other, height: 1 }]);
+  assert.ok(reach.lacks(ours, me) && !reach.isAhead(ours) && reach.of(me) === 0);
+}
 
 // the same messages in both languages
 // a basket: what comes in, what it costs, what has changed since

@@ -74,10 +74,20 @@ export const app = {
   profile: null,
   /** Who this is: as the provider calls itself, or its space. */
   get name() { return app.here?.name ?? app.profile?.name ?? 'synlog'; },
+  /** Takes what the space says of itself; its colour is a line, and never what is read. */
+  branded(profile) {
+    app.profile = profile;
+    const { colour } = profile ?? {};
+    document.documentElement.style.setProperty('--brand', /^#[0-9a-f]{6}$/i.test(colour ?? '') ? colour : '');
+  },
   /** User interfaces of apps that are for guests. */
   uis: [],
   /** What the provider says of public things, or what was kept of it. `now`: what is old is of no use while it may still answer. */
-  cached: (name, ask, now = false) => known(`cache/${app.space}/${name}`, early(app.space, name) ?? ask(), now),
+  async cached(name, ask, now = false) {
+    const told = await known(`cache/${app.space}/${name}`, early(app.space, name) ?? ask(), now);
+    state.asked.set(name, { ask, told });
+    return told;
+  },
   /** Until when messages of the provider were on this browser's screen, by its clock. */
   get readUntil() { try { return Number(localStorage.getItem(`read:${app.space}`) ?? state.read); } catch { return state.read; } },
   set readUntil(at) {
@@ -142,7 +152,7 @@ async function known(place, coming, now = false) {
   return kept;
 }
 
-const state = { round: 0, waiting: null, early: null, uis: null, tabs: null, lines: 0, read: 0, slow: false, online: false };
+const state = { round: 0, waiting: null, asked: new Map(), early: null, uis: null, tabs: null, lines: 0, read: 0, slow: false, online: false };
 
 function place() {
   const parts = location.hash.replace(/^#\/?/, '').split('/').map((part) => {
@@ -251,6 +261,7 @@ async function show(again = false, now = false) {
   const round = ++state.round;
   const early = !again && state.early?.at === location.hash ? state.early.made : null;
   state.early = null;
+  if (!early) state.asked.clear();
   if (!again && !early) put(main, h('p', { class: 'soft' }, t('loading')));
   try {
     const made = await (early ?? screens[name]({ parts, again }));
@@ -284,10 +295,24 @@ function soon() {
   }, CALM);
 }
 
-/** The catalog is another one: what shows it is made anew, unless somebody writes or has gone far down in it. */
-function changed() {
+/** Whether the catalog is shown, by somebody who neither writes nor has gone far down in it. */
+function isOpen() {
   const [name] = place();
-  if (name === 'item' || (name === 'provider' && main.querySelectorAll('.cards > li').length <= PAGE)) if (!writing()) show(true);
+  return (name === 'item' || (name === 'provider' && main.querySelectorAll('.cards > li').length <= PAGE)) && !writing();
+}
+
+/** The catalog is another one: what shows it is made anew. */
+function changed() {
+  if (isOpen()) show(true);
+}
+
+/** The same, if it is another one: nobody listened when it was asked for. */
+async function missed() {
+  if (!isOpen()) return;
+  const { round } = state;
+  const questions = [...state.asked.values()];
+  const same = await Promise.all(questions.map(async ({ ask, told }) => JSON.stringify(await ask()) === JSON.stringify(told)));
+  if (round === state.round && same.includes(false)) changed();
 }
 
 /** Which space the link names, or this provider's first. */
@@ -306,7 +331,7 @@ async function choose(asked = door.here()) {
   app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
   // the catalog does not wait for them
   const uis = app.cached('uis', () => door.get('/uis')).then((told) => { app.uis = told.uis; }, () => {});
-  const profile = app.space && app.cached(...asks.about(app.space)).then(({ rows }) => { app.profile = rows[0]?.columns ?? null; }, () => {});
+  const profile = app.space && app.cached(...asks.about(app.space)).then(({ rows }) => app.branded(rows[0]?.columns ?? null), () => {});
   state.uis = Promise.all([uis, profile]);
 }
 
@@ -345,6 +370,8 @@ async function begin() {
     addEventListener('online', () => app.link.wake());
     addEventListener('offline', soon);
     document.addEventListener('catalog', changed);
+    // who is not answered hears no news either
+    document.addEventListener('listening', () => missed().catch(() => {}));
     let unseen;
     const look = () => {
       clearTimeout(unseen);

@@ -5,36 +5,29 @@
 import { DoorError } from './door.js';
 import { CoreError } from './core.js';
 import { PINS } from './pins.js';
+import { Pulse } from './pulse.js';
+import { Reach } from './reach.js';
+import { Reading } from './reading.js';
 
-/** Milliseconds before the provider is called again: at first, and at most. */
-const PAUSE = [500, 30000];
 /** Milliseconds before an owner who was asked is asked again. */
 const ASKED = 15000;
 /** Milliseconds for which what the provider offered is taken to stand. */
 const LOOKED = 60000;
 
-/** How long to wait after so many failures: twice as long each time, and never all at once. */
-export function pause(failures, random = Math.random()) {
-  const longest = Math.min(PAUSE[0] * 2 ** Math.min(failures, 20), PAUSE[1]);
-  return longest / 2 + (longest / 2) * random;
-}
-
 /** Whether a draft has to be looked at before it goes out. */
 const isToSee = ({ lines, looked }) => Boolean(lines) && !(Date.now() - looked < LOOKED);
 
-export class Link {
+export class Link extends Reading {
   #core;
   #storage;
   #door;
   #told;
   #look;
-  #failures = 0;
-  #again = false;
-  #wake = () => { this.#again = true; };
+  #pulse = new Pulse();
   #streaming = null;
   #ended = false;
   #resting = false;
-  #theirs = new Map();
+  #theirs = new Reach();
   #turn = Promise.resolve();
   /** A session has begun, and whether the provider lacks anything was not looked at yet. */
   #unsure = false;
@@ -44,13 +37,13 @@ export class Link {
    * with lines of a basket must not go out as it is, or null.
    */
   constructor({ core, storage, door, told, look }) {
+    super(core);
     this.#core = core;
     this.#storage = storage;
     this.#door = door;
     this.#told = told;
     this.#look = look ?? (async () => null);
     this.me = null;
-    this.topic = null;
     this.space = null;
     this.online = false;
     this.asked = false;
@@ -90,7 +83,7 @@ export class Link {
     this.drafts = (await this.#storage.get('drafts')) ?? [];
     // what the provider said in this session counts for more than what it said once
     const sent = this.#door.token ? null : await this.#storage.get('sent');
-    if (sent?.topic === this.topic && this.topic) this.#hear([{ author: this.me.device, height: sent.height }]);
+    if (sent?.topic === this.topic && this.topic) this.#theirs.hear([{ author: this.me.device, height: sent.height }]);
     await this.#rules();
     this.#count();
   }
@@ -135,63 +128,6 @@ export class Link {
     await this.#core.addReducer(hash, module);
   }
 
-  /** Whether the relation is here and can be written to. */
-  get ready() {
-    if (!this.topic) return false;
-    try {
-      return this.#core.ask('rows', { topic: this.topic }).ok !== null;
-    } catch {
-      return false;
-    }
-  }
-
-  /** The rows of the relation, by table; null where there is none yet. */
-  rows() {
-    return this.#read('rows');
-  }
-
-  /** The history of the relation; its signatures were checked when it came in. */
-  history() {
-    return this.#read('history');
-  }
-
-  /** The same, every signature checked once more. */
-  audit() {
-    return this.#read('audit');
-  }
-
-  manifest() {
-    return this.#read('manifest');
-  }
-
-  #read(op) {
-    if (!this.topic) return null;
-    try {
-      return this.#core.ask(op, { topic: this.topic }).ok;
-    } catch (error) {
-      if (error instanceof CoreError && ['no_topic', 'no_rules'].includes(error.code)) return null;
-      throw error;
-    }
-  }
-
-  /** What the rules would say. */
-  attempt(kind, body, erasable) {
-    return this.#core.ask('try', { topic: this.topic, kind, body, erasable }).ok;
-  }
-
-  /** The code for the door. */
-  code(entry, label = 'handover') {
-    return this.#core.ask('secret', { topic: this.topic, entry, label }).ok;
-  }
-
-  words() {
-    return this.#core.ask('words').ok.words;
-  }
-
-  isRoot(words) {
-    return this.#core.ask('is_root', { words }).ok;
-  }
-
   /** Takes the root key off this browser. */
   async dropRoot() {
     await this.#storage.alone(async () => {
@@ -201,16 +137,6 @@ export class Link {
     this.me = this.#core.ask('me').ok;
   }
 
-  /** By what some bytes are named. */
-  hash(bytes) {
-    return this.#core.ask('hash', {}, bytes).ok;
-  }
-
-  /** All that is here, as a bundle. */
-  export() {
-    return this.#core.ask('export').bytes;
-  }
-
   /** Forgets keys and entries. */
   async forget() {
     this.stop();
@@ -218,7 +144,7 @@ export class Link {
     this.#core.ask('forget');
     this.#door.token = null;
     Object.assign(this, { me: null, topic: null, space: null, drafts: [], unsent: 0, asked: false });
-    this.#theirs.clear();
+    this.#theirs.reset();
   }
 
   /**
@@ -284,7 +210,7 @@ export class Link {
 
   /** Whether an entry has not come to the provider, as far as this browser knows. */
   isOnTheWay({ device, seq }) {
-    return device === this.me?.device && seq >= (this.#theirs.get(device) ?? 0);
+    return device === this.me?.device && seq >= this.#theirs.of(device);
   }
 
   /** All such entries: nothing else is on its way. */
@@ -369,21 +295,21 @@ export class Link {
     this.unsent = this.drafts.length;
     if (!this.topic || !this.me) return;
     try {
-      const height = this.#theirs.get(this.me.device) ?? 0;
+      const height = this.#theirs.of(this.me.device);
       this.unsent += this.#core.ask('unsent', { topic: this.topic, height }).ok.count;
     } catch { /* the relation is not here yet */ }
   }
 
   /** Goes on at once. */
   wake() {
-    this.#failures = 0;
-    this.#wake();
+    this.#pulse.calm();
+    this.#pulse.wake();
   }
 
   stop() {
     this.#ended = true;
     this.#streaming?.abort();
-    this.#wake();
+    this.#pulse.wake();
   }
 
   /** Keeps up with the provider until it is stopped. */
@@ -393,7 +319,7 @@ export class Link {
       let wait = null;
       try {
         wait = await this.#meet();
-        this.#failures = 0;
+        this.#pulse.calm();
         this.problem = null;
       } catch (error) {
         if (this.#ended) return;
@@ -406,11 +332,11 @@ export class Link {
         if (lacks && error.status === 404 && this.topic) error.code = 'relation_lost';
         if (!away) this.problem = error;
         if (error instanceof DoorError && error.status === 0) this.#reached(false);
-        wait = error.after ? error.after * 1000 : pause(this.#failures);
-        this.#failures += 1;
+        const longer = this.#pulse.failed();
+        wait = error.after ? error.after * 1000 : longer;
         this.#told();
       }
-      await this.#sleep(wait);
+      await this.#pulse.sleep(wait);
     }
   }
 
@@ -426,19 +352,6 @@ export class Link {
   rise() {
     this.#resting = false;
     this.wake();
-  }
-
-  #sleep(ms) {
-    // somebody wanted something while we were busy
-    if (this.#again) {
-      this.#again = false;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-      const awake = () => { this.#wake = () => { this.#again = true; }; resolve(); };
-      const timer = ms === null ? null : setTimeout(awake, ms);
-      this.#wake = () => { clearTimeout(timer); awake(); };
-    });
   }
 
   #reached(online) {
@@ -476,7 +389,7 @@ export class Link {
       await this.#adopt(topic, space);
     }
     if (this.#unsure) {
-      if (this.#lacks()) await this.#giveBack();
+      if (this.#theirs.lacks(this.heights(), this.me.device)) await this.#giveBack();
       this.#unsure = false;
     }
     await this.#pull();
@@ -492,41 +405,29 @@ export class Link {
   /** A session has begun. How far the provider has the relation is what it says now. */
   async #begun(known) {
     this.#unsure = true;
-    this.#theirs = new Map((known?.heights ?? []).map(({ author, height }) => [author, height]));
+    this.#theirs.reset(known?.heights);
     if (!this.topic) return;
     // founded, and lost by the provider before anything of it came here: it is wished for again
-    if (!known && !this.#core.ask('heights', { topic: this.topic }).ok.length) return this.#adopt(null);
-    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.get(this.me.device) ?? 0 });
+    if (!known && !this.heights().length) return this.#adopt(null);
+    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.of(this.me.device) });
     this.#count();
-  }
-
-  /** Whether something that others wrote is here, and the provider has it not. */
-  #lacks() {
-    const ours = this.#core.ask('heights', { topic: this.topic }).ok;
-    return ours.some(({ author, height }) => author !== this.me.device && height > (this.#theirs.get(author) ?? 0));
   }
 
   /** Gives the provider what it has lost: its node was restored from a backup. */
   async #giveBack() {
     for (let more = true; more;) {
-      const theirs = [...this.#theirs].map(([author, height]) => ({ author, height }));
-      const { ok, bytes } = this.#core.ask('lacking', { topic: this.topic, heights: theirs });
+      const { ok, bytes } = this.#core.ask('lacking', { topic: this.topic, heights: this.#theirs.heights });
       if (!ok.count) break;
-      const before = this.#reach();
+      const before = this.#theirs.sum;
       const { took, heights = [] } = await this.#door.push(this.topic, bytes);
-      this.#hear(heights);
-      if (this.#reach() <= before) throw new DoorError({ code: 'not_taken', title: 'the provider did not take an entry' }, 0);
+      this.#theirs.hear(heights);
+      if (this.#theirs.sum <= before) throw new DoorError({ code: 'not_taken', title: 'the provider did not take an entry' }, 0);
       this.restored ||= took > 0;
       more = ok.more;
       this.#count();
       this.#told();
     }
-    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.get(this.me.device) ?? 0 });
-  }
-
-  /** How much of the relation the provider has, in entries. */
-  #reach() {
-    return [...this.#theirs.values()].reduce((sum, height) => sum + height, 0);
+    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.of(this.me.device) });
   }
 
   async #adopt(topic, space = this.space) {
@@ -537,8 +438,7 @@ export class Link {
 
   async #pull() {
     for (let more = true; more;) {
-      const heights = this.#core.ask('heights', { topic: this.topic }).ok;
-      const answer = await this.#door.pull(this.topic, heights);
+      const answer = await this.#door.pull(this.topic, this.heights());
       const { ok, bytes } = this.#core.ask('take', { topic: this.topic }, answer.bundle);
       await this.#storage.addGot(ok.records, bytes);
       // a node that gives what is no news, or what is refused, would be asked for ever
@@ -549,12 +449,12 @@ export class Link {
 
   async #push() {
     for (let more = true; more;) {
-      const height = this.#theirs.get(this.me.device) ?? 0;
+      const height = this.#theirs.of(this.me.device);
       const { ok, bytes } = this.#core.ask('unsent', { topic: this.topic, height });
       if (!ok.count) break;
       const answer = await this.#door.push(this.topic, bytes);
-      this.#hear(answer.heights ?? []);
-      const now = this.#theirs.get(this.me.device) ?? 0;
+      this.#theirs.hear(answer.heights ?? []);
+      const now = this.#theirs.of(this.me.device);
       if (now <= height) throw new DoorError({ code: 'not_taken', title: 'the provider did not take an entry' }, 0);
       more = ok.more;
       await this.#storage.put('sent', { topic: this.topic, height: now });
@@ -562,15 +462,6 @@ export class Link {
       this.#told();
     }
     this.#count();
-  }
-
-  #hear(heights) {
-    for (const { author, height } of heights) this.#theirs.set(author, Math.max(height, this.#theirs.get(author) ?? 0));
-  }
-
-  #behind() {
-    const ours = new Map(this.#core.ask('heights', { topic: this.topic }).ok.map(({ author, height }) => [author, height]));
-    return [...this.#theirs].some(([author, height]) => height > (ours.get(author) ?? 0));
   }
 
   /** Listens for as long as it goes well; a broken stream is a reason to meet again. */
@@ -584,19 +475,18 @@ export class Link {
       if (this.#ended) return;
       if (error?.status === 401) this.#door.token = null;
       this.#reached(false);
-      setTimeout(() => this.#wake(), pause(this.#failures));
-      this.#failures += 1;
+      setTimeout(() => this.#pulse.wake(), this.#pulse.failed());
     };
     this.#door.stream(this.topic, (heights) => {
-      this.#hear(heights);
+      this.#theirs.hear(heights);
       this.#reached(true);
-      this.#failures = 0;
+      this.#pulse.calm();
       // one after the other: what is stored must not overtake what is asked for
       this.#turn = this.#turn.then(async () => {
-        if (this.#behind()) { await this.#pull(); await this.#rules(); }
+        if (this.#theirs.isAhead(this.heights())) { await this.#pull(); await this.#rules(); }
         this.#count();
         this.#told();
-      }).catch(() => this.#wake());
+      }).catch(() => this.#pulse.wake());
     }, streaming.signal).then(over, over);
   }
 }

@@ -1,22 +1,16 @@
 // News of the catalog: while this page is in front the provider tells when it has changed, and
-// what shows it looks again (the event `catalog`).
+// what shows it looks again (the event `catalog`). What changed while nobody listened is found
+// by who asks once more when somebody does (the event `listening`).
 
 import { app } from './app.js';
-import { pause } from './link.js';
+import { pause } from './pulse.js';
 
 /** Milliseconds in which several changes are one. */
 const CALM = 300;
 
-const state = { open: null, failures: 0, again: null, soon: null, missed: false };
+const state = { open: null, failures: 0, again: null, soon: null };
 
-/** Something has changed, or may have while nobody listened. */
-function told() {
-  state.failures = 0;
-  // what is shown came a moment ago
-  if (!state.missed) { state.missed = true; return; }
-  clearTimeout(state.soon);
-  state.soon = setTimeout(() => document.dispatchEvent(new Event('catalog')), CALM);
-}
+const tell = (name) => document.dispatchEvent(new Event(name));
 
 /** Listens, or listens no more: a page that nobody sees takes no connection. */
 function look() {
@@ -28,10 +22,18 @@ function look() {
   }
   if (state.open) return;
   const open = state.open = new AbortController();
+  let isHeard = false;
+  const told = () => {
+    state.failures = 0;
+    clearTimeout(state.soon);
+    if (isHeard) state.soon = setTimeout(tell, CALM, 'catalog');
+    // the provider says at once that it is there
+    else tell('listening');
+    isHeard = true;
+  };
   const over = () => {
     if (state.open !== open) return;
     state.open = null;
-    state.missed = true;
     state.again = setTimeout(look, pause(state.failures));
     state.failures += 1;
   };

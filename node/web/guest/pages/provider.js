@@ -35,6 +35,7 @@ export async function provider({ parts: [wanted = ''] }) {
     items(space, wanted),
   ]);
   const profile = about.rows[0]?.columns ?? {};
+  app.branded(about.rows[0]?.columns ?? null);
   const find = h('input', { type: 'search', autocomplete: 'off', enterkeyhint: 'search' });
   find.value = find.defaultValue = wanted;
   const said = h('div');
