@@ -90,6 +90,11 @@ impl Shared {
         open.is_some()
     }
 
+    /// The same where it is not used by that.
+    pub(crate) fn is_known(&self, session: &str) -> bool {
+        self.keys.is_known(session, self.backend.now_ms())
+    }
+
     /// The door by which a request came.
     pub(crate) fn site(&self, extensions: &Extensions) -> &Site {
         let ends = extensions.get::<Ends>();
