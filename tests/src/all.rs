@@ -57,6 +57,7 @@ mod tidy;
 mod udp_proxy;
 mod vectors;
 mod web_api;
+mod web_api_more;
 mod web_apps;
 mod web_apps_hostile;
 mod web_basket;
