@@ -75,6 +75,7 @@ mod web_paint;
 mod web_races;
 mod web_relay;
 mod web_remote;
+mod web_stale;
 mod web_tabs;
 mod web_typing;
 mod web_words;

@@ -139,13 +139,17 @@ function one(row, resource, context) {
 }
 
 const takeKey = (row) => `take:${row.topic}:${digits(row.columns.booking)}`;
+/** What is remembered where the browser keeps nothing: as long as the page is there. */
+const memory = new Map();
 const remembered = (key, value) => {
+  if (value === null) memory.delete(key);
+  else if (value !== undefined) memory.set(key, value);
   try {
     if (value === undefined) return localStorage.getItem(key);
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
   } catch { /* a private window forgets */ }
-  return null;
+  return memory.get(key) ?? null;
 };
 
 /** Times that are to be free again, by their takes: written down before it is tried, and until it came to pass. */
