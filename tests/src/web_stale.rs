@@ -104,7 +104,7 @@ fn hours_and_time_off(page: &mut Browser, desk: &Desk) {
         put(page, start, &format!("2098-12-{day}T00:00"));
         put(
             page,
-            &format!("main section details div + div > input[type=datetime-local]"),
+            "main section details div + div > input[type=datetime-local]",
             &format!("2098-12-{day}T12:00"),
         );
         page.value("document.querySelector('main section details form').requestSubmit(); true");
