@@ -77,6 +77,7 @@ mod web_races;
 mod web_relay;
 mod web_remote;
 mod web_shown;
+mod web_stale;
 mod web_tabs;
 mod web_typing;
 mod web_words;

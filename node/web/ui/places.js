@@ -3,7 +3,7 @@
 import { h } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { field, form, kept, written, wrong } from './forms.js';
+import { asDrawn, field, form, kept, written, wrong } from './forms.js';
 import { map, placeOf } from './map.js';
 import { WEEK, weekOf } from './opening.js';
 import { here, isZone } from './zones.js';
@@ -20,7 +20,7 @@ export function placeForm(topic, before, done = () => {}, others = []) {
   const [address, hours, phone, website, email] = ['address', 'opening_hours', 'phone', 'website', 'email'].map((key) => text(before?.[key]));
   const zone = text(before?.zone ?? here(), { required: true });
   const radius = preset(h('input', { type: 'number', min: '0', step: '1' }), before?.radius_m ?? '');
-  return kept(`place:${topic}:${before?.place ?? ''}`, form([
+  const made = form([
     field(t('first.name'), name), field(t('place.hours'), hours, t('place.hours.how', { example: WEEK })), field(t('place.address'), address),
     field(t('place.geo'), geo, t('place.geo.how', { example: '60.1699,24.9384' })), hereButton(geo), mapOf(geo, others), field(t('place.category'), category, 'shop/bakery, craft/plumber'),
     h('details', null, h('summary', null, t('optional')), field(t('place.slug'), slug), field(t('hours.zone'), zone), field(t('place.phone'), phone),
@@ -39,9 +39,11 @@ export function placeForm(topic, before, done = () => {}, others = []) {
     for (const [key, input] of Object.entries({ address, opening_hours: hours, phone, website, email })) if (input.value) body[key] = input.value;
     if (radius.value) body.radius_m = Number(radius.value);
     if (before?.source) body.source = before.source;
+    if (before) await asDrawn(made, [topic, 'places', `place/${before.place}`], before, Object.keys(before), (now) => placeForm(topic, now, done, others));
     written(await api.send(topic, 'place.put', { body }));
     done();
-  }));
+  });
+  return kept(`place:${topic}:${before?.place ?? ''}`, made);
 }
 
 /** Puts numbers into the field, as if they were typed. */
@@ -87,7 +89,7 @@ export function policyForm(topic, before, done = () => {}) {
   const percent = STAGES.map((stage) => [stage, preset(h('input', { type: 'number', min: '0', max: '100', step: '0.01' }), terms.has(stage) ? String(terms.get(stage).fee_bp / 100) : '')]);
   const days = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_terms?.window_s ? String(Math.round(before.return_terms.window_s / 86400)) : '');
   const notice = preset(h('input', { type: 'number', min: '0', max: '8000', step: '1' }), before?.notice_s ? String(Math.round(before.notice_s / 3600)) : '');
-  return kept(`policy:${topic}`, form([
+  const made = form([
     h('fieldset', null, h('legend', null, t('policy.cancel')), h('div', { class: 'facets' }, percent.map(([stage, input]) => field(word(stage), input)))),
     field(t('policy.return'), days), field(t('policy.notice'), notice),
   ], t('save'), async () => {
@@ -101,7 +103,9 @@ export function policyForm(topic, before, done = () => {}) {
     if (days.value) body.return_terms = { ...(before?.return_terms ?? {}), window_s: Number(days.value) * 86400 };
     if (notice.value) body.notice_s = Number(notice.value) * 3600;
     if (!Object.keys(body).length) throw new Error(t('policy.nothing'));
+    if (before) await asDrawn(made, [topic, 'space', 'space'], before, ['cancellation_terms', 'return_terms', 'notice_s'], (now) => policyForm(topic, now, done));
     written(await api.send(topic, 'space.policy', { body }));
     done();
-  }));
+  });
+  return kept(`policy:${topic}`, made);
 }
