@@ -71,6 +71,7 @@ mod web_flows;
 mod web_guest;
 mod web_kept;
 mod web_moves;
+mod web_off;
 mod web_owner;
 mod web_paint;
 mod web_races;

@@ -25,13 +25,13 @@ const WIRE: &str = "const ask = window.fetch; window.__held = []; \
       if (is(window.__lose)) { window.__lose = null; throw new TypeError('lost'); } \
       return answer; };";
 
-fn topic(desk: &Desk, name: &str) -> String {
+pub(crate) fn topic(desk: &Desk, name: &str) -> String {
     let told = desk.ok(&["topic", "show", name, "--json"]).json();
     told["topic"].as_str().unwrap().to_owned()
 }
 
 /// The columns of the first row of a table of the shop.
-fn first(desk: &Desk, table: &str) -> Json {
+pub(crate) fn first(desk: &Desk, table: &str) -> Json {
     desk.ok(&["view", "list", "shop", table, "--json"])
         .json_lines()
         .remove(0)["columns"]
@@ -256,7 +256,7 @@ fn nothing_is_saved_over_what_changed_elsewhere() {
 }
 
 /// An order that the client agreed to, for which stock is taken.
-fn agreed(desk: &Desk, client: &Desk) -> String {
+pub(crate) fn agreed(desk: &Desk, client: &Desk) -> String {
     let line = format!("space={},item=bread,quantity=2", topic(desk, "shop"));
     let order = client
         .ok(&["order", "request", "aino", "--line", &line])

@@ -44,14 +44,15 @@ export async function calendar(context) {
   const first = days === 7 ? asked - weekday(asked) : asked;
   const [from, until] = [dayBegin(first, zone), dayBegin(first + days, zone)];
   // what began the day before may still be going on
+  const known = (row) => resources.find((it) => it.space === digits(row.columns.space) && it.resource === row.columns.resource);
   const [near, waiting] = await Promise.all([
     allBetween('bookings', { index: 'by_start', from: from - DAY, to: until }),
     allBetween('bookings', { index: 'by_state', equal: ['pending'] }),
+    allBetween('bookings', { index: 'by_start', from: Date.now() - DAY }).then((rows) => abandoned(rows, known)),
   ]);
   const left = owed().length && await settle();
   const inside = near.filter(({ columns }) => columns.end > from && columns.start < until);
   const elsewhere = waiting.filter((row) => !inside.some((it) => it.topic === row.topic && it.key === row.key));
-  const known = (row) => resources.find((it) => it.space === digits(row.columns.space) && it.resource === row.columns.resource);
   const link = (text, shape, day, current) => h('li', null, h('a', { href: to('calendar', shape, day), 'aria-current': current ? 'true' : null }, text));
   const list = (rows) => h('ul', { class: 'cards' }, rows.map((row) => one(row, known(row), context)));
   const listed = Array.from({ length: days }, (_, at) => {
@@ -158,6 +159,17 @@ const owed = () => { try { return JSON.parse(remembered(OWED) ?? '[]'); } catch 
 const owing = (list) => remembered(OWED, list.length ? JSON.stringify(list) : null);
 const owe = (one) => owing([...owed().filter((it) => it.take !== one.take), one]);
 const disown = (take) => owing(owed().filter((it) => it.take !== take));
+
+/** Times that still stand for bookings that came to nothing: customers cancel, and the space is not theirs. */
+async function abandoned(rows, known) {
+  const off = rows.filter((row) => row.columns.take && ['cancelled', 'declined'].includes(row.columns.state) && row.columns.end > Date.now() && known(row));
+  await Promise.all(off.map(async (row) => {
+    const { space, resource } = known(row);
+    const take = digits(row.columns.take);
+    const { rows: [slot] } = await api.get(`/topics/${space}/rows/slots/${encodeURIComponent(`slot/${take}`)}`).catch(() => ({ rows: [] }));
+    if (slot) owe({ space, resource, take, topic: row.topic, key: row.key });
+  }));
+}
 
 /** Frees what is to be free again, unless a booking stands on it after all. Gives how much is left to be tried later. */
 async function settle() {

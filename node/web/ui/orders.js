@@ -67,6 +67,7 @@ export async function order(context) {
   const making = [
     steps(topic, manifest, id, isOrder ? key : null).then((made) => put(progress, made), failed(progress)),
     offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor), hasEnd: Boolean(end), offered,
+      isOff: isOrder && OFF.includes(columns.state) && units(columns.balance) <= 0,
       standing: isOrder && entries.find((entry) => entry.id === digits(columns.quote) && entry.body) })
       .then((made) => put(actions, made), failed(actions)),
   ];
@@ -121,10 +122,13 @@ async function provider(topic, key, row, entries) {
   const request = entries.find((entry) => entry.id === digits(row.columns.order));
   if (offerable(state)) return [state === 'countered' && wish(entries, offer), fold(t('quote'), await quoteForm(topic, row, lines, offer, 'order.quote', request), state !== 'quoted')];
   if (state === 'agreed' && offer) return [fold(t('quote.confirm'), confirmOrder(topic, row, lines, offer), true), fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'))];
-  if (['cancelled', 'declined', 'expired'].includes(state)) tidyUp(topic, row, lines, offer).catch(() => {});
+  if (OFF.includes(state)) return tidyUp(topic, row, lines, offer).catch(() => null);
   if (['confirmed', 'in_progress'].includes(state) && offer) return fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'));
   return null;
 }
+
+/** States of an order that came to nothing. */
+const OFF = ['cancelled', 'declined', 'expired'];
 
 /** States of work after which nothing more is to be done. */
 const OVER = ['delivered', 'completed', 'accessed', 'failed', 'returned'];
@@ -249,7 +253,7 @@ function proof(topic, about, state, go) {
 const APART = ['fulfil.state', 'fulfil.proof', 'order.quote', 'order.revise', 'order.reserve', 'order.link', 'booking.confirm', 'booking.reschedule'];
 
 /** With what a command is rehearsed: what is known of the order fills in what it needs. `preset` can be changed. */
-async function filled(topic, { kind, title }, known, { key, entries, currency, standing, offered }, rowsOf) {
+async function filled(topic, { kind, title }, known, { key, entries, currency, standing, offered, isOff }, rowsOf) {
   const inFull = (minor) => (minor > 0 ? `${typed(minor, currency)} ${currency}` : null);
   const ofLegs = async (left) => (await rowsOf('payments')).map(({ columns }) => {
     const value = (name) => units(columns[name]);
@@ -257,8 +261,9 @@ async function filled(topic, { kind, title }, known, { key, entries, currency, s
   }).filter(({ minor }) => minor > 0).map(({ leg, minor }, _, { length }) => ({ known: { ...known, leg }, preset: { amount: inFull(minor) }, label: `${title}: ${amount(minor, currency)}${length > 1 ? ` (${word(leg)})` : ''}` }));
   const received = (value) => value('paid') + value('held') + value('returned');
   switch (kind) {
-    case 'pay.claim': return ofLegs((value) => value('amount') - received(value) - value('claimed'));
-    case 'pay.ack': case 'pay.hold': return ofLegs((value) => value('claimed') || value('amount') - received(value));
+    // of an order that came to nothing nothing is owed, whatever its legs say
+    case 'pay.claim': return ofLegs((value) => (isOff ? 0 : value('amount') - received(value) - value('claimed')));
+    case 'pay.ack': case 'pay.hold': return ofLegs((value) => value('claimed') || (isOff ? 0 : value('amount') - received(value)));
     case 'pay.refund': return ofLegs((value) => value('paid') - value('refunded'));
     case 'pay.release': return ofLegs((value) => value('held'));
     case 'pay.split': return (await ofLegs((value) => value('held'))).map((it) => ({ ...it, preset: { provider: it.preset.amount, client: `0 ${currency}` } }));

@@ -186,7 +186,7 @@ async function standing(order, { space, item, quantity }) {
   return rows.map(({ key, columns }) => ({ take: key.split('/')[1], item: columns.item, quantity: columns.quantity, revision: digits(columns.revision), space: digits(space) }));
 }
 
-/** Gives back what stands taken for an order and is shown by none of its entries. Gives how much there was. */
+/** Gives back what stands taken for an order and is shown by none of its entries. Gives how much there was, and what still stands. */
 async function giveBack(topic, key, order, lines) {
   // what was confirmed meanwhile keeps its stock
   const { entries } = await api.get(`/topics/${encodeURIComponent(topic)}/explain/${encodeURIComponent(key)}`);
@@ -194,13 +194,23 @@ async function giveBack(topic, key, order, lines) {
   const spaces = new Map(lines.map(({ columns }) => [digits(columns.space), columns]));
   const all = (await Promise.all([...spaces.values()].map((of) => standing(order, of)))).flat();
   const loose = all.filter(({ take }) => !shown.includes(take));
-  for (const { space, item, take, quantity } of loose) await api.send(space, 'item.free', { body: { item, take, quantity } });
-  return loose.length;
+  await free(loose);
+  return { count: loose.length, left: all.filter((it) => !loose.includes(it)) };
 }
 
-/** Gives back what was taken for an order that came to nothing: a page may have been closed in between. */
+async function free(takes) {
+  for (const { space, item, take, quantity } of takes) await api.send(space, 'item.free', { body: { item, take, quantity } });
+}
+
+/** Gives back what was taken for an order that came to nothing: a page may have been closed in between. What it was confirmed with may be spoilt by now: who has it in the hand says so. */
 export async function tidyUp(topic, row, lines, offer) {
-  if (offer?.takes?.length && await giveBack(topic, row.key, digits(row.columns.order), lines)) say(t('quote.back'));
+  if (!offer?.takes?.length) return null;
+  const { count, left } = await giveBack(topic, row.key, digits(row.columns.order), lines);
+  if (count) say(t('quote.back'));
+  if (!left.length) return null;
+  const named = ({ item, quantity }) => `${quantity} × ${lines.find(({ columns }) => columns.item === item)?.columns.title ?? item}`;
+  return h('section', { class: 'card', 'aria-label': t('stock.off') }, h('h3', null, t('stock.off')), h('p', null, t('stock.off.text', { what: left.map(named).join(', ') })),
+    form([], t('stock.off.back'), async () => { await free(left); say(t('quote.back')); }));
 }
 
 /** Confirms what was agreed: takes the stock that the offer names, then shows the takes. What was taken and not shown yet is shown now. */

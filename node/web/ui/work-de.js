@@ -77,6 +77,7 @@ export default {
   'quote.revise': 'Andere Bedingungen senden',
   'quote.confirm': 'Bestellung bestätigen',
   'quote.takes': 'Zuerst wird der Bestand genommen; ist er weg, wird nichts bestätigt.',
+  'stock.off': 'Der Bestand', 'stock.off.text': '{what}: Das wurde für diese Bestellung aus dem Bestand genommen.', 'stock.off.back': 'Zurück in den Bestand legen',
   'quote.back': 'Was für diese Bestellung aus dem Bestand genommen und nicht gebraucht wurde, ist zurück.',
   'quote.notakes': 'Nichts davon wird als Bestand gezählt.',
 };

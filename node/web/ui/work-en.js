@@ -77,6 +77,7 @@ export default {
   'quote.revise': 'Send other terms',
   'quote.confirm': 'Confirm the order',
   'quote.takes': 'The stock is taken first; if it is gone, nothing is confirmed.',
+  'stock.off': 'The stock', 'stock.off.text': '{what}: this was taken out of the stock for this order.', 'stock.off.back': 'Put it back into the stock',
   'quote.back': 'Stock that was taken for this order and not needed is back.',
   'quote.notakes': 'Nothing of it is counted as stock.',
 };

@@ -21,10 +21,14 @@ async function change(make) {
   return basket;
 }
 
-/** Puts some of an item in. Gives how many of it are in there now. */
-export async function add(columns, quantity, picks) {
+/** Puts some of an item in, with what is wished for besides, where something is. Gives how many of it are in there now. */
+export async function add(columns, quantity, picks, said = {}) {
   const id = nameOf();
-  const { lines } = await change((basket) => withLine(basket, columns, quantity, picks, Date.now(), id));
+  const wished = Object.entries(said).filter(([, text]) => text);
+  const { lines } = await change((basket) => {
+    const { lines: all, wish: before } = withLine(basket, columns, quantity, picks, Date.now(), id);
+    return { lines: all, wish: { ...before, ...Object.fromEntries(wished) } };
+  });
   return lines.filter(({ item }) => item === columns.item).reduce((sum, it) => sum + it.quantity, 0);
 }
 

@@ -6,6 +6,7 @@ import { t } from './words.js';
 import { digits, instant } from './format.js';
 import { app, heading, say } from './app.js';
 import { field, form, tick } from './form.js';
+import { typed } from './typed.js';
 
 /** Earlier messages that are shown at a time. */
 const PAGE = 50;
@@ -67,14 +68,14 @@ export async function chat({ again }) {
   const unsent = new Set(app.link.onTheWay().map(({ id }) => id));
   const hidden = rows.some((row) => row.columns.text === undefined || row.columns.text === null);
   const entries = new Map(hidden ? written().map((entry) => [entry.id, entry]) : []);
-  const sending = form([field(t('chat.say'), said), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {
+  const sending = typed('chat', form([field(t('chat.say'), said), tick(t('chat.erasable'), erasable), !app.link.me && field(t('your.name'), name, t('your.name.hint'))], t('send'), async () => {
     if (!app.link.me) await app.link.begin(name.value.trim());
     const words = said.value.trim();
     if (erasable.checked) await app.link.write('message.post', {}, { erasable: { private: words }, space: app.space });
     else await app.link.write('message.post', { text: words }, { space: app.space });
     say(t('chat.sent'));
     return () => app.refresh(true);
-  });
+  }));
   // the newest stands last, and is what one came for
   if (!again && rows.length > FEW) setTimeout(() => sending.scrollIntoView({ block: 'end' }));
   return [heading(t('chat')),

@@ -12,6 +12,7 @@ import { withLine } from './lines.js';
 import { bytes, field, form } from './form.js';
 import { terms } from './offer.js';
 import { picture, price, priced, seen } from './provider.js';
+import { sent, typed } from './typed.js';
 
 /** Pages of a kept list in which an item is looked for. */
 const PAGES = 100;
@@ -108,7 +109,7 @@ export async function item({ parts: [slug] }) {
   const picks = () => chosen.flatMap((one) => one.picked());
   const kept = h('div', { role: 'status' });
   const basket = h('button', { type: 'button' }, t('basket.put'));
-  const asking = form([
+  const asking = typed(`item/${slug}`, form([
     chosen.map((one) => one.element),
     field(t('order.quantity'), quantity), warned, more.element,
     !app.link?.me && field(t('your.name'), name, t('your.name.hint')),
@@ -136,11 +137,12 @@ export async function item({ parts: [slug] }) {
     say(t(looked ? 'order.sent' : 'order.kept'));
     location.hash = to('orders');
     return true;
-  }, [basket]);
+  }, [basket]));
   basket.addEventListener('click', () => app.attempt(kept, async () => {
     if (!quantity.reportValidity()) return;
     const { add } = await import('./basket.js');
-    await add(columns, Number(quantity.value), picks());
+    await add(columns, Number(quantity.value), picks(), more.said());
+    sent(`item/${slug}`);
     put(kept, h('p', { class: 'good' }, t('basket.has', { n: quantity.value, title: columns.title ?? columns.item }), ' ', h('a', { href: to('basket') }, t('basket.show'))));
   }));
   return [

@@ -12,6 +12,7 @@ import { bytes, field, form, minor, problem } from './form.js';
 import { lapsed } from './offer.js';
 import { compared, conditions, payment } from './offers.js';
 import { SIZE, squares } from './squares.js';
+import { typed } from './typed.js';
 
 /** States of what has come. */
 const DONE = ['delivered', 'completed', 'accessed'];
@@ -75,6 +76,9 @@ export async function orders() {
   ];
 }
 
+/** Whether an order came to nothing, and costs nothing. */
+const isOff = ({ state, balance }) => ['cancelled', 'declined', 'expired'].includes(state) && units(balance) <= 0;
+
 /** One order. */
 export async function order({ parts: [id] }) {
   const key = `order/${id}`;
@@ -84,7 +88,8 @@ export async function order({ parts: [id] }) {
   const { columns } = row;
   const events = about(app.link.history(), id);
   const offers = events.filter((event) => ['order.quote', 'order.revise', 'order.counter'].includes(event.kind) && ['sequenced', 'tentative'].includes(event.mark));
-  const payments = table(rows, 'payments', key);
+  // what came to nothing is not owed any more
+  const payments = table(rows, 'payments', key).filter(({ columns: leg }) => !isOff(columns) || units(leg.claimed) || units(leg.paid));
   const fulfilments = table(rows, 'fulfilments', key);
   const currency = columns.currency;
   const request = events.find((event) => event.id === id);
@@ -253,6 +258,7 @@ function filled(command, known, { rows, key, currency, standing }) {
   // what is signed is an answer to the offer that stands here, whatever has come since
   if (standing && ['order.agree', 'order.counter'].includes(command.kind)) body.quote = bytes(standing.id);
   if (command.kind === 'pay.claim') {
+    if (isOff(table(rows, 'orders', key)[0].columns)) return [];
     const owed = table(rows, 'payments', key).map(({ columns }) => ({ leg: columns.leg, minor: units(columns.amount) - units(columns.claimed) })).map((one, index) => ({ ...one, name: payment(one.leg, index) }));
     return owed.filter(({ minor: left }) => left > 0).map(({ leg, minor: left, name }) => ({
       body: { ...body, leg, amount: { currency, minor: left } },
@@ -309,7 +315,7 @@ function action(command, { body, label }, currency) {
     .filter(({ type, required }) => required || WRITTEN.includes(type));
   const controls = open.map((of) => ({ of, element: control(of) }));
   const outcome = command.kind === 'return.request' && h('select', null, ['refund', 'replace', 'refund_only'].map((value) => h('option', { value }, word(value))));
-  return h('details', { class: 'card' }, h('summary', null, title), form([
+  return h('details', { class: 'card' }, h('summary', null, title), typed(`${command.kind}/${label ?? ''}/${digits(body.order ?? body.booking)}`, form([
     outcome && field(t('return.outcome'), outcome),
     controls.map(({ of, element }) => field(labelled(command.kind, of.name), element, of.type === 'money' ? currency : null)),
   ], title, async () => {
@@ -326,7 +332,7 @@ function action(command, { body, label }, currency) {
     await app.link.write(command.kind, event);
     say(t('done', { what: title }));
     return () => app.refresh(true);
-  }));
+  })));
 }
 
 /** What a field is called: for this command, for all, or by its name. */

@@ -1,0 +1,156 @@
+//! What came to nothing: what was taken for it is free again, and nobody is told to pay for it.
+
+use serde_json::{Value as Json, json};
+
+use crate::guest_order::shop;
+use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
+use crate::web_client::soon;
+use crate::web_flows::{bakery, carry, go, login};
+use crate::web_guest::{self, act, provider, relation, says};
+use crate::web_moves::{all_sent, visit, visit_and_order};
+use crate::web_stale::{agreed, first, topic};
+
+const DAY_MS: u64 = 86_400_000;
+const HOUR_MS: u64 = 3_600_000;
+
+#[test]
+fn what_a_customer_cancels_is_free_again() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, [client, bert]) = bakery();
+    let rows = |table: &str| {
+        desk.ok(&["view", "list", "shop", table, "--json"])
+            .json_lines()
+            .len()
+    };
+    let stock = || first(&desk, "items")["stock"].clone();
+    // a booking that was confirmed, and that its customer cancels
+    let day = crate::guest::now_ms() / DAY_MS + 9;
+    let [start, end] = [9, 10].map(|hour| day * DAY_MS + hour * HOUR_MS);
+    let time = json!({ "resource": "oven", "start": start, "end": end, "seats": 1 });
+    let mut body = time.clone();
+    body["space"] = json!({ "$hex": topic(&desk, "shop") });
+    let booking = bert
+        .ok(&["book", "request", "bert", "--body", &body.to_string()])
+        .word();
+    carry(&bert, &desk, &["bert"]);
+    let take = ["slot", "take", "shop", "oven", "--for", &booking];
+    let take = desk.ok(&[&take[..], &["--body", &time.to_string()]].concat());
+    desk.ok(&["book", "confirm", "bert", &booking, "--take", &take.word()]);
+    carry(&desk, &bert, &["bert", "shop"]);
+    bert.ok(&["book", "cancel", "bert", &booking]);
+    carry(&bert, &desk, &["bert"]);
+    // and an order, whose stock is taken
+    let order = agreed(&desk, &client);
+    let before = stock();
+    let up = login(&mut page, &desk);
+    assert_eq!(rows("slots"), 1);
+    // another week is shown: the time is freed all the same
+    go(&mut page, "#/calendar", "Calendar");
+    soon(|| rows("slots"), |many| *many == 0);
+
+    go(&mut page, "#/orders/agreed", "Orders");
+    page.until("document.querySelector('main li.card a')");
+    page.value("document.querySelector('main li.card a').click(); true");
+    page.press("Confirm the order");
+    page.until("document.querySelector('main .badge')?.textContent === 'confirmed'");
+    assert_ne!(stock(), before);
+    carry(&desk, &client, &["aino", "shop"]);
+    client.ok(&["order", "cancel", "aino", &order]);
+    carry(&client, &desk, &["aino"]);
+    page.until("document.querySelector('main .badge')?.textContent === 'cancelled'");
+    page.until("document.querySelector('main').innerText.includes('this was taken out of the stock for this order')");
+    // nothing is owed for it
+    assert_eq!(
+        page.value("document.querySelector('main').innerText.includes('Say that the money came')"),
+        json!(false)
+    );
+    check_screen(&mut page);
+    page.press("Put it back into the stock");
+    soon(stock, |now| *now == before);
+    page.until(
+        "!document.querySelector('main').innerText.includes('this was taken out of the stock')",
+    );
+    assert_eq!(rows("takes"), 0);
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+#[test]
+fn nobody_pays_for_what_was_cancelled_and_what_is_typed_stays() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&[]);
+    visit(&mut page, &shop);
+    // what is typed stays when the page is loaded anew, and goes into the basket with the item
+    web_guest::go(&mut page, "item/bread", "Rye bread");
+    page.fill("How many", "3");
+    page.press("Where, when, a note");
+    page.fill("Address", "Vaasankatu 10");
+    page.value("new Promise((done) => setTimeout(done, 300))");
+    page.value("location.reload(); true");
+    page.until("document.querySelector('nav a') && document.querySelector('details[open] input[autocomplete=street-address]')?.value === 'Vaasankatu 10'");
+    assert_eq!(
+        page.value("document.querySelector('main input[type=number]').value"),
+        "3"
+    );
+    page.press("Into the basket");
+    says(&mut page, "Rye bread");
+    page.press("Show the basket");
+    page.until("document.querySelector('details[open] input[autocomplete=street-address]')?.value === 'Vaasankatu 10'");
+    web_guest::go(&mut page, "item/bread", "Rye bread");
+    page.value("new Promise((done) => setTimeout(done, 300))");
+    assert_eq!(
+        page.value("document.querySelector('main input[type=number]').value"),
+        "1"
+    );
+
+    visit_and_order(&mut page, &shop, 1);
+    let topic = relation(&shop.owner);
+    let orders = format!("/topics/{topic}/views/orders");
+    let rows = soon(
+        || shop.owner.ok(&orders),
+        |rows| rows["rows"].as_array().is_some_and(|it| !it.is_empty()),
+    );
+    let order = rows["rows"][0]["columns"]["order"]["$hex"].clone();
+    // a message that is half written, too; news are shown all the same
+    web_guest::go(&mut page, "chat", "Messages");
+    page.fill("Message", "Could you");
+    page.value("new Promise((done) => setTimeout(done, 300))");
+    page.value("location.reload(); true");
+    page.until("document.querySelector('nav a') && document.querySelector('main textarea')?.value === 'Could you'");
+    let told = json!({ "text": "It is in the oven." });
+    provider(&shop.owner, &topic, "message.post", &told);
+    says(&mut page, "It is in the oven.");
+    page.until("document.querySelector('main textarea')?.value === 'Could you'");
+    page.fill("Message", "Could you wait?");
+    page.press("Send");
+    says(&mut page, "Could you wait?");
+    page.until("document.querySelector('main textarea')?.value === ''");
+
+    let amount = json!({ "currency": "EUR", "minor": 900 });
+    let body = json!({
+        "order": order, "revision": 1, "total": amount, "valid_until": 4_070_908_800_000_u64,
+        "breakup": [{ "title": "Rye bread", "amount": amount }],
+        "legs": [{ "leg": "all", "amount": amount, "trigger": "on" }],
+        "fulfilment": [{ "leg": "go", "kind": "pickup", "lines": [{ "line": 0, "quantity": 1 }] }],
+    });
+    provider(&shop.owner, &topic, "order.quote", &body);
+    let id = order.as_str().unwrap();
+    page.value(&format!("location.hash = '#/order/{id}'; true"));
+    act(&mut page, "Agree to the offer");
+    says(&mut page, "agreed");
+    says(&mut page, "I have paid €9.00");
+    act(&mut page, "Cancel");
+    says(&mut page, "cancelled");
+    all_sent(&mut page);
+    page.until("!document.querySelector('main').innerText.includes('I have paid')");
+    let text = page.value("document.querySelector('main').innerText");
+    assert!(!text.as_str().unwrap().contains("due"), "{text}");
+    let state = || shop.owner.ok(&orders)["rows"][0]["columns"]["state"].take();
+    soon(state, |now: &Json| now == "cancelled");
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    shop.up.stop();
+}
