@@ -98,7 +98,7 @@ fn nobody_pays_for_what_was_cancelled_and_what_is_typed_stays() {
     );
     page.press("Into the basket");
     says(&mut page, "Rye bread");
-    page.press("Show the basket");
+    page.press("Go to the basket");
     page.until("document.querySelector('details[open] input[autocomplete=street-address]')?.value === 'Vaasankatu 10'");
     web_guest::go(&mut page, "item/bread", "Rye bread");
     page.value("new Promise((done) => setTimeout(done, 300))");

@@ -166,7 +166,7 @@ async function abandoned(rows, known) {
   await Promise.all(off.map(async (row) => {
     const { space, resource } = known(row);
     const take = digits(row.columns.take);
-    const { rows: [slot] } = await api.get(`/topics/${space}/rows/slots/${encodeURIComponent(`slot/${take}`)}`).catch(() => ({ rows: [] }));
+    const { rows: [slot] } = await api.rows(space, 'slots', { prefix: `slot/${take}` });
     if (slot) owe({ space, resource, take, topic: row.topic, key: row.key });
   }));
 }
