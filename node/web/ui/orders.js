@@ -93,7 +93,7 @@ const booked = ({ start, end, held_until: until }, zone) => [[t('part.when'), st
   [columnName('held_until'), until && `${full(until, zone)}${zone === here() ? '' : ` (${zone})`}`]];
 
 /** The clock of the space of which something was ordered for a time. */
-async function zoneOf(entries, { order }) {
+export async function zoneOf(entries, { order }) {
   const request = entries.find((entry) => entry.id === digits(order))?.body;
   const space = request?.window && digits(request.lines?.[0]?.space);
   const { rows: [row] } = space ? await api.rows(space, 'space').catch(() => ({ rows: [] })) : { rows: [] };
@@ -102,11 +102,11 @@ async function zoneOf(entries, { order }) {
 }
 
 /** Where to and when, and what was chosen, as the client asked for it: it is in the entry alone. */
-export function asked(entries, id, zone = here()) {
+export function asked(entries, id, zone = here(), when = (start, end) => stretch(start, end, zone, t('calendar.you'))) {
   const request = entries.find((entry) => entry.id === id);
   const chosen = (request?.body?.lines ?? []).filter(({ options }) => options?.length).map(({ title, item, options }) => h('li', null, `${title ?? item}: ${options.join(', ')}`));
   const { start, end } = request?.body?.window ?? {};
-  const window = start && end ? stretch(start, end, zone, t('calendar.you')) : [start, end].map(instant).filter(Boolean).join(' – ');
+  const window = start && end ? when(start, end) : [start, end].filter(Boolean).map((at) => `${full(at, zone)} (${zone})`).join(' – ');
   const address = request?.erasable?.address ?? (request?.erased ? t('order.erased') : null);
   return [[t('order.address'), address], [t('order.window'), window], [t('order.chosen'), chosen.length > 0 ? h('ul', { class: 'plain' }, chosen) : null]];
 }
