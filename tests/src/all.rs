@@ -72,6 +72,7 @@ mod web_kept;
 mod web_moves;
 mod web_owner;
 mod web_paint;
+mod web_places;
 mod web_races;
 mod web_relay;
 mod web_remote;

@@ -123,6 +123,7 @@ pub static PAGES: &[Page] = &[
     page!("/quote.js", SCRIPT, "quote.js"),
     page!("/seen.js", SCRIPT, "seen.js"),
     page!("/space.js", SCRIPT, "space.js"),
+    page!("/slugs.js", SCRIPT, "slugs.js"),
     page!("/steps.js", SCRIPT, "steps.js"),
     page!("/terms.js", SCRIPT, "terms.js"),
     page!("/work-de.js", SCRIPT, "work-de.js"),

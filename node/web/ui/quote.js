@@ -77,7 +77,7 @@ async function priceOf(line) {
   const space = digits(line.columns.space);
   try {
     const { rows: [row] } = await api.get(`/topics/${space}/rows/items/${encodeURIComponent(`item/${line.columns.item}`)}`);
-    return { minor: row.columns.min === null ? null : units(row.columns.min), currency: row.columns.currency, stock: row.columns.stock, ways: row.columns.fulfilment };
+    return { minor: row.columns.min === null ? null : units(row.columns.min), currency: row.columns.currency, stock: row.columns.stock, ways: row.columns.fulfilment, terms: row.columns.cancellation_terms, back: row.columns.return_terms };
   } catch {
     return { minor: null, currency: null, stock: null };
   }
@@ -90,12 +90,13 @@ const CANCEL = { pending: null, assigned: ['goods', 'pickup'], packed: ['goods',
 /** Those that are asked for always; the others where they say something. */
 const ASKED = ['pending', 'packed', 'out_for_delivery', 'at_location', 'started'];
 
-/** What a space says of cancelling and of returns, as an offer says it. */
-async function termsOf(line) {
+/** What a space says of cancelling and of returns, as an offer says it; an item may have terms of its own. */
+async function termsOf([line], items) {
   const { rows: [row] } = line ? await api.rows(digits(line.columns.space), 'space').catch(() => ({ rows: [] })) : { rows: [] };
-  const { cancellation_terms: all = [], return_terms: back } = row?.columns ?? {};
-  const open = OPENS.map((stage) => (all ?? []).find((term) => term.stage === stage)).findLast(Boolean);
-  const rest = (all ?? []).filter((term) => !OPENS.includes(term.stage));
+  const all = items.find(({ terms }) => terms?.length)?.terms ?? row?.columns.cancellation_terms ?? [];
+  const back = items.find((it) => it.back)?.back ?? row?.columns.return_terms;
+  const open = OPENS.map((stage) => all.find((term) => term.stage === stage)).findLast(Boolean);
+  const rest = all.filter((term) => !OPENS.includes(term.stage));
   return { terms: [...(open ? [{ ...open, stage: 'pending' }] : []), ...rest], return_s: back?.window_s };
 }
 
@@ -160,7 +161,7 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
   const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? way));
   const until = preset(h('input', { type: 'datetime-local', required: true, min: toField(Date.now(), here()) }), toField(Date.now() + 7 * DAY, here()));
   // a first offer begins with what the space says
-  const begin = before ?? await termsOf(lines[0]);
+  const begin = before ?? await termsOf(lines, prices);
   const back = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), begin.return_s ? String(Math.round(begin.return_s / 86400)) : '');
   const cancelling = cancelFields(begin.terms ?? [], done, currency);
   const silence = preset(h('input', { type: 'number', min: '0', max: '365', step: 'any' }), before ? daysOf(before.silence_s) : String(SILENCE));
