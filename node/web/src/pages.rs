@@ -81,6 +81,7 @@ pub static PAGES: &[Page] = &[
     page!("/broker.js", SCRIPT, "broker.js"),
     page!("/audit.js", SCRIPT, "audit.js"),
     page!("/badges.js", SCRIPT, "badges.js"),
+    page!("/cancelling.js", SCRIPT, "cancelling.js"),
     page!("/cards.js", SCRIPT, "cards.js"),
     page!("/catalog.js", SCRIPT, "catalog.js"),
     page!("/clients.js", SCRIPT, "clients.js"),

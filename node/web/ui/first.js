@@ -5,9 +5,7 @@ import { t } from './words.js';
 import { api, failed, heading, problem, refresh, to } from './app.js';
 import { field, form, kept } from './forms.js';
 import { editor } from './item.js';
-import { customers, guestsOff } from './guests.js';
 import { placeForm, policyForm } from './places.js';
-import { invitation } from './node.js';
 import { STEPS, standing } from './steps.js';
 import { here, isZone } from './zones.js';
 
@@ -160,7 +158,8 @@ async function hoursStep({ topic, about }) {
 /** The customers' link first; the ticket is for other nodes, no phone opens it. */
 async function shareStep({ topic, about, is }, go, { topics }) {
   if (!about) return needsSpace();
-  const { urls } = await api.get('/guests');
+  // of all steps they are needed here alone
+  const [{ urls }, { invitation }, { customers, guestsOff }] = await Promise.all([api.get('/guests'), import('./node.js'), import('./guests.js')]);
   const isServed = urls.length > 0;
   const onward = () => h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go('done').catch(failed) }, t('begin.next')));
   const after = h('div', { 'data-held': 'shared' }, isServed && is.share !== 'done' && onward());
