@@ -211,6 +211,8 @@ fn a_race_for_a_slot_on_the_calendar() {
     page.shoot("hours");
     page.value("document.querySelector('fieldset.day button[aria-label$=Remove]').click()");
     page.press("Save the week");
+    // it is out of the form before it is out of the hours
+    page.until("!document.querySelector('form[data-dirty], form[data-busy]')");
     page.until("document.querySelectorAll('fieldset.day input').length === 12");
     let resource = desk
         .ok(&["view", "list", "shop", "resources", "--json"])

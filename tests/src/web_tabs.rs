@@ -131,7 +131,7 @@ fn a_guests_page_that_was_left_holds_no_connection() {
     page.until("location.href === 'about:blank'");
     let told = json!({ "text": "They are in the oven." });
     provider(&shop.owner, &topic, "message.post", &told);
-    page.value("history.back(); true");
+    page.value("setTimeout(() => history.back()); true");
     says(&mut page, "They are in the oven.");
     assert_eq!(page.value("sessionStorage.getItem('left')"), "0 of 1");
     // it goes on to listen

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use synlog_log::keys::SecretKey;
@@ -159,6 +160,19 @@ fn decode_memories(bytes: &[u8]) -> Result<BTreeMap<NodeId, PeerMemory>, Refusal
 
 /// By what a file is told from another one in its place.
 pub(crate) type Stamp = (u64, Option<std::time::SystemTime>);
+
+/// Which file is at a path: with its number in the file system, since one that is put in place
+/// of another may be as long. `None`: there is none.
+pub(crate) type Which = Option<(u64, Stamp)>;
+
+/// Which file is at a path.
+pub(crate) fn which(path: &Path) -> Result<Which, Failure> {
+    match fs::metadata(path) {
+        Ok(known) => Ok(Some((known.ino(), (known.len(), known.modified().ok())))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::file(path)(error)),
+    }
+}
 
 /// Where user interfaces of apps are that somebody here installed.
 fn ui_path(home: &Home, app: &str) -> PathBuf {

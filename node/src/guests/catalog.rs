@@ -164,6 +164,7 @@ pub(super) fn page(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::home::Home;
 
     fn item(slug: &str, title: &str, more: &Json) -> Json {
         let mut columns = json!({ "item": slug, "title": title, "schema": "goods/1" });
@@ -234,6 +235,30 @@ mod tests {
         all.rows.remove(2);
         let told = all.page(after.strip_prefix(MARK).unwrap(), 2, &[]);
         assert_eq!(slugs(&told), ["t10", "z"]);
+    }
+
+    #[test]
+    fn each_space_has_its_order_until_it_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let guests = Guests::open(&Home::at(dir.path())).unwrap();
+        let of = |space: u8, height: u64| (TopicId([space; 32]), vec![(String::new(), height)]);
+        let remember = |space, height| {
+            let catalog = Catalog::of(of(space, height), Vec::new(), None);
+            guests.remember_catalog(&Arc::new(catalog));
+        };
+        remember(1, 5);
+        remember(2, 5);
+        let known = |space, height| guests.catalog(&of(space, height)).is_some();
+        assert!(known(1, 5) && known(2, 5) && !known(3, 5));
+        // one that changed has only the new one
+        remember(1, 6);
+        assert!(known(1, 6) && !known(1, 5) && known(2, 5));
+        // those that nobody asks for go
+        for space in 3..100 {
+            remember(space, 1);
+            assert!(known(2, 5), "{space}");
+        }
+        assert!(!known(1, 6) && !known(3, 1) && known(99, 1));
     }
 
     #[test]

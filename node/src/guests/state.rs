@@ -1,7 +1,7 @@
 //! What a running node knows of its guests: the book, and those who asked for a relation.
 
 use core::net::SocketAddr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
@@ -18,6 +18,9 @@ use crate::home::Home;
 const ASKED_MAX: usize = 256;
 /// Those whom the owner declined that are remembered until the node ends.
 const DECLINED_MAX: usize = 4_096;
+
+/// Catalogs that are kept in order, each of another space.
+const CATALOGS_MAX: usize = 16;
 
 /// Somebody who asked for a relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +44,16 @@ struct State {
     looked: BTreeSet<TopicId>,
     spaces: Option<(usize, Vec<Space>)>,
     here: Option<(u64, Json)>,
-    catalog: Option<Arc<Catalog>>,
+    /// Of each space the one that was made last; those that were asked for last are behind.
+    catalogs: VecDeque<Arc<Catalog>>,
 }
 
 /// What a running node knows of its guests.
 pub struct Guests {
     home: Home,
     state: Mutex<State>,
+    /// Held by who changes the book, until it is written down.
+    writing: Mutex<()>,
     address: OnceLock<SocketAddr>,
 }
 
@@ -61,6 +67,7 @@ impl Guests {
         Ok(Self {
             home: home.clone(),
             state: Mutex::new(state),
+            writing: Mutex::default(),
             address: OnceLock::new(),
         })
     }
@@ -84,19 +91,23 @@ impl Guests {
         self.with(|state| read(&state.book))
     }
 
-    /// Changes the book and writes it down; what can't be written is not changed.
+    /// Changes the book and writes it down; what can't be written is not changed. Others read
+    /// the one before meanwhile: each request does, and none of them waits for the disk.
     pub fn change(&self, change: impl FnOnce(&mut Book)) -> Result<(), Failure> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.read(Book::clone);
+        let mut book = before.clone();
+        change(&mut book);
+        if book == before {
+            return Ok(());
+        }
+        book::save(&self.home, &book)?;
         self.with(|state| {
-            let mut book = state.book.clone();
-            change(&mut book);
-            if book != state.book {
-                book::save(&self.home, &book)?;
-                state.book = book;
-                state.spaces = None;
-                state.here = None;
-            }
-            Ok(())
-        })
+            state.book = book;
+            state.spaces = None;
+            state.here = None;
+        });
+        Ok(())
     }
 
     /// Those who wait for an answer.
@@ -157,15 +168,26 @@ impl Guests {
         })
     }
 
-    /// The catalog that was asked for last, if it is that of this space as it is now.
+    /// The catalog of a space, if it is that of the space as it is now.
     pub(super) fn catalog(&self, of: &(TopicId, Heights)) -> Option<Arc<Catalog>> {
-        self.with(|state| state.catalog.clone())
-            .filter(|known| known.of == *of)
+        self.with(|state| {
+            let at = state.catalogs.iter().position(|known| known.of == *of)?;
+            let known = state.catalogs.remove(at)?;
+            state.catalogs.push_back(Arc::clone(&known));
+            Some(known)
+        })
     }
 
-    /// Remembers a catalog in place of the one before.
+    /// Remembers a catalog in place of the one before of the same space. Where there are too
+    /// many, that which nobody asked for the longest goes.
     pub(super) fn remember_catalog(&self, catalog: &Arc<Catalog>) {
-        self.with(|state| state.catalog = Some(Arc::clone(catalog)));
+        self.with(|state| {
+            state.catalogs.retain(|known| known.of.0 != catalog.of.0);
+            if state.catalogs.len() >= CATALOGS_MAX {
+                state.catalogs.pop_front();
+            }
+            state.catalogs.push_back(Arc::clone(catalog));
+        });
     }
 
     /// Remembers the spaces that are offered.
@@ -184,5 +206,34 @@ impl Guests {
     /// Remembers what is told of this node.
     pub(super) fn remember_told(&self, now_ms: u64, json: Json) {
         self.with(|state| state.here = Some((now_ms, json)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_the_book_to_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let guests = Guests::open(&Home::at(dir.path())).unwrap();
+        let hour = |book: &Book| book.settings.limits.hour;
+        let before = guests.read(hour);
+        let (done, read) = channel();
+        std::thread::scope(|scope| {
+            let changed = guests.change(|book| {
+                book.settings.limits.hour = before + 1;
+                scope.spawn(|| done.send(guests.read(hour)));
+                assert_eq!(read.recv_timeout(Duration::from_secs(5)), Ok(before));
+            });
+            changed.unwrap();
+        });
+        assert_eq!(guests.read(hour), before + 1);
+        let again = Guests::open(&Home::at(dir.path())).unwrap();
+        assert_eq!(again.read(hour), before + 1);
     }
 }

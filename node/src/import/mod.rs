@@ -2,6 +2,7 @@
 //! one reader per format, all of them pure. Each gives [`listing::Listing`]s, or
 //! says why it refuses one; who writes them is the command line's business.
 
+mod gauge;
 pub mod held;
 pub mod hours;
 pub mod json_ld;

@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Read};
+use std::io::BufRead;
 
 use crate::import::decimal::degrees;
+use crate::import::gauge::Gauge;
 use crate::import::hours;
 use crate::import::listing::{
     ATTRIBUTES_MAX, Attribute, DESCRIPTION_MAX, Found, Geo, HOURS_MAX, Item, LIST_MAX, Listing,
@@ -42,8 +43,6 @@ pub const FIELDS: [&str; 23] = [
 ];
 /// Front of a field that becomes an attribute, as in `attributes.colour`.
 pub const ATTRIBUTE_FRONT: &str = "attributes.";
-/// Bytes of a row with all its quotes.
-const ROW_MAX: u64 = 1 << 20;
 /// Ways in which things reach people.
 const FULFILMENTS: [&str; 4] = ["pickup", "delivery", "visit", "digital"];
 
@@ -79,30 +78,17 @@ pub enum TableError {
 /// A row: its text by field.
 type Row<'a> = BTreeMap<&'a str, &'a str>;
 
-/// Counts the bytes of the row that is being read, and stops where it has no end.
-struct Gauge<'a, R> {
-    input: R,
-    row_bytes: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Gauge<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.row_bytes.get() > ROW_MAX {
-            let text = "the row has more than 1 MiB: is there a quote that does not end?";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-        }
-        let read = self.input.read(buffer)?;
-        self.row_bytes.set(self.row_bytes.get() + read as u64);
-        Ok(read)
-    }
+/// The first line, without its LF.
+fn first_line(start: &[u8]) -> &[u8] {
+    start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default()
 }
 
 /// What parts the columns of a header: what it has most of.
 fn guess_delimiter(start: &[u8]) -> u8 {
-    let header = start
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
+    let header = first_line(start);
     let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
     let (mut best, mut most) = (b',', count(b','));
     for delimiter in [b';', b'\t'] {
@@ -124,14 +110,15 @@ pub fn read<E: From<TableError>>(
     each: &mut dyn FnMut(Found) -> Result<(), E>,
 ) -> Result<Vec<String>, E> {
     let failed = |line, source| TableError::Read { line, source };
-    let delimiter = match defaults.delimiter {
-        Some(delimiter) => delimiter,
-        None => guess_delimiter(input.fill_buf().map_err(|error| failed(1, error.into()))?),
-    };
-    let row_bytes = Cell::new(0);
+    let start = input.fill_buf().map_err(|error| failed(1, error.into()))?;
+    let delimiter = defaults.delimiter.unwrap_or_else(|| guess_delimiter(start));
+    // where lines end in CR LF the LF is read with the row that follows
+    let is_crlf = first_line(start).ends_with(b"\r");
+    let (row_bytes, last) = (Cell::new(0), Cell::new(b'\n'));
     let gauge = Gauge {
         input,
         row_bytes: &row_bytes,
+        last: &last,
     };
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -160,7 +147,13 @@ pub fn read<E: From<TableError>>(
         if !there.map_err(|error| failed(before, error))? {
             return Ok(unknown);
         }
-        let line = record.position().map_or(before, csv::Position::line);
+        // a row begins behind blank lines, and may have ends of lines in its cells
+        let inner = record.as_slice().iter().filter(|it| **it == b'\n').count() as u64;
+        let is_read = !is_crlf && (last.get() == b'\n' || !reader.is_done());
+        let line = reader
+            .position()
+            .line()
+            .saturating_sub(inner + u64::from(is_read));
         let origin = format!("line {line}");
         let judged = cells(&record, &columns).and_then(|row| rows.judge(&row));
         each(match judged {

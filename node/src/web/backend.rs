@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use synlog_log::ids::hex;
 use synlog_web::Problem;
 use synlog_web::access::Scope;
 use synlog_web::backend::{Arrived, Ask, Backend, BlobInfo, Changed, NewImport, Questions};
@@ -16,19 +17,32 @@ use crate::clock::now_ms;
 use crate::daemon::session::Service;
 use crate::daemon::uploads;
 use crate::entropy::random;
+use crate::node::Node;
 use crate::uis::Shelf;
 use crate::web::answers::{answer, read, with};
 use crate::web::imports::Imports;
-use crate::web::{blobs, entries, problems, rows, sessions, tokens};
+use crate::web::tokens::Known;
+use crate::web::{blobs, entries, problems, rows, sessions};
 
 /// A running node as the web sees it.
-pub struct NodeBackend(Service, Imports, Shelf);
+pub struct NodeBackend(Service, Imports, Shelf, Known, String);
+
+/// What tells a store from others. One that was put back has the id that it had, but never the
+/// device; and the id itself is the store's secret.
+fn mark_of(node: &Node) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("synlog web 1 stream store");
+    hasher.update(&node.store.uuid()).update(&node.device().0);
+    hex(&hasher.finalize().as_bytes()[..8])
+}
 
 impl NodeBackend {
     /// What a running node serves.
     pub fn new(service: Service) -> Self {
         uploads::clear(&service.home);
-        Self(service, Imports::default(), Shelf::default())
+        // where the store can't be had nobody is told anything of it
+        let mark = with(&service, |node| Ok(mark_of(node))).unwrap_or_default();
+        let known = Known::default();
+        Self(service, Imports::default(), Shelf::default(), known, mark)
     }
 }
 
@@ -82,6 +96,10 @@ impl Backend for NodeBackend {
         self.0.desk.end()
     }
 
+    fn mark(&self) -> String {
+        self.4.clone()
+    }
+
     fn wait(&self, seen: u64, patience: Duration) {
         self.0.desk.wait_for_growth(seen, patience);
     }
@@ -120,8 +138,12 @@ impl Backend for NodeBackend {
         })
     }
 
+    fn blob_apps(&self, hash: &str) -> Result<Vec<(String, u16)>, Problem> {
+        with(&self.0, |node| blobs::apps(node, hash))
+    }
+
     fn token(&self, secret: &str) -> Option<Scope> {
-        tokens::scope_of(&self.0.home, secret)
+        self.3.scope_of(&self.0.home, secret)
     }
 
     fn sessions(&self) -> Vec<Session> {

@@ -42,6 +42,19 @@ fn read(
     Ok(bytes)
 }
 
+/// App and major version of the topics whose entries name a blob.
+pub(super) fn apps(node: &mut Node, front: &str) -> Result<Vec<(String, u16)>, Failure> {
+    let hash = node.find_blob(front)?;
+    node.look_for_blobs()?;
+    let mut apps = Vec::new();
+    for topic in node.blobs()?.table.topics_of(&hash) {
+        if let Some(genesis) = node.opened_genesis(&topic)? {
+            apps.push((genesis.app, genesis.major));
+        }
+    }
+    Ok(apps)
+}
+
 /// What is known of a blob.
 pub(super) fn info(node: &mut Node, front: &str) -> Result<BlobInfo, Failure> {
     let (hash, stored, key) = find(node, front)?;

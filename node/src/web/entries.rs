@@ -109,21 +109,28 @@ fn last(
 const READ_MAX: usize = 2_000;
 
 /// The first or last entries of a topic in its order; damaged ones are left out, and only the
-/// ids of the others are looked at. Of the last ones also the entry before which the next
-/// page ends: of a kind there may be fewer than are asked for, and more before it.
+/// ids of the others are looked at. Also the entry where the next page goes on, behind it or
+/// before it: of a kind there may be fewer than are asked for, and more there.
 fn in_order(
     node: &mut Node,
     topic: &TopicId,
     asked: &Entries,
+    kinds_max: usize,
 ) -> Result<(Vec<Entry>, Option<EntryId>), Failure> {
     let mut ids: Vec<EntryId> = node.order(topic)?.lines().map(|line| line.id).collect();
+    let mut place = |ids: &[EntryId], of: &str| {
+        let of = node.find_entry(of)?;
+        let at = ids.iter().position(|id| *id == of);
+        at.ok_or(Failure::NoEntry(of))
+    };
     if let Some(before) = &asked.before {
-        let before = node.find_entry(before)?;
-        let at = ids.iter().position(|id| *id == before);
-        ids.truncate(at.ok_or(Failure::NoEntry(before))?);
+        ids.truncate(place(&ids, before)?);
+    }
+    if let Some(behind) = &asked.behind {
+        ids.drain(..=place(&ids, behind)?);
     }
     let read_max = match asked.kind {
-        Some(_) => READ_MAX,
+        Some(_) => kinds_max,
         None => asked.limit,
     };
     if asked.last {
@@ -146,7 +153,7 @@ fn in_order(
         }
     }
     let next = ids.get(read.saturating_sub(1)).copied();
-    let next = next.filter(|_| asked.last && read < ids.len());
+    let next = next.filter(|_| read < ids.len());
     if asked.last {
         found.reverse();
     }
@@ -158,7 +165,7 @@ pub(super) fn list(node: &mut Node, asked: &Entries) -> Result<Json, Failure> {
     let topic = asked.topic.as_deref().map(|name| node.find_topic(name));
     let topic = topic.transpose()?;
     if let Some(topic) = topic.filter(|_| asked.ordered) {
-        let (found, next) = in_order(node, &topic, asked)?;
+        let (found, next) = in_order(node, &topic, asked, READ_MAX)?;
         let codes = node.rejected(&topic)?;
         let mut entries = Vec::with_capacity(found.len());
         for entry in &found {

@@ -1,12 +1,14 @@
 //! Tokens of programs: named, listed, revocable; only their hashes are kept.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value as Json, json};
 use synlog_web::access::Scope;
 use synlog_web::keys;
 
 use crate::clock::now_ms;
+use crate::daemon::files::{self, Which};
 use crate::entropy::random;
 use crate::failure::Failure;
 use crate::formats;
@@ -124,20 +126,35 @@ pub fn revoke(home: &Home, name: &str) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// What a secret allows; `None`: it is no token.
-pub fn scope_of(home: &Home, secret: &str) -> Option<Scope> {
-    let hash = keys::hash(secret);
-    // hashes compare in constant time
-    let tokens = all(home).ok()?;
-    tokens
-        .iter()
-        .find(|token| token.hash == hash)
-        .map(|token| token.scope)
+/// The tokens as a running node asks for them: with each request and each event of a stream.
+/// The file is read when it is another one than before.
+#[derive(Default)]
+pub struct Known(Mutex<Option<(Which, Vec<Token>)>>);
+
+impl Known {
+    /// What a secret allows; `None`: it is no token.
+    pub fn scope_of(&self, home: &Home, secret: &str) -> Option<Scope> {
+        let hash = keys::hash(secret);
+        let which = files::which(&path(home)).ok()?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|(of, _)| *of != which) {
+            // what can't be read lets nobody in, and is tried again
+            *known = None;
+            *known = Some((which, all(home).ok()?));
+        }
+        let tokens = known.as_ref().map_or(&[][..], |(_, tokens)| tokens);
+        // hashes compare in constant time
+        let mut tokens = tokens.iter();
+        tokens.find(|token| token.hash == hash).map(|it| it.scope)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
@@ -146,6 +163,8 @@ mod tests {
         let home = Home::at(dir.path());
         let reader = make(&home, "reader", Scope::Read).unwrap();
         let writer = make(&home, "writer", Scope::Write).unwrap();
+        let known = Known::default();
+        let scope_of = |home: &Home, secret: &str| known.scope_of(home, secret);
         assert_eq!(scope_of(&home, &reader), Some(Scope::Read));
         assert_eq!(scope_of(&home, &writer), Some(Scope::Write));
         assert_eq!(scope_of(&home, "guess"), None);
@@ -165,6 +184,32 @@ mod tests {
         let home = Home::at(dir.path());
         std::fs::write(path(&home), "{\"tokens\":[{}]}").unwrap();
         assert!(all(&home).is_err());
-        assert_eq!(scope_of(&home, ""), None);
+        let known = Known::default();
+        assert_eq!(known.scope_of(&home, ""), None);
+        std::fs::remove_file(path(&home)).unwrap();
+        let reader = make(&home, "reader", Scope::Read).unwrap();
+        assert_eq!(known.scope_of(&home, &reader), Some(Scope::Read));
+    }
+
+    #[test]
+    fn a_file_is_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        let known = Known::default();
+        assert_eq!(known.scope_of(&home, "none yet"), None);
+        let reader = make(&home, "reader", Scope::Read).unwrap();
+        assert_eq!(known.scope_of(&home, &reader), Some(Scope::Read));
+        // other bytes in a file that is the same by all that is looked at
+        let file = fs::OpenOptions::new().write(true).open(path(&home));
+        let file = file.unwrap();
+        let made = file.metadata().unwrap();
+        let spaces = " ".repeat(usize::try_from(made.len()).unwrap());
+        fs::write(path(&home), spaces).unwrap();
+        file.set_modified(made.modified().unwrap()).unwrap();
+        assert_eq!(known.scope_of(&home, &reader), Some(Scope::Read));
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(known.scope_of(&home, &reader), None);
+        fs::remove_file(path(&home)).unwrap();
+        assert_eq!(known.scope_of(&home, &reader), None);
     }
 }

@@ -1,5 +1,7 @@
 //! From a request to its answer: let in, read, done, told.
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +10,9 @@ use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method as HttpMethod, Request, StatusCode, header};
-use axum::response::sse::{KeepAlive, Sse};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
@@ -75,12 +77,9 @@ pub(crate) fn page(
 
 /// Answers a request to nothing that there is.
 pub(crate) fn nowhere(shared: &Shared, parts: &Parts, method_is_wrong: bool) -> Response {
-    if let Err(problem) = enter(
-        shared,
-        parts,
-        Scope::Nobody,
-        parts.method == HttpMethod::GET,
-    ) {
+    let is_page = parts.method == HttpMethod::GET;
+    // nothing is changed, whatever the method: programs need not say from where they come
+    if let Err(problem) = enter_by(shared, parts, Scope::Nobody, is_page, true) {
         return refused(&problem);
     }
     refused(&match method_is_wrong {
@@ -119,7 +118,7 @@ async fn attempt(
         Does::Ask(asked) => {
             let question = asked(&inputs)?;
             if let Some(ui) = &ui {
-                uis::hold(&shared, ui, &question).await?;
+                uis::scope::hold(&shared, ui, &question).await?;
             }
             Ok(told(&ask(&shared, question).await?))
         }
@@ -150,6 +149,9 @@ async fn attempt(
         }
         Does::Stream => watch(&shared, &inputs, &parts).await,
         Does::Blob => {
+            if let Some(ui) = &ui {
+                uis::scope::hold_blob(&shared, ui, &inputs.path("hash")).await?;
+            }
             let range = text(&parts.headers, header::RANGE).map(str::to_owned);
             let all = Arc::new(blobs::All(Arc::clone(&shared.backend)));
             blobs::answer(all, inputs.path("hash"), range).await
@@ -193,6 +195,18 @@ pub(crate) fn enter(
     wants: Scope,
     is_page: bool,
 ) -> Result<Scope, Problem> {
+    let is_safe = matches!(parts.method, HttpMethod::GET | HttpMethod::HEAD);
+    enter_by(shared, parts, wants, is_page, is_safe)
+}
+
+/// The same, where the method alone does not say whether something is changed.
+fn enter_by(
+    shared: &Shared,
+    parts: &Parts,
+    wants: Scope,
+    is_page: bool,
+    is_safe: bool,
+) -> Result<Scope, Problem> {
     let (headers, site) = (&parts.headers, shared.site(&parts.extensions));
     let hosts: Vec<&str> = headers
         .get_all(header::HOST)
@@ -212,7 +226,7 @@ pub(crate) fn enter(
         text(headers, header::ORIGIN)
     };
     let facts = Facts {
-        is_safe: matches!(parts.method, HttpMethod::GET | HttpMethod::HEAD),
+        is_safe,
         is_page,
         hosts: &hosts,
         authority: parts.uri.authority().map(|authority| authority.as_str()),
@@ -290,19 +304,22 @@ async fn login(shared: &Arc<Shared>, site: &Site, inputs: &Inputs) -> Result<Res
 }
 
 async fn watch(shared: &Arc<Shared>, inputs: &Inputs, parts: &Parts) -> Result<Response, Problem> {
-    let last = parts
-        .headers
-        .get("last-event-id")
-        .map(|value| value.to_str().unwrap_or_default().to_owned());
-    let from = match last
-        .filter(|id| !id.is_empty())
-        .or_else(|| inputs.text("from"))
-    {
+    let strange = |id: &str| {
+        Problem::usage(format!("{id:?} is not the id of an event"))
+            .hint("begin without one, and ask for all rows again")
+    };
+    let last = match parts.headers.get("last-event-id") {
         None => None,
-        Some(id) => Some(Place::read(&id).ok_or_else(|| {
-            Problem::usage(format!("{id:?} is not the id of an event"))
-                .hint("begin without one, and ask for all rows again")
-        })?),
+        // who names a place that nobody can read has seen something
+        Some(id) => match id.to_str() {
+            Ok(id) => Some(id.to_owned()),
+            Err(_) => return Err(strange(&String::from_utf8_lossy(id.as_bytes()))),
+        },
+    };
+    let last = last.filter(|id| !id.is_empty());
+    let from = match last.or_else(|| inputs.text("from")) {
+        None => None,
+        Some(id) => Some(Place::read(&id).ok_or_else(|| strange(&id))?),
     };
     let topic = match inputs.text("topic") {
         None => None,
@@ -315,15 +332,7 @@ async fn watch(shared: &Arc<Shared>, inputs: &Inputs, parts: &Parts) -> Result<R
     let seat =
         seat.map_err(|_| Problem::new(503, "too_many_watchers", "too many streams are open"))?;
     let watcher = Watcher::new(&shared.hub, topic, from, shared.stop.subscribe());
-    let asker = Asker::of(shared, parts);
-    let events = stream::unfold(
-        (watcher, seat, asker),
-        |(watcher, seat, asker)| async move {
-            let (event, watcher) = watcher.step().await?;
-            // a session may have ended meanwhile, a token may have been revoked
-            asker.may_look().then_some((event, (watcher, seat, asker)))
-        },
-    );
+    let events = events(watcher, Asker::of(shared, parts), HEARTBEAT, seat);
     let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(HEARTBEAT))
         .into_response();
@@ -331,15 +340,39 @@ async fn watch(shared: &Arc<Shared>, inputs: &Inputs, parts: &Parts) -> Result<R
     Ok(response)
 }
 
+/// What somebody is told who watches, as long as they may look: that is looked at before each
+/// event, and now and then where none comes. What is held is held as long.
+pub(crate) fn events<T>(
+    watcher: Watcher,
+    asker: Asker,
+    now_and_then: Duration,
+    held: T,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    let state = (watcher, asker, held);
+    stream::unfold(state, move |(watcher, asker, held)| async move {
+        let mut next = pin!(watcher.step());
+        let next = loop {
+            match timeout(now_and_then, &mut next).await {
+                Ok(next) => break next,
+                Err(_) if asker.may_look() => {}
+                Err(_) => return None,
+            }
+        };
+        let (event, watcher) = next?;
+        // a session may have ended meanwhile, a token may have been revoked
+        asker.may_look().then_some((event, (watcher, asker, held)))
+    })
+}
+
 /// Who watches.
-struct Asker {
+pub(crate) struct Asker {
     shared: Arc<Shared>,
     bearer: Option<String>,
     session: Option<String>,
 }
 
 impl Asker {
-    fn of(shared: &Arc<Shared>, parts: &Parts) -> Self {
+    pub(crate) fn of(shared: &Arc<Shared>, parts: &Parts) -> Self {
         let (headers, site) = (&parts.headers, shared.site(&parts.extensions));
         let authorization = text(headers, header::AUTHORIZATION);
         Self {
@@ -352,7 +385,8 @@ impl Asker {
     fn may_look(&self) -> bool {
         match (&self.bearer, &self.session) {
             (Some(token), _) => self.shared.backend.token(token).is_some(),
-            (None, Some(session)) => self.shared.is_open(session),
+            // that a page stands open somewhere is no use of it
+            (None, Some(session)) => self.shared.is_known(session),
             (None, None) => false,
         }
     }

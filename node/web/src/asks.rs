@@ -333,4 +333,6 @@ pub struct Entries {
     pub kind: Option<String>,
     /// Only those before this entry, in the order of the topic.
     pub before: Option<String>,
+    /// Only those behind this entry, in the order of the topic.
+    pub behind: Option<String>,
 }

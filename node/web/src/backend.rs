@@ -99,6 +99,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Where the store ends.
     fn end(&self) -> u64;
 
+    /// What tells this store from others, and from one that was put back: hex digits.
+    fn mark(&self) -> String;
+
     /// Waits until the store ends elsewhere, or some time has passed.
     fn wait(&self, seen: u64, patience: Duration);
 
@@ -143,6 +146,15 @@ pub trait Backend: Send + Sync + 'static {
     /// Where there is no such topic.
     fn topic_app(&self, topic: &str) -> Result<Option<(String, u16)>, Problem> {
         self.topic_id(topic).map(|_| None)
+    }
+
+    /// App and major version of the topics whose entries name a blob.
+    ///
+    /// # Errors
+    /// Where they can't be looked through.
+    fn blob_apps(&self, hash: &str) -> Result<Vec<(String, u16)>, Problem> {
+        let _ = hash;
+        Ok(Vec::new())
     }
 
     /// What a program's token allows; `None`: it is none.

@@ -177,6 +177,16 @@ impl Keys {
         })
     }
 
+    /// Whether a session is open, without using it.
+    pub fn is_known(&self, session: &str, now_ms: u64) -> bool {
+        let session = hash(session);
+        self.with(|state| {
+            // the hashes compare in constant time
+            let mut known = state.sessions.iter();
+            known.any(|known| known.hash == session && !known.is_over(now_ms))
+        })
+    }
+
     /// Ends a session.
     pub fn logout(&self, session: &str) {
         let session = hash(session);
@@ -231,7 +241,11 @@ mod tests {
             assert_eq!(keys.is_open("used", day * DAY), Some(true), "{day}");
             assert_eq!(keys.is_open("used", day * DAY + 1), Some(false), "{day}");
         }
+        // who only stays is not one who uses it
+        assert!(keys.is_known("used", 90 * DAY - 1));
+        assert!(keys.is_known("idle", 14 * DAY - 1) && !keys.is_known("idle", 14 * DAY));
         assert_eq!(keys.is_open("used", 90 * DAY), None);
+        assert!(!keys.is_known("used", 90 * DAY));
         assert_eq!(keys.logout_all(89 * DAY), 1);
         assert_eq!(keys.is_open("used", 0), None);
         assert_eq!(keys.keep(<[Session]>::len), 0);

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use axum::body::Body;
+use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
@@ -97,6 +99,7 @@ pub static PAGES: &[Page] = &[
     page!("/node.js", SCRIPT, "node.js"),
     page!("/devices.js", SCRIPT, "devices.js"),
     page!("/opening.js", SCRIPT, "opening.js"),
+    page!("/offers.js", SCRIPT, "offers.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
     page!("/synlog.js", SCRIPT, "synlog.js"),
     page!("/timeline.js", SCRIPT, "timeline.js"),
@@ -192,6 +195,18 @@ pub(crate) fn in_folder<P>(
     let file = files.find(|file| path_of(file).strip_prefix('/') == Some(name))?;
     let is_current = current == Some(asked);
     Some((file, if is_current { FOR_EVER } else { UNTIL_ASKED }))
+}
+
+/// Folder and name in a path. What is no text is the name of no file: it is refused or not
+/// found where all others are.
+pub(crate) fn named(path: Result<RawPathParams, RawPathParamsRejection>) -> (String, String) {
+    let path = path.ok();
+    let of = |wanted: &str| {
+        let mut all = path.iter().flatten();
+        let found = all.find(|(name, _)| *name == wanted);
+        found.map_or_else(String::new, |(_, value)| value.to_owned())
+    };
+    (of("version"), of("name"))
 }
 
 /// The answer to a question for a file, which may be kept for so long.

@@ -48,11 +48,9 @@ pub(crate) async fn answer(
 
 async fn attempt(shared: &Arc<Shared>, probe: Probe, parts: &Parts) -> Response {
     let wants = match probe {
-        Probe::Metrics
-            if shared.site(&parts.extensions).is_remote || !shared.backend.metrics_are_open() =>
-        {
-            Scope::Read
-        }
+        // from elsewhere it is nobody else's business how the node is
+        _ if shared.site(&parts.extensions).is_remote => Scope::Read,
+        Probe::Metrics if !shared.backend.metrics_are_open() => Scope::Read,
         _ => Scope::Nobody,
     };
     if let Err(problem) = enter(shared, parts, wants, false) {

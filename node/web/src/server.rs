@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawPathParams, Request};
+use axum::extract::{RawPathParams, Request};
 use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -88,6 +88,11 @@ impl Shared {
             self.note_sessions();
         }
         open.is_some()
+    }
+
+    /// The same where it is not used by that.
+    pub(crate) fn is_known(&self, session: &str) -> bool {
+        self.keys.is_known(session, self.backend.now_ms())
     }
 
     /// The door by which a request came.
@@ -236,8 +241,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     router = router.route(
         "/v/{version}/{name}",
         get(
-            move |Path((version, name)): Path<(String, String)>, request: Request<Body>| {
+            move |path: Result<RawPathParams, _>, request: Request<Body>| {
                 let parts = request.into_parts().0;
+                let (version, name) = pages::named(path);
                 let response = match pages::in_folder(
                     PAGES,
                     |page| page.path,

@@ -1,7 +1,8 @@
 //! What happens, sent as it happens: server-sent events that resume where they broke off.
 //!
 //! The id of each event says up to where its reader has seen: the cursor of entries (the
-//! arrival position in this store) and, where rows are sent, that of rows. A batch of
+//! arrival position in this store, and which store that is) and, where rows are sent, that of
+//! rows. A batch of
 //! changed rows is one event, so an id is never in the middle of it. One thread waits for
 //! the store to grow and reads what came once, for all; a watcher holds a cursor and at
 //! most one page of shared entries, and reads from the store itself where it is behind.
@@ -36,6 +37,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub struct Place {
     /// The cursor of entries.
     pub entries: u64,
+    /// The mark of the store; a cursor that is only a number has none.
+    pub store: Option<String>,
     /// The cursor of rows.
     pub rows: Option<String>,
 }
@@ -51,11 +54,17 @@ impl Place {
             let right = !text.is_empty() && text.len() <= 128;
             right && text.bytes().all(|byte| byte.is_ascii_hexdigit())
         };
-        if rows.is_some_and(|rows| !hex(rows)) || entries.starts_with('+') {
+        let (entries, store) = match entries.split_once('-') {
+            Some((entries, store)) => (entries, Some(store)),
+            None => (entries, None),
+        };
+        let are_right = [store, rows].into_iter().flatten().all(hex);
+        if !are_right || entries.starts_with('+') {
             return None;
         }
         Some(Self {
             entries: entries.parse().ok()?,
+            store: store.map(str::to_owned),
             rows: rows.map(str::to_owned),
         })
     }
@@ -63,9 +72,13 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.entries)?;
+        if let Some(store) = &self.store {
+            write!(out, "-{store}")?;
+        }
         match &self.rows {
-            Some(rows) => write!(out, "{}.{rows}", self.entries),
-            None => write!(out, "{}", self.entries),
+            Some(rows) => write!(out, ".{rows}"),
+            None => Ok(()),
         }
     }
 }
@@ -131,6 +144,8 @@ type Question = (String, Option<String>, u64);
 /// What all watchers share.
 pub struct Hub {
     backend: Arc<dyn Backend>,
+    /// What tells the store from others.
+    mark: String,
     end: watch::Sender<u64>,
     ring: Mutex<Ring>,
     answers: tokio::sync::Mutex<VecDeque<(Question, Changed)>>,
@@ -143,6 +158,7 @@ impl Hub {
         let mut ring = Ring::default();
         ring.begin(end);
         Arc::new(Self {
+            mark: backend.mark(),
             backend,
             end: watch::Sender::new(end),
             ring: Mutex::new(ring),
@@ -260,6 +276,7 @@ impl Watcher {
         let now = hub.backend.end();
         let place = from.unwrap_or(Place {
             entries: now,
+            store: None,
             rows: None,
         });
         Self {
@@ -342,12 +359,13 @@ impl Watcher {
 
     /// The first event says from where on it goes.
     async fn greet(&mut self, end: u64) -> Result<(), Problem> {
-        if self.place.entries > end {
+        let mark = self.hub.mark.clone();
+        let of_another = self.place.store.take().is_some_and(|of| of != mark);
+        self.place.store = Some(mark);
+        if of_another || self.place.entries > end {
             // a cursor of another store, or of one that was put back
-            self.place = Place {
-                entries: end,
-                rows: None,
-            };
+            self.place.entries = end;
+            self.place.rows = None;
             self.push("reset", "{}");
         }
         if self.place.rows.is_none()

@@ -245,12 +245,13 @@ pub(crate) static ROUTES: &[Route] = &[
                 Kind::Text,
                 "with last: only those before this entry, as `next` of the page before says",
             ),
+            AFTER,
         ],
         |inputs| {
-            let before = inputs.text("before");
+            let (before, behind) = (inputs.text("before"), inputs.text("after"));
             let last = inputs.flag("last")?;
-            if before.is_some() && !last {
-                return Err(Problem::usage("before goes with last"));
+            if (before.is_some() && !last) || (behind.is_some() && last) {
+                return Err(Problem::usage("before goes with last, after without"));
             }
             Ok(Ask::Entries(Entries {
                 topic: Some(inputs.path("topic")),
@@ -260,6 +261,7 @@ pub(crate) static ROUTES: &[Route] = &[
                 ordered: true,
                 kind: inputs.text("kind"),
                 before,
+                behind,
             }))
         },
     ),

@@ -6,7 +6,7 @@ import { Synlog } from './synlog.js';
 import { language, locale, t } from './words.js';
 import { api, heading, refresh, say, to } from './app.js';
 import { field, form, kept } from './forms.js';
-import { shown, short } from './format.js';
+import { amount, short } from './format.js';
 import { Broker } from './broker.js';
 import { fieldName, tableTitle, titleOf } from './terms.js';
 
@@ -16,8 +16,9 @@ const SILENCE = 4000;
 const PICTURE_MAX = 8 << 20;
 /** Milliseconds before one can agree: nobody does by a key that was meant for something else. */
 const HASTE = 500;
-/** Rows of an event in the question whether it is written. */
-const FIELDS_MAX = 40;
+/** Values and letters of an event that people are asked about: of more than that nobody reads all. */
+const FIELDS_MAX = 200;
+const LETTERS_MAX = 8000;
 
 const nameOf = (ui) => ui.title[language] ?? ui.title.en;
 const trustKey = (ui) => `ui-trust:${ui.hash}`;
@@ -156,20 +157,43 @@ function shell(context, ui, place, box, told, asked) {
   };
 }
 
+/** How many values there are in one. */
+const count = (value) => (typeof value === 'object' && value !== null ? 1 + Object.values(value).reduce((sum, it) => sum + count(it), 0) : 1);
+
+/** All of a value, whatever it is: what is written is what was read. */
+function whole(value) {
+  if (value === '' || value === null || value === undefined) return h('span', { class: 'soft' }, value === '' ? t('apps.ask.empty') : '–');
+  if (typeof value !== 'object') return String(value);
+  const names = Object.keys(value).sort().join();
+  if (names === '$hex' && typeof value.$hex === 'string') return h('code', { class: 'long' }, value.$hex);
+  if (names === 'currency,minor' && Number.isInteger(value.minor)) return `${amount(value)} (${value.minor} ${value.currency})`;
+  const inner = Object.entries(value);
+  if (!inner.length) return h('span', { class: 'soft' }, t('apps.ask.empty'));
+  if (Array.isArray(value)) return h('ol', null, value.map((it) => h('li', null, whole(it))));
+  return h('ul', { class: 'plain' }, inner.map(([key, it]) => h('li', null, h('code', null, key), ' ', whole(it))));
+}
+
+/** Fields of an event with their names, and by what they are called where that is something else. */
+const fieldsOf = (kind, part) => h('dl', null, Object.entries(part).map(([key, value]) => {
+  const name = fieldName(kind, key);
+  return [h('dt', null, name, name !== key && [' ', h('code', null, key)]), h('dd', null, whole(value))];
+}));
+
 /** Asks the owner, outside of the frame, whether an event is written. */
-function consent({ topics }, ui, { topic, kind, body, erasable }) {
+export function consent({ topics }, ui, { topic, kind, body, erasable = {} }) {
   const never = h('input', { type: 'checkbox' });
-  const fields = Object.entries({ ...body, ...erasable }).slice(0, FIELDS_MAX);
+  const isLong = count([body, erasable]) > FIELDS_MAX || JSON.stringify([body, erasable]).length > LETTERS_MAX;
   const name = topics.find((it) => it.topic === topic)?.name ?? short(topic);
   let yes = false;
   const agree = h('button', { class: 'main', value: 'yes', disabled: true, onclick: () => { yes = true; } }, t('apps.ask.yes'));
   const dialog = h('dialog', { 'aria-label': t('apps.ask', { app: nameOf(ui) }) },
     h('h2', null, t('apps.ask', { app: nameOf(ui) })),
     h('p', null, h('strong', null, titleOf({ kind })), ' ', t('apps.ask.in', { topic: name }), ' ', h('code', null, kind)),
-    pairs(fields.map(([key, value]) => [fieldName(kind, key), shown(value, '').slice(0, 400)])),
-    h('p', null, h('label', { class: 'check' }, never, ' ', t('apps.trust'))),
+    isLong ? h('p', { class: 'bad' }, t('apps.ask.long')) : [fieldsOf(kind, body),
+      Object.keys(erasable).length > 0 && [h('h3', null, t('apps.ask.erasable')), fieldsOf(kind, erasable)],
+      h('p', null, h('label', { class: 'check' }, never, ' ', t('apps.trust')))],
     h('form', { method: 'dialog', class: 'row' },
-      agree, h('button', { value: 'no', autofocus: true }, t('apps.ask.no'))));
+      !isLong && agree, h('button', { value: 'no', autofocus: true }, t('apps.ask.no'))));
   return new Promise((done) => {
     dialog.addEventListener('close', () => {
       if (yes && never.checked) trust(ui, true);
@@ -178,6 +202,8 @@ function consent({ topics }, ui, { topic, kind, body, erasable }) {
     });
     document.body.append(dialog);
     dialog.showModal();
+    // it is read from its beginning, wherever the answer stands
+    dialog.scrollTop = 0;
     setTimeout(() => { agree.disabled = false; }, HASTE);
   });
 }

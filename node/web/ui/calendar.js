@@ -48,6 +48,7 @@ export async function calendar(context) {
     allBetween('bookings', { index: 'by_start', from: from - DAY, to: until }),
     allBetween('bookings', { index: 'by_state', equal: ['pending'] }),
   ]);
+  const left = owed().length && await settle();
   const inside = near.filter(({ columns }) => columns.end > from && columns.start < until);
   const elsewhere = waiting.filter((row) => !inside.some((it) => it.topic === row.topic && it.key === row.key));
   const known = (row) => resources.find((it) => it.space === digits(row.columns.space) && it.resource === row.columns.resource);
@@ -68,6 +69,7 @@ export async function calendar(context) {
     h('p', { class: 'row' },
       h('span', { class: 'soft' }, t('calendar.zone', { zone }), zone === here() ? '' : ` ${t('calendar.yours', { zone: here() })}`),
       spaces.length > 0 && h('a', { href: to('hours') }, t('hours'))),
+    left > 0 && h('p', { class: 'warn', role: 'alert' }, t('calendar.owed')),
     resources.length === 0 && h('p', null, spaces.length ? t('calendar.nothing') : t('catalog.none')),
     elsewhere.length > 0 && [h('h2', null, t('calendar.waiting')), list(elsewhere)],
     h('h2', null, days === 1 ? dayName(first, { weekday: 'long', day: 'numeric', month: 'long' }) : `${dayName(first)} – ${dayName(first + 6)}`),
@@ -137,14 +139,39 @@ function one(row, resource, context) {
 }
 
 const takeKey = (row) => `take:${row.topic}:${digits(row.columns.booking)}`;
+/** What is remembered where the browser keeps nothing: as long as the page is there. */
+const memory = new Map();
 const remembered = (key, value) => {
+  if (value === null) memory.delete(key);
+  else if (value !== undefined) memory.set(key, value);
   try {
     if (value === undefined) return localStorage.getItem(key);
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
   } catch { /* a private window forgets */ }
-  return null;
+  return memory.get(key) ?? null;
 };
+
+/** Times that are to be free again, by their takes: written down before it is tried, and until it came to pass. */
+const OWED = 'owed:slots';
+const owed = () => { try { return JSON.parse(remembered(OWED) ?? '[]'); } catch { return []; } };
+const owing = (list) => remembered(OWED, list.length ? JSON.stringify(list) : null);
+const owe = (one) => owing([...owed().filter((it) => it.take !== one.take), one]);
+const disown = (take) => owing(owed().filter((it) => it.take !== take));
+
+/** Frees what is to be free again, unless a booking stands on it after all. Gives how much is left to be tried later. */
+async function settle() {
+  for (const { space, resource, take, topic, key } of owed()) {
+    try {
+      const { rows: [row] } = await api.get(`/topics/${topic}/rows/bookings/${encodeURIComponent(key)}`);
+      const stands = row && digits(row.columns.take) === take && ['confirmed', 'attended', 'no_show'].includes(row.columns.state);
+      // what is refused is free already
+      if (!stands) await api.send(space, 'slot.free', { body: { resource, take } }).catch((error) => { if (error.status !== 422) throw error; });
+      disown(take);
+    } catch { /* it is tried again when the calendar is next shown */ }
+  }
+  return owed().length;
+}
 
 /** Takes the slot in the space; then the relation is told, with the take as evidence. If that is refused the slot is free again. */
 async function withTake(row, resource, start, end, replaces, then) {
@@ -159,12 +186,15 @@ async function withTake(row, resource, start, end, replaces, then) {
     take = (await api.send(resource.space, 'slot.take', { body, for: booking })).id;
     remembered(key, take);
   }
+  disown(take);
   try {
     await then(booking, take);
   } catch (error) {
     if (error.status === 422) {
-      await api.send(resource.space, 'slot.free', { body: { resource: columns.resource, take } }).catch(() => {});
+      // where it was told before and the answer was lost, the booking stands on it
+      owe({ space: resource.space, resource: columns.resource, take, topic: row.topic, key: row.key });
       remembered(key, null);
+      await settle();
     }
     throw error;
   }
@@ -218,12 +248,19 @@ function answers(row, resource, zone) {
   const why = (label, kind) => {
     const reason = h('input', { maxlength: '300' });
     return h('details', null, h('summary', null, label), form([field(t('calendar.reason'), reason)], label, async () => {
-      await step(kind, reason.value ? { reason: reason.value } : {});
-      const take = columns.take && digits(columns.take);
-      if (kind === 'booking.cancel' && take && resource) {
-        await api.send(resource.space, 'slot.free', { body: { resource: columns.resource, take } }).catch(() => {});
+      const take = kind === 'booking.cancel' && resource && digits(columns.take);
+      const freed = { space: resource?.space, resource: columns.resource, take, topic: row.topic, key: row.key };
+      if (take) owe(freed);
+      try {
+        await step(kind, reason.value ? { reason: reason.value } : {});
+      } catch (error) {
+        if (take && error.status === 422) disown(take);
+        throw error;
       }
-      say(t(`done.${kind}`));
+      // who looked in between found that it still stood
+      if (take) owe(freed);
+      const left = take && await settle();
+      say(t(left ? 'calendar.owed' : `done.${kind}`));
     }));
   };
   return [

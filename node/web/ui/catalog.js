@@ -4,7 +4,7 @@
 import { h } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, problem, refresh, to } from './app.js';
-import { field, folded, form, sure, written } from './forms.js';
+import { field, folded, form, sure, written, wrong } from './forms.js';
 import { amount, digits } from './format.js';
 import { editor } from './item.js';
 import { pages } from './lists.js';
@@ -124,12 +124,17 @@ function item(topic, row, isOwner, currency, door) {
     isOwner && folded(t('catalog.copy'), () => editor(topic, null, currency, columns)));
 }
 
-/** How many there are now: what came or went is what is written. */
+/** How many there are now: what came or went is what is written. What others took off meanwhile is told before, so that what was counted is what is there. */
 function count(topic, { item: slug, stock }) {
   const now = h('input', { type: 'number', min: '0', step: '1', required: true });
   now.defaultValue = now.value = stock;
   return form([field(t('item.stock'), now)], t('save'), async () => {
-    const delta = Number(now.value) - stock;
+    const { rows: [row] } = await api.get(`/topics/${topic}/rows/items/${encodeURIComponent(`item/${slug}`)}`);
+    const there = row?.columns.stock ?? stock;
+    const before = stock;
+    stock = there;
+    if (there !== before && Number(now.value) !== there) throw wrong(now, t('stock.meanwhile', { before, now: there, n: now.value }));
+    const delta = Number(now.value) - there;
     if (delta) written(await api.send(topic, 'item.stock', { body: { item: slug, delta } }));
   });
 }

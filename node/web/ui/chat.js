@@ -2,7 +2,7 @@
 
 import { h, put } from './elements.js';
 import { t } from './words.js';
-import { api, heading, problem, to } from './app.js';
+import { api, heading, problem, refresh, to } from './app.js';
 import { lastLine, textOf } from './cards.js';
 import { field, form, written } from './forms.js';
 import { digits, instant, short } from './format.js';
@@ -41,18 +41,22 @@ function ofEntry(entry) {
 /** Earlier messages that were fetched for a relation: they stay while its screen is there. */
 let past = { topic: null };
 
-/** Fetches a page of messages that the table does not keep any more, from the entries of the topic. */
-async function fetchEarlier(kept) {
-  const known = new Set([...past.messages, ...kept].map(({ id }) => id));
+/** Fetches a page of messages that the table does not keep any more, from the entries of the topic; into those of this screen, whatever is shown when they come. */
+async function fetchEarlier(of, kept) {
+  const known = new Set([...of.messages, ...kept].map(({ id }) => id));
   const found = [];
+  let { before } = of;
   do {
-    const page = await api.get(`/topics/${encodeURIComponent(past.topic)}/entries`, { kind: 'message.post', last: true, limit: OLDER, before: past.before });
+    const page = await api.get(`/topics/${encodeURIComponent(of.topic)}/entries`, { kind: 'message.post', last: true, limit: OLDER, before });
     const fit = page.entries.filter((entry) => entry.verdict === 'accepted' && !entry.rejected && !known.has(entry.id));
     found.unshift(...fit.map(ofEntry));
-    past.before = page.next ?? undefined;
-  } while (past.before && found.length < OLDER / 4);
-  past.isAll = !past.before;
-  past.messages.unshift(...found);
+    before = page.next ?? undefined;
+  } while (before && found.length < OLDER / 4);
+  of.before = before;
+  of.isAll = !before;
+  // somebody may have asked twice
+  const there = new Set(of.messages.map(({ id }) => id));
+  of.messages.unshift(...found.filter(({ id }) => !there.has(id)));
   return found.length;
 }
 
@@ -65,8 +69,9 @@ export async function chat(context) {
   // what the table let go of meanwhile
   if (past.messages.length) past.messages.push(...past.kept.filter(({ id }) => !kept.some((it) => it.id === id)));
   past.kept = kept;
+  const of = past;
   const named = topics.find((it) => it.topic === topic);
-  const shown = () => [...past.messages, ...kept];
+  const shown = () => [...of.messages, ...kept];
   const author = (it, others) => {
     if (mine(it.author)) return t('chat.you');
     return others.size === 1 && named?.name ? named.name : short(it.author);
@@ -81,14 +86,16 @@ export async function chat(context) {
   const draw = () => {
     const others = new Set(shown().map((it) => it.author).filter((id) => !mine(id)));
     put(list, shown().map((it) => line(it, others)));
-    earlier.hidden = past.isAll;
+    earlier.hidden = of.isAll;
   };
   const earlier = h('button', { type: 'button', onclick: async () => {
     earlier.disabled = true;
     // what is read stays where it is on the screen
     const before = list.getBoundingClientRect().bottom;
     try {
-      const count = await fetchEarlier(kept);
+      const count = await fetchEarlier(of, kept);
+      // it was drawn anew meanwhile, or somebody went on
+      if (!list.isConnected) return past === of && refresh();
       draw();
       put(told, t('chat.came', { n: count }));
       scrollBy(0, list.getBoundingClientRect().bottom - before);

@@ -151,35 +151,87 @@ export function form(children, label, act) {
   return made;
 }
 
+/** What a field held when its form was drawn, and what it holds. */
+const drawn = (field) => {
+  if (field.type === 'checkbox') return String(field.defaultChecked);
+  return field.matches('select') ? ([...field.options].find((it) => it.defaultSelected) ?? field.options[0])?.value ?? '' : field.defaultValue;
+};
+const holds = (field) => (field.type === 'checkbox' ? String(field.checked) : field.value);
+const hold = (field, value) => {
+  if (field.type === 'checkbox') field.checked = value === 'true';
+  else field.value = value;
+};
+/** Says at a field that what was typed was meant for another value. */
+function stale(field) {
+  const now = field.matches('select') ? [...field.options].find((it) => it.value === drawn(field))?.textContent : drawn(field);
+  const id = fresh('stale');
+  const said = h('p', { class: 'warn', id }, field.type === 'checkbox' ? t('draft.changed') : t('draft.other', { now: now || '–' }));
+  (field.closest('label') ?? field).after(said);
+  field.setAttribute('aria-describedby', [field.getAttribute('aria-describedby'), id].filter(Boolean).join(' '));
+}
+
 /** Keeps what is typed into a form of a name until it is sent, also when the page is read
- * anew. What is secret is never kept. Where a form has rows that come and go, `rows` reads
- * them as JSON ({read, write}) and builds them again: a place in a list says nothing. */
+ * anew: only that, and for what it was meant, so that nothing old comes back beside it. What
+ * is secret is never kept. Where a form has rows that come and go, `rows` reads them as JSON
+ * ({read, write}) and builds them again: a place in a list says nothing. */
 export function kept(name, made, rows) {
   const key = `draft:${name}`;
   const fields = () => [...made.querySelectorAll('input, textarea, select')]
-    .filter((field) => !['file', 'password', 'checkbox', 'radio'].includes(field.type) && !field.hasAttribute('data-secret') && !field.closest('[data-rows]'));
+    .filter((field) => !['file', 'password', 'radio'].includes(field.type) && !field.hasAttribute('data-secret') && !field.closest('[data-rows]'));
+  const first = rows && JSON.stringify(rows.read());
   try {
     const before = JSON.parse(localStorage.getItem(key) ?? 'null');
-    const values = rows ? before?.fields : before;
     const known = fields();
     // a draft of another shape belongs to another form
-    if (Array.isArray(values) && values.length === known.length) {
-      if (rows && before.rows !== undefined) {
+    if (before?.of === known.length) {
+      if (rows && before.rows) {
         rows.write(before.rows);
         made.dataset.dirty = 'yes';
+        if (before.first !== first) made.prepend(h('p', { class: 'warn' }, t('draft.changed')));
       }
-      known.forEach((field, at) => { if (typeof values[at] === 'string' && values[at]) field.value = values[at]; });
+      for (const [at, value, base] of before.typed) {
+        const field = known[at];
+        if (drawn(field) === value) continue;
+        hold(field, value);
+        // what is suggested anew each time says nothing
+        if (drawn(field) !== base && !field.hasAttribute('data-suggested')) stale(field);
+      }
       made.dispatchEvent(new Event('restored'));
     }
   } catch { /* a private window forgets */ }
   made.addEventListener('input', () => {
-    const values = fields().map((field) => field.value);
-    try { localStorage.setItem(key, JSON.stringify(rows ? { fields: values, rows: rows.read() } : values)); } catch { /* the same */ }
+    const all = fields();
+    const typed = all.map((field, at) => [at, holds(field), drawn(field)]).filter(([, value, base]) => value !== base);
+    const now = rows?.read();
+    const others = rows && JSON.stringify(now) !== first;
+    try {
+      if (typed.length || others) localStorage.setItem(key, JSON.stringify({ of: all.length, typed, ...(others ? { rows: now, first } : {}) }));
+      else localStorage.removeItem(key);
+    } catch { /* the same */ }
   });
   made.addEventListener('sent', () => {
     try { localStorage.removeItem(key); } catch { /* the same */ }
   });
   return made;
+}
+
+/** Looks whether what a form was drawn of (`before`, and of it `names`) is still so. Where it is
+ * not, `again` draws the form of what is there now, with what was typed: nobody saves over what
+ * they did not see. */
+export async function asDrawn(made, [topic, table, key], before, names, again) {
+  const { rows: [row] } = await api.get(`/topics/${encodeURIComponent(topic)}/rows/${table}/${encodeURIComponent(key)}`);
+  const told = (columns) => JSON.stringify(names.map((name) => columns[name] ?? null));
+  if (!row || told(row.columns) === told(before)) return;
+  const next = again(row.columns);
+  const files = (it) => [...it.querySelectorAll('input[type=file]')];
+  files(next).forEach((field, at) => { field.files = files(made)[at].files; });
+  next.dataset.dirty = 'yes';
+  const error = new Error(t('draft.meanwhile'));
+  next.prepend(problem(error));
+  made.replaceWith(next);
+  next.querySelector('button.main').focus();
+  next.scrollIntoView({ block: 'nearest' });
+  throw error;
 }
 
 /** Throws away what was typed and not sent: whoever comes next is somebody else. */

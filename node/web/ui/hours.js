@@ -1,9 +1,9 @@
 // What can be booked and when: hours of the week by the clock of the place.
 
-import { h } from './elements.js';
+import { h, put } from './elements.js';
 import { t } from './words.js';
 import { api, heading, to } from './app.js';
-import { field, form, kept, touched, written, wrong } from './forms.js';
+import { asDrawn, field, form, kept, touched, written, wrong } from './forms.js';
 import { ownResources } from './calendar.js';
 import { isThere } from './slugs.js';
 import { dayName, fromField, here, isZone, toField } from './zones.js';
@@ -50,7 +50,7 @@ function terms(spaces, resource, about) {
     const other = begins(space.value);
     for (const [input, value] of [[zone, other.zone], [notice, other.notice]]) if (input.value === input.defaultValue) preset(input, value);
   });
-  return kept(`resource:${resource?.resource ?? ''}`, form([
+  const made = form([
     !resource && spaces.length > 1 && field(t('space'), space),
     !resource && field(t('item.slug'), slug),
     field(t('item.title'), title), field(t('hours.zone'), zone, t('hours.zone.hint')),
@@ -62,12 +62,27 @@ function terms(spaces, resource, about) {
     const of = resource?.space ?? space.value;
     // one of this name would be replaced, and nobody means that here
     if (!resource && await isThere(of, 'resources', `resource/${body.resource}`)) throw wrong(slug, t('hours.taken'));
+    if (resource) await asDrawn(made, placeOf(resource), resource, ['title', 'zone', 'capacity', 'buffer_s', 'notice_s'], (now) => terms(spaces, { ...now, space: of }, about));
     written(await api.send(of, 'resource.put', { body }));
     location.hash = to('hours', of, body.resource);
-  }));
+  });
+  return kept(`resource:${resource?.space ?? ''}:${resource?.resource ?? ''}`, made);
 }
 
-const asTime = (seconds) => `${String(Math.floor((seconds % 86400) / 3600)).padStart(2, '0')}:${String(Math.floor((seconds % 3600) / 60)).padStart(2, '0')}`;
+/** Where its row is. */
+const placeOf = (resource) => [resource.space, 'resources', `resource/${resource.resource}`];
+
+/** A resource as it is now: rules and exceptions are written together, and each form changes its own alone. */
+async function asItIs(resource) {
+  const [space, table, key] = placeOf(resource);
+  const { rows: [row] } = await api.get(`/topics/${space}/rows/${table}/${encodeURIComponent(key)}`);
+  const { rules, except } = row?.columns ?? resource;
+  return { rules: rules ?? [], except: except ?? [] };
+}
+const putHours = async ({ space, resource }, { rules, except }) => written(await api.send(space, 'availability.put', { body: { resource, rules, except } }));
+
+const DAY_S = 86400;
+const asTime = (seconds) => `${String(Math.floor((seconds % DAY_S) / 3600)).padStart(2, '0')}:${String(Math.floor((seconds % 3600) / 60)).padStart(2, '0')}`;
 const asSeconds = (text) => text.split(':').reduce((sum, part, at) => sum + Number(part) * [3600, 60, 1][at], 0);
 
 /** Stretches of the week, one for each day that a rule names. */
@@ -86,11 +101,15 @@ export function rulesOf(all) {
   return [...rules.values()].map((rule) => ({ ...rule, days: rule.days.sort() }));
 }
 
+/** Stretches of a day as its fields show them. */
+const asShown = (all, day) => all.filter((it) => it.day === day).map((it) => `${asTime(it.from)}-${asTime(it.to)}`).sort().join(' ');
+const isDated = (rule) => rule.since || rule.until;
+
 function week(resource) {
   const names = dayNames();
-  const known = stretches(resource.rules);
+  let known = stretches(resource.rules);
   // a rule of certain dates is kept as it is
-  const dated = (resource.rules ?? []).filter((rule) => rule.since || rule.until);
+  const dated = (resource.rules ?? []).filter(isDated);
   const days = names.map((name, day) => {
     const rows = h('div');
     const add = (from, to_s) => {
@@ -103,28 +122,54 @@ function week(resource) {
     return { rows, line: h('fieldset', { class: 'day' }, h('legend', null, name), rows,
       h('button', { type: 'button', onclick: () => { add('09:00', '17:00'); touched(rows); }, 'aria-label': `${name}: ${t('hours.more')}` }, t('hours.more'))) };
   });
+  const typed = () => days.flatMap(({ rows }, day) => [...rows.querySelectorAll('p')].map((row) => {
+    const [from, end] = [...row.querySelectorAll('input')].map((input) => asSeconds(input.value));
+    // midnight is where the day ends
+    return { day, from, to: end || DAY_S };
+  }));
   return form([h('p', { class: 'hint' }, t('hours.clock', { zone: resource.zone })), h('div', { class: 'cards' }, days.map((it) => it.line)),
     dated.length > 0 && h('p', { class: 'hint' }, t('hours.dated', { n: dated.length }))], t('hours.save'), async () => {
-    const all = days.flatMap(({ rows }, day) => [...rows.querySelectorAll('p')].map((row) => {
-      const [from, end] = [...row.querySelectorAll('input')].map((input) => asSeconds(input.value));
-      return { day, from, to: end };
-    }));
-    written(await api.send(resource.space, 'availability.put', { body: { resource: resource.resource, rules: [...rulesOf(all), ...dated], except: resource.except ?? [] } }));
+    const { rules, except } = await asItIs(resource);
+    const [mine, theirs] = [typed(), stretches(rules)];
+    const isMine = names.map((_, day) => asShown(mine, day) !== asShown(known, day));
+    // a day that was changed here and elsewhere is not decided by who comes last
+    const both = names.filter((_, day) => isMine[day] && ![asShown(known, day), asShown(mine, day)].includes(asShown(theirs, day)));
+    if (both.length) {
+      const told = both.map((name) => `${name} ${asShown(theirs, names.indexOf(name)) || '–'}`);
+      known = [...known.filter((it) => !both.includes(names[it.day])), ...theirs.filter((it) => both.includes(names[it.day]))];
+      throw new Error(t('hours.both', { days: told.join(', ') }));
+    }
+    const all = names.flatMap((_, day) => (isMine[day] ? mine : theirs).filter((it) => it.day === day));
+    await putHours(resource, { rules: [...rulesOf(all), ...rules.filter(isDated)], except });
+    // what is typed into another form may keep the screen as it is
+    known = mine;
+    for (const { rows } of days) for (const input of rows.querySelectorAll('input')) input.defaultValue = input.value;
   });
 }
 
 function exceptions(resource) {
-  const except = (resource.except ?? []).filter((it) => it.end > Date.now());
-  const put = async (list) => written(await api.send(resource.space, 'availability.put', { body: { resource: resource.resource, rules: resource.rules ?? [], except: list } }));
+  const box = h('div');
   const [start, end] = [0, 1].map(() => h('input', { type: 'datetime-local', required: true }));
-  return h('section', null, h('h3', null, t('hours.except')),
-    except.length > 0 && h('ul', null, except.map((it) => h('li', { class: 'row' },
-      `${toField(it.start, resource.zone).replace('T', ' ')} – ${toField(it.end, resource.zone).replace('T', ' ')}`,
-      form([], t('remove'), () => put(except.filter((other) => other !== it)))))),
+  const shown = (ms) => toField(ms, resource.zone).replace('T', ' ');
+  // what is over is left out the next time
+  const ahead = (all) => (all ?? []).filter((it) => it.end > Date.now());
+  const change = async (how) => {
+    const { rules, except } = await asItIs(resource);
+    const now = how(ahead(except));
+    await putHours(resource, { rules, except: now });
+    // the screen itself waits where hours of the week are being typed
+    draw(now);
+  };
+  const draw = (all) => {
+    const remove = (it) => form([], t('remove'), () => change((now) => now.filter(({ start, end }) => start !== it.start || end !== it.end)));
+    put(box, all.length > 0 && h('ul', null, all.map((it) => h('li', { class: 'row' }, `${shown(it.start)} – ${shown(it.end)}`, remove(it)))));
+  };
+  draw(ahead(resource.except));
+  return h('section', null, h('h3', null, t('hours.except')), box,
     h('details', null, h('summary', null, t('hours.except.add')), form([
       field(t('calendar.start', { zone: resource.zone }), start), field(t('calendar.end', { zone: resource.zone }), end)], t('save'), async () => {
       const one = { start: fromField(start.value, resource.zone), end: fromField(end.value, resource.zone) };
       if (!(one.start < one.end)) throw new Error(t('hours.order'));
-      await put([...except, one]);
+      await change((now) => [...now, one]);
     })));
 }

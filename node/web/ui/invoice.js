@@ -5,7 +5,7 @@ import { t, word } from './words.js';
 import { api, heading, to } from './app.js';
 import { digits, instant, money, short, units } from './format.js';
 import { asked, zoneOf } from './orders.js';
-import { offerOf } from './quote.js';
+import { offerOf } from './offers.js';
 import { placed } from './zones.js';
 
 /** The order of a relation; `#/invoice/TOPIC/KEY`. */

@@ -3,7 +3,7 @@
 import { fresh, h } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { field, form, kept, written, wrong } from './forms.js';
+import { asDrawn, field, form, kept, written, wrong } from './forms.js';
 import { decimalMark, example, minorOf, typed, units } from './format.js';
 import { isThere, slugOf } from './slugs.js';
 
@@ -108,6 +108,7 @@ export function editor(topic, before, currency, model = null) {
     for (const file of images.files) stored.push((await api.upload(file, topic)).reference);
     body.images = stored.length ? stored : from?.images ?? [];
     if (!body.images.length) delete body.images;
+    if (before) await asDrawn(made, [topic, 'items', `item/${before.item}`], before, ['revision'], (now) => editor(topic, now, currency));
     written(await api.send(topic, 'item.put', { body }));
   });
   let isNamed = Boolean(model);

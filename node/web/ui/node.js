@@ -27,7 +27,8 @@ export async function peers({ topics }) {
 
 /** A ticket with its code, for a topic that can be chosen, or for one. */
 export function invitation(topics, only, made_ = () => {}) {
-  const shown = h('div', { 'data-held': 'invitation' });
+  // a ticket that comes late is not put where one for something else is asked for
+  const shown = h('div', { 'data-held': `invitation ${only ?? ''}` });
   const pick = h('select', null, h('option', { value: '' }, t('invite.nothing')),
     topics.map((topic) => h('option', { value: topic.topic }, topic.name ?? short(topic.topic))));
   if (only) pick.value = only;
@@ -35,10 +36,11 @@ export function invitation(topics, only, made_ = () => {}) {
     h('p', null, h('button', {
       type: 'button',
       onclick: async () => {
+        const what = pick.selectedOptions[0].textContent;
         const made = await api.post('/invitations', pick.value ? { topic: pick.value } : {}).catch(problem);
         if (made instanceof Node) return put(live(shown), made);
         const copy = h('button', { type: 'button', onclick: () => navigator.clipboard.writeText(made.ticket).then(() => say(t('copied')), () => say(t('problem'))) }, t('copy'));
-        put(live(shown), code(made.qr, t('invite.code')), h('p', null, h('code', { class: 'long' }, made.ticket)), h('p', null, copy));
+        put(live(shown), h('p', null, h('strong', null, what)), code(made.qr, t('invite.code')), h('p', null, h('code', { class: 'long' }, made.ticket)), h('p', null, copy));
         await made_();
       },
     }, t('invite'))), shown];
@@ -63,6 +65,19 @@ export function code(rows, label) {
 export async function settings({ me }) {
   const [doctor, tokens, root, notes] = await Promise.all([api.get('/doctor'), api.get('/tokens'), api.get('/root'), import('./notify.js')]);
   const ring = h('input', { type: 'checkbox', checked: notes.wanted(), disabled: !notes.can(), onchange: async () => { ring.checked = ring.defaultChecked = await notes.want(ring.checked); } });
+  const left = h('div');
+  const out = (how, label) => h('button', { type: 'button', onclick: async () => {
+    left.replaceChildren();
+    // whoever leaves leaves nothing behind, also where the node does not hear of it
+    forget();
+    try {
+      await api.post('/logout', how);
+    } catch (error) {
+      put(left, problem(error), h('p', { class: 'warn' }, t('settings.logout.not')));
+      return;
+    }
+    location.reload();
+  } }, label);
   const pick = h('select', { onchange: () => choose(pick.value) },
     Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));
   return [
@@ -71,8 +86,7 @@ export async function settings({ me }) {
     field(t('settings.language'), pick),
     h('p', null, h('label', { class: 'check' }, ring, ' ', t('settings.notify'))), h('p', { class: 'hint' }, t('settings.notify.how')),
     h('h2', null, t('key.title')), h('p', null, t(`key.form.${root.root_form}`), ' ', h('a', { href: to('begin', 'words') }, t('begin.words')), ' · ', h('a', { href: to('begin', 'key') }, t('begin.key'))),
-    h('p', null, h('button', { type: 'button', onclick: async () => { await api.post('/logout'); forget(); location.reload(); } }, t('settings.logout')), ' ',
-      h('button', { type: 'button', onclick: async () => { await api.post('/logout', { everywhere: true }); forget(); location.reload(); } }, t('settings.logout.all'))),
+    h('p', null, out({}, t('settings.logout')), ' ', out({ everywhere: true }, t('settings.logout.all'))), left,
     h('p', { class: 'hint' }, t('settings.logout.how')),
     h('h2', null, t('settings.doctor')),
     h('p', { class: doctor.ok ? 'good' : 'bad' }, doctor.ok ? t('settings.well') : t('problem')),

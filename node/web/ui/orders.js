@@ -10,7 +10,7 @@ import { pages } from './lists.js';
 import { timeline } from './timeline.js';
 import { dayOf, full, here, isZone, stretch } from './zones.js';
 import { columnName, tableTitle, titleOf, valueOf } from './terms.js';
-import { confirmOrder, offerable, offerOf, quoteForm } from './quote.js';
+import { offerable, offerOf } from './offers.js';
 
 /** Orders that are asked for at a time. */
 const PAGE = 50;
@@ -31,7 +31,7 @@ const BESIDE = ['lines', 'payments', 'fulfilments', 'returns', 'disputes'];
 /** One order or booking. */
 export async function order(context) {
   const { parts: [topic, view, key], topics } = context;
-  const [{ facts, parts }, manifest, found, { entries }] = await Promise.all([
+  const [{ facts, offered, parts }, manifest, found, { entries }] = await Promise.all([
     // of all that lists orders it is needed here alone
     import('./parts.js'),
     manifestOf(topic),
@@ -66,7 +66,8 @@ export async function order(context) {
   const failed = (element) => (error) => put(element, problem(error));
   const making = [
     steps(topic, manifest, id, isOrder ? key : null).then((made) => put(progress, made), failed(progress)),
-    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor), hasEnd: Boolean(end) })
+    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor), hasEnd: Boolean(end), offered,
+      standing: isOrder && entries.find((entry) => entry.id === digits(columns.quote) && entry.body) })
       .then((made) => put(actions, made), failed(actions)),
   ];
   // what was opened is opened again only where it is there already
@@ -116,10 +117,12 @@ async function provider(topic, key, row, entries) {
   const { state } = row.columns;
   const { rows: lines } = await api.rows(topic, 'lines', { prefix: key });
   const offer = offerOf(row.columns, entries)?.body;
+  const { confirmOrder, quoteForm, tidyUp } = await import('./quote.js');
   const fold = (label, made, open) => h('details', { class: 'card', open }, h('summary', null, label), made);
   const request = entries.find((entry) => entry.id === digits(row.columns.order));
   if (offerable(state)) return [state === 'countered' && wish(entries, offer), fold(t('quote'), await quoteForm(topic, row, lines, offer, 'order.quote', request), state !== 'quoted')];
   if (state === 'agreed' && offer) return [fold(t('quote.confirm'), confirmOrder(topic, row, lines, offer), true), fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'))];
+  if (['cancelled', 'declined', 'expired'].includes(state)) tidyUp(topic, row, lines, offer).catch(() => {});
   if (['confirmed', 'in_progress'].includes(state) && offer) return fold(t('quote.again'), await quoteForm(topic, row, lines, offer, 'order.revise'));
   return null;
 }
@@ -247,7 +250,7 @@ function proof(topic, about, state, go) {
 const APART = ['fulfil.state', 'fulfil.proof', 'order.quote', 'order.revise', 'order.reserve', 'order.link', 'booking.confirm', 'booking.reschedule'];
 
 /** With what a command is rehearsed: what is known of the order fills in what it needs. `preset` can be changed. */
-async function filled(topic, { kind, title }, known, { key, entries, currency }, rowsOf) {
+async function filled(topic, { kind, title }, known, { key, entries, currency, standing, offered }, rowsOf) {
   const inFull = (minor) => (minor > 0 ? `${typed(minor, currency)} ${currency}` : null);
   const ofLegs = async (left) => (await rowsOf('payments')).map(({ columns }) => {
     const value = (name) => units(columns[name]);
@@ -272,6 +275,8 @@ async function filled(topic, { kind, title }, known, { key, entries, currency },
     }
     case 'order.receipt':
       return entries.filter((entry) => entry.kind === 'order.cancel').map((entry) => ({ known: { ...known, cancel: entry.id }, preset: {} }));
+    // agreed to is what stands beside the button, and nothing that came since
+    case 'order.agree': case 'order.counter': return standing ? [{ known: { ...known, quote: standing.id }, beside: offered(standing.body), preset: {} }] : [];
     case 'booking.hold': return [{ known, tried: { until: Date.now() + 3600000 }, preset: {} }];
     default: return [{ known, preset: {} }];
   }
@@ -295,7 +300,7 @@ async function offer(topic, manifest, about, id, facts) {
     }));
   }));
   const now = possible.flat().filter(Boolean);
-  return h('div', null, now.map(({ command, known, preset, label = command.title }) => h('details', { class: 'card' },
-    h('summary', null, label), commandForm(topic, command, known, preset, command.title))),
+  return h('div', null, now.map(({ command, known, preset, beside, label = command.title }) => h('details', { class: 'card' },
+    h('summary', null, label), beside, commandForm(topic, command, known, preset, command.title))),
   now.length === 0 && h('p', { class: 'soft' }, t('order.nothing')));
 }

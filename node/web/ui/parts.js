@@ -1,9 +1,9 @@
 // An order in words that people use: what it costs and what of that is open, how it is paid
 // and how it reaches the client. Loaded with an order, by nothing else.
 
-import { h } from './elements.js';
+import { h, pairs } from './elements.js';
 import { t, word } from './words.js';
-import { amount, instant, units } from './format.js';
+import { amount, digits, instant, lasting, units } from './format.js';
 import { columnName } from './terms.js';
 
 /** What is said of the order as a whole, to its provider or (`isOwn`) to its client: sums that agree with each other, and nothing that is paid as due. */
@@ -61,4 +61,19 @@ export function parts({ lines, payments, fulfilments }, columns, offer, isOwn) {
     fulfilments.length > 0 && list(t('order.fulfil'), fulfilments.map(({ columns: leg }) => [
       word(leg.kind), fulfilments.length > 1 ? ` (${word(leg.leg)})` : '', `: ${word(leg.state)}`, leg.done ? `, ${instant(leg.done)}` : '', leg.proved ? `, ${t(`part.proved${side}`)}` : ''].join(''))),
   ];
+}
+
+/** An offer as its client agrees to it: what it costs and how that is paid, how it is done, until when it holds. */
+export function offered({ breakup = [], total, legs = [], fulfilment = [], terms = [], arbiter, valid_until: until, silence_s: silence, return_s: back }) {
+  const lines = (all) => h('ul', { class: 'plain' }, all.map((it) => h('li', null, it)));
+  return h('div', null, h('p', null, h('strong', null, t('part.total'), ' ', amount(total))), pairs([
+    [t('quote.parts'), lines(breakup.map((part) => `${part.title}: ${amount(part.amount)}`))],
+    [t('order.pay'), lines(legs.map((leg) => [amount(leg.amount), word(leg.trigger), leg.due && instant(leg.due), leg.escrow && t('part.escrow')].filter(Boolean).join(', ')))],
+    [t('quote.done'), fulfilment.map((it) => word(it.kind)).join(', ')],
+    [columnName('valid_until'), instant(until)],
+    [t('part.silence'), typeof silence === 'number' ? lasting(silence) : null],
+    [t('part.return'), back ? lasting(back) : null],
+    [t('part.terms'), terms.map((term) => `${word(term.stage)}: ${term.fee_bp / 100} %${term.fee_minor ? ` + ${amount(term.fee_minor, total?.currency)}` : ''}`).join(', ')],
+    [t('part.arbiter'), arbiter && h('code', { class: 'long' }, digits(arbiter))],
+  ]));
 }

@@ -3,7 +3,7 @@
 import { h } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { field, form, kept, written, wrong } from './forms.js';
+import { asDrawn, field, form, kept, written, wrong } from './forms.js';
 import { map, placeOf } from './map.js';
 import { WEEK, weekOf } from './opening.js';
 import { isThere, names, slugOf } from './slugs.js';
@@ -54,6 +54,7 @@ export function placeForm(topic, before, others = [], about = {}) {
     for (const [key, input] of Object.entries({ address, opening_hours: hours, phone, website, email })) if (input.value) body[key] = input.value;
     if (radius.value) body.radius_m = Number(radius.value);
     if (before?.source) body.source = before.source;
+    if (before) await asDrawn(made, [topic, 'places', `place/${before.place}`], before, Object.keys(before), (now) => placeForm(topic, now, others));
     written(await api.send(topic, 'place.put', { body }));
   });
   slug.addEventListener('input', () => { isNamed = slug.value !== ''; });
@@ -106,7 +107,7 @@ export function policyForm(topic, before) {
   const percent = STAGES.map((stage) => [stage, preset(h('input', { type: 'number', min: '0', max: '100', step: '0.01' }), terms.has(stage) ? String(terms.get(stage).fee_bp / 100) : '')]);
   const days = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_terms?.window_s ? String(Math.round(before.return_terms.window_s / 86400)) : '');
   const notice = preset(h('input', { type: 'number', min: '0', max: '8000', step: '1' }), before?.notice_s ? String(Math.round(before.notice_s / 3600)) : '');
-  return kept(`policy:${topic}`, form([
+  const made = form([
     h('p', { class: 'hint' }, t('policy.how')),
     h('fieldset', null, h('legend', null, t('policy.cancel')), h('div', { class: 'facets' }, percent.map(([stage, input]) => field(word(stage), input)))),
     field(t('policy.return'), days), field(t('policy.notice'), notice),
@@ -121,6 +122,8 @@ export function policyForm(topic, before) {
     if (days.value) body.return_terms = { ...(before?.return_terms ?? {}), window_s: Number(days.value) * 86400 };
     if (notice.value) body.notice_s = Number(notice.value) * 3600;
     if (!Object.keys(body).length) throw new Error(t('policy.nothing'));
+    if (before) await asDrawn(made, [topic, 'space', 'space'], before, ['cancellation_terms', 'return_terms', 'notice_s'], (now) => policyForm(topic, now));
     written(await api.send(topic, 'space.policy', { body }));
-  }));
+  });
+  return kept(`policy:${topic}`, made);
 }

@@ -3,7 +3,7 @@
 
 import { h, put } from './elements.js';
 import { t, word } from './words.js';
-import { api } from './app.js';
+import { api, say } from './app.js';
 import { field, form, kept, touched, written, wrong } from './forms.js';
 import { decimalMark, digits, example, lasting, minorOf, money, typed, units } from './format.js';
 import { fromField, here, toField, DAY } from './zones.js';
@@ -33,17 +33,6 @@ const DAY_S = 86400;
 /** Days in which a client may object, unless somebody says otherwise. */
 const SILENCE = 3;
 const daysOf = (seconds) => (typeof seconds === 'number' ? String(Number((seconds / DAY_S).toFixed(4))) : '');
-
-/** Whether an order is in a state in which its provider may offer something. */
-export const offerable = (state) => ['requested', 'quoted', 'countered'].includes(state);
-
-/** The offer that stands, or that was agreed: the entry of it. */
-export function offerOf(columns, entries) {
-  const agree = entries.find((entry) => entry.id === digits(columns.agree));
-  const wanted = digits(agree?.body?.quote) || digits(columns.quote);
-  return entries.find((entry) => entry.id === wanted)
-    ?? entries.findLast((entry) => ['order.quote', 'order.revise'].includes(entry.kind) && !entry.rejected && entry.verdict === 'accepted');
-}
 
 /** A table of rows that come and go; `write` builds it anew of what `read` gave. */
 function rowsOf(title, make, first) {
@@ -118,7 +107,7 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
   }, before?.legs ?? [{ leg: 'all', amount: { minor: guess }, trigger: 'on' }]);
   const [way, why] = wayOf({ ...columns, address: request?.erasable?.address }, prices.map((it) => it.ways));
   const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? way));
-  const until = preset(h('input', { type: 'datetime-local', required: true, min: toField(Date.now(), here()) }), toField(Date.now() + 7 * DAY, here()));
+  const until = preset(h('input', { type: 'datetime-local', required: true, 'data-suggested': true, min: toField(Date.now(), here()) }), toField(Date.now() + 7 * DAY, here()));
   // whoever looks at a list or an invoice needs none of it
   const { cancelFields, termsOf } = await import('./cancelling.js');
   // a first offer begins with what the space says
@@ -179,27 +168,61 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
   });
 }
 
-/** Confirms what was agreed: takes the stock that the offer names, then shows the takes. */
+/** What entries of an order show as taken: by line the entry of the take. */
+const takesOf = (entries) => entries.filter((entry) => ['order.reserve', 'order.confirm'].includes(entry.kind) && entry.verdict === 'accepted' && !entry.rejected)
+  .flatMap((entry) => entry.body?.takes ?? []).map(({ line, take }) => ({ line, take: digits(take) }));
+
+/** What stands taken for an order in the space of a line, as the node knows it: by this device, from whichever page, and whether or not its answer was heard. */
+async function standing(order, { space, item, quantity }) {
+  const { body } = await api.send(digits(space), 'item.take', { body: { item, quantity }, for: order, dry_run: true });
+  // nothing can be taken here, and was not
+  if (!body) return [];
+  const { rows } = await api.rows(digits(space), 'takes', { index: 'by_c', equal: [digits(body.c)], limit: 200 });
+  return rows.map(({ key, columns }) => ({ take: key.split('/')[1], item: columns.item, quantity: columns.quantity, revision: digits(columns.revision), space: digits(space) }));
+}
+
+/** Gives back what stands taken for an order and is shown by none of its entries. Gives how much there was. */
+async function giveBack(topic, key, order, lines) {
+  // what was confirmed meanwhile keeps its stock
+  const { entries } = await api.get(`/topics/${encodeURIComponent(topic)}/explain/${encodeURIComponent(key)}`);
+  const shown = takesOf(entries).map(({ take }) => take);
+  const spaces = new Map(lines.map(({ columns }) => [digits(columns.space), columns]));
+  const all = (await Promise.all([...spaces.values()].map((of) => standing(order, of)))).flat();
+  const loose = all.filter(({ take }) => !shown.includes(take));
+  for (const { space, item, take, quantity } of loose) await api.send(space, 'item.free', { body: { item, take, quantity } });
+  return loose.length;
+}
+
+/** Gives back what was taken for an order that came to nothing: a page may have been closed in between. */
+export async function tidyUp(topic, row, lines, offer) {
+  if (offer?.takes?.length && await giveBack(topic, row.key, digits(row.columns.order), lines)) say(t('quote.back'));
+}
+
+/** Confirms what was agreed: takes the stock that the offer names, then shows the takes. What was taken and not shown yet is shown now. */
 export function confirmOrder(topic, row, lines, offer) {
   const { columns } = row;
   const order = digits(columns.order);
+  const path = `/topics/${encodeURIComponent(topic)}`;
   return form([h('p', { class: 'hint' }, t(offer.takes?.length ? 'quote.takes' : 'quote.notakes'))], t('quote.confirm'), async () => {
-    const taken = [];
     try {
-      for (const line of offer.takes ?? []) {
-        const of = lines[line].columns;
-        const body = { item: of.item, quantity: of.quantity };
-        const take = await api.send(digits(of.space), 'item.take', { body, for: order });
-        taken.push({ line, take: take.id, space: digits(of.space), item: of.item, quantity: of.quantity });
+      const { entries } = await api.get(`${path}/explain/${encodeURIComponent(row.key)}`);
+      const shown = takesOf(entries);
+      const takes = [];
+      for (const line of (offer.takes ?? []).filter((at) => !shown.some((it) => it.line === at))) {
+        const { space, item, quantity, revision } = lines[line].columns;
+        const used = [...shown, ...takes].map(({ take }) => take);
+        const known = (await standing(order, lines[line].columns)).find((it) => it.item === item && it.quantity === quantity && it.revision === digits(revision) && !used.includes(it.take));
+        takes.push({ line, take: known?.take ?? (await api.send(digits(space), 'item.take', { body: { item, quantity }, for: order })).id });
       }
-      const takes = taken.map(({ line, take }) => ({ line, take: { $hex: take } }));
-      written(await api.send(topic, 'order.confirm', { body: { order, ...(takes.length ? { takes } : {}) } }));
+      const body = { order, agree: digits(columns.agree), ...(takes.length ? { takes: takes.map(({ line, take }) => ({ line, take: { $hex: take } })) } : {}) };
+      written(await api.send(topic, 'order.confirm', { body }));
     } catch (error) {
-      // what was taken for nothing is free again
-      for (const { space, item, take, quantity } of taken) {
-        await api.send(space, 'item.free', { body: { item, take, quantity } }).catch(() => {});
-      }
-      throw error;
+      // an answer that was lost says nothing of what came to pass: the stock stays taken, and is found by the next attempt
+      const { rows: [now] } = await api.get(`${path}/rows/orders/${encodeURIComponent(row.key)}`).catch(() => ({ rows: [] }));
+      const isDone = ['confirmed', 'in_progress', 'completed'].includes(now?.columns.state);
+      if (isDone || error.status === 422) await giveBack(topic, row.key, order, lines).catch(() => {});
+      if (!isDone) throw error;
+      say(t('done.order.confirm'));
     }
   });
 }

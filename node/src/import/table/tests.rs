@@ -202,3 +202,14 @@ proptest! {
         prop_assert_eq!(&bodies.unwrap()[0]["price"]["min"], &json!(cents));
     }
 }
+
+#[test]
+fn lines_are_counted_alike_however_they_end() {
+    let text = "item,title,price,currency\nrye,Rye,nothing,EUR\nbun,\"Bun\nsoft\",1,EUR\nroll,Roll,none,EUR\n\ncake,Cake,some,EUR";
+    for ends in ["\n", "\r\n"] {
+        let rows = rows(text.replace('\n', ends).as_bytes(), &defaults());
+        let lines: Vec<&str> = rows.iter().map(|(origin, _)| &origin[..]).collect();
+        assert_eq!(lines[..3], ["line 2", "line 3", "line 5"], "{ends:?}");
+        assert_eq!(lines[3], "line 7", "{ends:?}");
+    }
+}

@@ -14,7 +14,7 @@ const [pages, folder, vectors] = process.argv.slice(2);
 const modules = join(folder, 'modules');
 mkdirSync(modules, { recursive: true });
 writeFileSync(join(modules, 'package.json'), '{"type":"module"}');
-const plain = ['core.js', 'door.js', 'lines.js', 'link.js', 'pins.js', 'pulse.js', 'reach.js', 'reading.js', 'slots.js', 'words-en.js', 'words-de.js'];
+const plain = ['core.js', 'door.js', 'following.js', 'lines.js', 'link.js', 'pins.js', 'pulse.js', 'reach.js', 'reading.js', 'slots.js', 'storage.js', 'words-en.js', 'words-de.js'];
 for (const name of plain) copyFileSync(join(pages, name), join(modules, name));
 const load = (name) => import(pathToFileURL(join(modules, name)));
 const { Core, CoreError } = await load('core.js');
@@ -72,6 +72,8 @@ class Memory {
   #turn = Promise.resolve();
   async get(name) { return structuredClone(this.meta.get(name)); }
   async put(name, value) { this.meta.set(name, structuredClone(value)); }
+  keys() { return this.get('keys'); }
+  note(name, value) { return this.put(name, value); }
   async change(name, make) { const value = make(structuredClone(this.meta.get(name))); this.meta.set(name, structuredClone(value)); return value; }
   addDraft(draft) { return this.change('drafts', (drafts) => [...(drafts ?? []), { ...draft, id: String(this.#names += 1) }]); }
   async draftBack(of, name, make) {

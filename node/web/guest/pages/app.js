@@ -325,14 +325,33 @@ async function choose(asked = door.here()) {
     await app.storage.put('link', { space: named, entity });
   }
   const link = (await app.storage.get('link')) ?? {};
-  app.here = await known('here', asked).catch((error) => { if (error.status !== 0) throw error; return null; });
-  const offered = app.here?.spaces ?? [];
-  app.stranger = Boolean(link.entity && app.here && link.entity !== app.here.entity);
-  app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
+  /** Who this is, and which space of theirs is shown. */
+  const take = (told) => {
+    app.here = told;
+    const offered = told?.spaces ?? [];
+    app.stranger = Boolean(link.entity && told && link.entity !== told.entity);
+    app.space = (offered.find((space) => space.topic === link.space) ?? offered.find((space) => space.app === 'space') ?? offered[0])?.topic ?? link.space ?? null;
+  };
+  take(await known('here', asked).catch((error) => { if (error.status !== 0) throw error; return null; }));
+  if (app.here?.kept) asked.then((told) => late(told, take), () => {});
   // the catalog does not wait for them
+  state.uis = around();
+}
+
+/** Pages of apps, and what the space says of itself. */
+function around() {
   const uis = app.cached('uis', () => door.get('/uis')).then((told) => { app.uis = told.uis; }, () => {});
   const profile = app.space && app.cached(...asks.about(app.space)).then(({ rows }) => app.branded(rows[0]?.columns ?? null), () => {});
-  state.uis = Promise.all([uis, profile]);
+  return Promise.all([uis, profile]);
+}
+
+/** Who this is was told late, and what was kept of it was shown: another provider, or another space, is another page. */
+function late(told, take) {
+  const { entity, space } = { entity: app.here?.entity, space: app.space };
+  take(told);
+  if (!app.link) return;
+  if (told.entity === entity && app.space === space) chrome();
+  else Promise.all([around(), count()]).then(() => show(true, true), console.error);
 }
 
 async function begin() {
@@ -365,10 +384,16 @@ async function begin() {
     app.link = new Link({ core, storage, door, told, look: (draft) => later.catalog().then(({ look }) => look(draft)) });
     await Promise.all([app.link.open(), state.uis, count()]);
     app.link.onwritten = () => tabs?.postMessage('written');
-    tabs?.addEventListener('message', ({ data }) => { if (data === 'basket') app.basketChanged(false); else app.link.reload().then(() => app.link.wake()).then(soon, console.error); });
+    app.link.onforgotten = () => tabs?.postMessage('forgotten');
+    tabs?.addEventListener('message', ({ data }) => {
+      if (data === 'basket') app.basketChanged(false);
+      // nothing that stands here is anybody's any more
+      else if (data === 'forgotten') location.reload();
+      else app.link.reload().then(() => app.link.wake()).then(soon, console.error);
+    });
     addEventListener('hashchange', () => (/[#&]space=/.test(location.hash) ? choose().then(() => show()) : show()));
     addEventListener('online', () => app.link.wake());
-    addEventListener('offline', soon);
+    addEventListener('offline', () => { app.link.wake(); soon(); });
     document.addEventListener('catalog', changed);
     // who is not answered hears no news either
     document.addEventListener('listening', () => missed().catch(() => {}));

@@ -49,8 +49,8 @@ export class Door {
       const response = await fetch(this.#base + path, { credentials: 'omit', signal: broken.signal, ...options, headers });
       if (!response.ok) {
         const problem = await response.json().catch(() => ({}));
-        // a gateway whose provider is away
-        const away = [502, 503, 504].includes(response.status);
+        // a gateway whose provider is away; who has no stream left is there
+        const away = [502, 503, 504].includes(response.status) && problem.code !== 'too_many_watchers';
         throw new DoorError(problem, away ? 0 : response.status);
       }
       return { response, body: read && await response[read]() };

@@ -97,3 +97,11 @@ export function without(basket, sent) {
   const left = lines.filter(({ id }) => !sent.some((line) => line.id === id));
   return { lines: left, wish: left.length ? empty(basket).wish : {} };
 }
+
+/** Milliseconds for which what the provider offered is taken to stand. */
+const LOOKED = 60000;
+
+/** Whether a draft has to be looked at before it goes out; a clock may have been put back since. */
+export function isToSee({ lines, looked }, now = Date.now()) {
+  return Boolean(lines) && !(looked <= now && now - looked < LOOKED);
+}

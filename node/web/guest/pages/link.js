@@ -4,18 +4,16 @@
 
 import { DoorError } from './door.js';
 import { CoreError } from './core.js';
+import { Following } from './following.js';
+import { isToSee } from './lines.js';
 import { PINS } from './pins.js';
 import { Pulse } from './pulse.js';
 import { Reach } from './reach.js';
 import { Reading } from './reading.js';
+import { Forgotten } from './storage.js';
 
 /** Milliseconds before an owner who was asked is asked again. */
 const ASKED = 15000;
-/** Milliseconds for which what the provider offered is taken to stand. */
-const LOOKED = 60000;
-
-/** Whether a draft has to be looked at before it goes out. */
-const isToSee = ({ lines, looked }) => Boolean(lines) && !(Date.now() - looked < LOOKED);
 
 export class Link extends Reading {
   #core;
@@ -23,10 +21,11 @@ export class Link extends Reading {
   #door;
   #told;
   #look;
+  /** The device whose keys are loaded. */
+  #device = null;
   #pulse = new Pulse();
-  #streaming = null;
+  #following;
   #ended = false;
-  #resting = false;
   #theirs = new Reach();
   #turn = Promise.resolve();
   /** A session has begun, and whether the provider lacks anything was not looked at yet. */
@@ -43,6 +42,7 @@ export class Link extends Reading {
     this.#door = door;
     this.#told = told;
     this.#look = look ?? (async () => null);
+    this.#following = new Following(door, { heard: (heights) => this.#heard(heights), over: (...why) => this.#unheard(...why) });
     this.me = null;
     this.space = null;
     this.online = false;
@@ -50,8 +50,8 @@ export class Link extends Reading {
     this.problem = null;
     /** Why a draft could not be signed. */
     this.refused = null;
-    /** Called when something was written: other tabs want to know. */
-    this.onwritten = null;
+    /** Called when something was written, or all was forgotten: other tabs want to know. */
+    this.onwritten = this.onforgotten = null;
     this.unsent = 0;
     this.drafts = [];
     /** Whether the provider had lost some of the relation, and was given it back. */
@@ -66,12 +66,11 @@ export class Link extends Reading {
 
   /** Reads what was stored once more: another tab may have written. */
   async reload() {
-    const keys = await this.#storage.get('keys');
-    if (!keys) {
-      if (this.me) this.#core.ask('forget');
-      this.me = null;
-      return;
-    }
+    const keys = await this.#storage.keys();
+    // another tab has forgotten them, and may have made others since
+    if (this.me && keys?.device !== this.#device) this.#drop();
+    this.#device = keys?.device ?? null;
+    if (!keys) return;
     if (!this.me) this.#core.ask('load_keys', { keys });
     const { records, bytes } = await this.#storage.records();
     const { bytes: bundle } = this.#core.ask('bundle', { records }, bytes);
@@ -101,6 +100,7 @@ export class Link extends Reading {
         throw error;
       }
       this.me = this.#core.ask('me').ok;
+      this.#device = ok.keys.device;
     });
     // kept even when the browser wants room; it may say no
     globalThis.navigator?.storage?.persist?.().catch(() => {});
@@ -132,7 +132,7 @@ export class Link extends Reading {
   async dropRoot() {
     await this.#storage.alone(async () => {
       const { ok } = this.#core.ask('drop_root');
-      await this.#storage.put('keys', ok.keys);
+      await this.#storage.note('keys', ok.keys);
     });
     this.me = this.#core.ask('me').ok;
   }
@@ -141,10 +141,17 @@ export class Link extends Reading {
   async forget() {
     this.stop();
     await this.#storage.alone(() => this.#storage.clear());
+    this.#drop();
+    this.onforgotten?.();
+  }
+
+  /** The keys are not here any more. */
+  #drop() {
     this.#core.ask('forget');
     this.#door.token = null;
-    Object.assign(this, { me: null, topic: null, space: null, drafts: [], unsent: 0, asked: false });
+    this.#following.stop();
     this.#theirs.reset();
+    Object.assign(this, { me: null, topic: null, space: null, drafts: [], unsent: 0, asked: false });
   }
 
   /**
@@ -156,7 +163,8 @@ export class Link extends Reading {
    */
   async write(kind, body, { erasable, space, lines, wish, looked } = {}) {
     if (!this.ready || isToSee({ lines, looked })) {
-      this.drafts = await this.#storage.addDraft({ kind, body, erasable, space, lines, wish, looked });
+      const draft = { kind, body, erasable, space, lines, wish, looked };
+      this.drafts = await this.#mine(() => this.#storage.addDraft(draft));
       this.#count();
       this.#told();
       this.wake();
@@ -178,7 +186,7 @@ export class Link extends Reading {
       const { verdict } = this.attempt(draft.kind, draft.body, draft.erasable);
       if (verdict !== 'accepted') throw new CoreError({ code: 'rejected', rule: verdict, text: verdict });
     }
-    const drafts = await this.#storage.draftOut(name, draft, take);
+    const drafts = await this.#mine(() => this.#storage.draftOut(name, draft, take));
     if (!drafts) return false;
     this.drafts = drafts;
     await this.#signDrafts();
@@ -232,6 +240,16 @@ export class Link extends Reading {
     }
   }
 
+  /** Does something with these keys; where another tab has forgotten them, this one does so, too. */
+  async #mine(act) {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof Forgotten) await this.reload().then(this.#told);
+      throw error;
+    }
+  }
+
   /** Signs and stores, while no other tab does. Gives nothing for a draft that another tab signed. */
   async #signAlone({ kind, body, erasable, id }) {
     for (let tries = 0; ; tries += 1) {
@@ -251,7 +269,7 @@ export class Link extends Reading {
   }
 
   async #sign(kind, body, erasable) {
-    const signed = await this.#storage.alone(() => this.#signAlone({ kind, body, erasable }));
+    const signed = await this.#mine(() => this.#storage.alone(() => this.#signAlone({ kind, body, erasable })));
     this.#count();
     this.#told();
     this.onwritten?.();
@@ -308,7 +326,7 @@ export class Link extends Reading {
 
   stop() {
     this.#ended = true;
-    this.#streaming?.abort();
+    this.#following.stop();
     this.#pulse.wake();
   }
 
@@ -318,20 +336,19 @@ export class Link extends Reading {
     while (!this.#ended) {
       let wait = null;
       try {
-        wait = await this.#meet();
+        wait = await this.#mine(() => this.#meet());
         this.#pulse.calm();
         this.problem = null;
       } catch (error) {
         if (this.#ended) return;
-        this.#streaming?.abort();
-        this.#streaming = null;
+        this.#following.stop();
         // the next session tells how far the provider has it: it may have gone back to a backup
         const lacks = error instanceof DoorError && (error.code === 'missing_ancestor' || error.status === 404);
         if (error.status === 401 || lacks) this.#door.token = null;
-        const away = error instanceof DoorError && (error.status === 0 || error.status === 401 || error.status === 429);
+        const away = error instanceof DoorError && (error.status === 0 || error.status === 401 || error.code === 'too_often');
         if (lacks && error.status === 404 && this.topic) error.code = 'relation_lost';
         if (!away) this.problem = error;
-        if (error instanceof DoorError && error.status === 0) this.#reached(false);
+        if (error instanceof DoorError) this.#reached(error.status !== 0);
         const longer = this.#pulse.failed();
         wait = error.after ? error.after * 1000 : longer;
         this.#told();
@@ -342,15 +359,12 @@ export class Link extends Reading {
 
   /** Nobody looks: it listens no more. What is ours goes out as before. */
   rest() {
-    this.#resting = true;
-    const streaming = this.#streaming;
-    this.#streaming = null;
-    streaming?.abort();
+    this.#following.rest(true);
   }
 
   /** Somebody looks again. */
   rise() {
-    this.#resting = false;
+    this.#following.rest(false);
     this.wake();
   }
 
@@ -362,11 +376,7 @@ export class Link extends Reading {
 
   /** One round: session, relation, what is theirs, what is ours. Gives how long to wait. */
   async #meet() {
-    if (!this.me) {
-      await this.#door.here();
-      this.#reached(true);
-      return null;
-    }
+    if (!this.me) return this.#greet();
     if (!this.#door.token) {
       const { relations } = await this.#door.session((asked) => {
         const { ok, bytes } = this.#core.ask('session', asked);
@@ -381,7 +391,7 @@ export class Link extends Reading {
     if (!this.topic) {
       const space = this.drafts.find((draft) => draft.space && !draft.stopped)?.space;
       // nothing was wanted yet: a look at the catalog founds nothing
-      if (!space) return null;
+      if (!space) return this.#greet();
       const topic = await this.#door.found(space);
       this.asked = topic === null;
       this.#told();
@@ -398,7 +408,14 @@ export class Link extends Reading {
     await this.#signDrafts();
     await this.#push();
     this.#reached(true);
-    this.#follow();
+    this.#following.follow(this.topic);
+    return null;
+  }
+
+  /** Whether the provider is there, for who has nothing to ask it for. */
+  async #greet() {
+    await this.#door.here();
+    this.#reached(true);
     return null;
   }
 
@@ -409,7 +426,7 @@ export class Link extends Reading {
     if (!this.topic) return;
     // founded, and lost by the provider before anything of it came here: it is wished for again
     if (!known && !this.heights().length) return this.#adopt(null);
-    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.of(this.me.device) });
+    await this.#storage.note('sent', { topic: this.topic, height: this.#theirs.of(this.me.device) });
     this.#count();
   }
 
@@ -427,11 +444,11 @@ export class Link extends Reading {
       this.#count();
       this.#told();
     }
-    await this.#storage.put('sent', { topic: this.topic, height: this.#theirs.of(this.me.device) });
+    await this.#storage.note('sent', { topic: this.topic, height: this.#theirs.of(this.me.device) });
   }
 
   async #adopt(topic, space = this.space) {
-    await this.#storage.put('relation', { topic, space });
+    await this.#storage.note('relation', { topic, space });
     Object.assign(this, { topic, space, asked: false });
     this.#told();
   }
@@ -457,36 +474,28 @@ export class Link extends Reading {
       const now = this.#theirs.of(this.me.device);
       if (now <= height) throw new DoorError({ code: 'not_taken', title: 'the provider did not take an entry' }, 0);
       more = ok.more;
-      await this.#storage.put('sent', { topic: this.topic, height: now });
+      await this.#storage.note('sent', { topic: this.topic, height: now });
       this.#count();
       this.#told();
     }
     this.#count();
   }
 
-  /** Listens for as long as it goes well; a broken stream is a reason to meet again. */
-  #follow() {
-    if (this.#streaming || this.#resting) return;
-    const streaming = new AbortController();
-    this.#streaming = streaming;
-    const over = (error) => {
-      if (this.#streaming !== streaming) return;
-      this.#streaming = null;
-      if (this.#ended) return;
-      if (error?.status === 401) this.#door.token = null;
-      this.#reached(false);
-      setTimeout(() => this.#pulse.wake(), this.#pulse.failed());
-    };
-    this.#door.stream(this.topic, (heights) => {
-      this.#theirs.hear(heights);
-      this.#reached(true);
-      this.#pulse.calm();
-      // one after the other: what is stored must not overtake what is asked for
-      this.#turn = this.#turn.then(async () => {
-        if (this.#theirs.isAhead(this.heights())) { await this.#pull(); await this.#rules(); }
-        this.#count();
-        this.#told();
-      }).catch(() => this.#pulse.wake());
-    }, streaming.signal).then(over, over);
+  #heard(heights) {
+    this.#theirs.hear(heights);
+    this.#reached(true);
+    // one after the other: what is stored must not overtake what is asked for
+    this.#turn = this.#turn.then(async () => {
+      if (this.#theirs.isAhead(this.heights())) { await this.#pull(); await this.#rules(); }
+      this.#count();
+      this.#told();
+    }).catch(() => this.#pulse.wake());
+  }
+
+  /** The stream broke: a reason to meet again, which tells whether the provider is still there. */
+  #unheard(error, wait) {
+    if (this.#ended) return;
+    if (error?.status === 401) this.#door.token = null;
+    setTimeout(() => this.#pulse.wake(), wait);
   }
 }

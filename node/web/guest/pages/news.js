@@ -34,6 +34,8 @@ function look() {
   const over = () => {
     if (state.open !== open) return;
     state.open = null;
+    // who has no stream of its own learns by this one that the provider is away
+    app.link?.wake();
     state.again = setTimeout(look, pause(state.failures));
     state.failures += 1;
   };

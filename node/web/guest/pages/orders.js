@@ -232,12 +232,12 @@ function actions(subject, id, { rows, key, currency, standing, bought, came }) {
   const kinds = new Set();
   let complete = null;
   for (const command of commands) {
-    for (const one of filled(command, known, { rows, key, currency })) {
+    for (const one of filled(command, known, { rows, key, currency, standing })) {
       let verdict;
       try { verdict = possible(command.kind, one.body); } catch (error) { return problem(error); }
       if (verdict.verdict !== 'accepted') continue;
-      // what is agreed to stands in front, with all that it says
-      if (command.kind === 'order.agree' && standing) made.unshift(agreement(one, standing, bought));
+      // what is agreed to stands in front, with all that it says; what is not shown is not agreed to
+      if (command.kind === 'order.agree') made.unshift(...(standing ? [agreement(one, standing, bought)] : []));
       else if (command.kind === 'order.complete' && came) complete = one;
       else made.push(action(command, one, currency));
       kinds.add(command.kind);
@@ -248,8 +248,10 @@ function actions(subject, id, { rows, key, currency, standing, bought, came }) {
 }
 
 /** With what a command is tried: the amounts and legs of an order fill in what can be known. */
-function filled(command, known, { rows, key, currency }) {
+function filled(command, known, { rows, key, currency, standing }) {
   const body = { ...known };
+  // what is signed is an answer to the offer that stands here, whatever has come since
+  if (standing && ['order.agree', 'order.counter'].includes(command.kind)) body.quote = bytes(standing.id);
   if (command.kind === 'pay.claim') {
     const owed = table(rows, 'payments', key).map(({ columns }) => ({ leg: columns.leg, minor: units(columns.amount) - units(columns.claimed) })).map((one, index) => ({ ...one, name: payment(one.leg, index) }));
     return owed.filter(({ minor: left }) => left > 0).map(({ leg, minor: left, name }) => ({
@@ -267,13 +269,18 @@ function filled(command, known, { rows, key, currency }) {
 /** The offer that stands, and the button that agrees to it. */
 function agreement({ body }, { body: offer }, bought) {
   const title = t('do.order.agree');
+  const newer = h('div');
   return h('section', { class: 'card' }, h('h3', null, title),
     offer.total && h('p', { class: 'price' }, amount(offer.total)), offer.note && h('p', null, offer.note), conditions(offer, bought),
     form([], title, async () => {
-      await app.link.write('order.agree', body);
+      await app.link.write('order.agree', body).catch((error) => {
+        // somebody writes elsewhere on this screen, so it shows what is old; they say when it may go
+        if (error.rule === 'stale_quote') put(newer, h('p', null, h('button', { type: 'button', onclick: () => app.refresh(true) }, t('offer.newer'))));
+        throw error;
+      });
       say(t('done', { what: title }));
       return () => app.refresh(true);
-    }));
+    }), newer);
 }
 
 /** All has come: the button that says that it is right, what follows from saying nothing, and what else can be done. */

@@ -27,6 +27,14 @@ const keyOf = (record, own) => (own
 /** The draft was signed by another tab. */
 class Gone extends Error {}
 
+/** Another tab has forgotten the keys with which this one works: nothing of theirs is stored any more. */
+export class Forgotten extends Error {
+  constructor() {
+    super('the key was forgotten in another tab');
+    this.code = 'forgotten';
+  }
+}
+
 /** Another tab writes now. */
 class Late extends Error {
   constructor() { super('another tab writes all the time'); }
@@ -38,6 +46,8 @@ export class Storage {
   #db;
   #me = nameOf();
   #leased = false;
+  /** The device whose keys this tab works with. */
+  #device = null;
   #turn = Promise.resolve();
 
   static async open(indexed = globalThis.indexedDB) {
@@ -65,8 +75,23 @@ export class Storage {
     return done(this.#db.transaction('meta').objectStore('meta').get(name));
   }
 
+  /** The keys that are here; what is stored from now on is stored for them. */
+  async keys() {
+    const keys = await this.get('keys');
+    this.#device = keys?.device ?? null;
+    return keys;
+  }
+
   async put(name, value) {
     await this.#change(['meta'], (meta) => { meta.put(value, name); });
+  }
+
+  /** The same for what belongs to these keys. */
+  async note(name, value) {
+    await this.#change(['meta'], async (meta) => {
+      await this.#mine(meta);
+      meta.put(value, name);
+    });
   }
 
   /** Changes a value in one step. */
@@ -99,6 +124,11 @@ export class Storage {
     if (this.#leased && (await done(meta.get('lease')))?.of !== this.#me) throw new Late();
   }
 
+  /** The keys are still here, or nothing is stored. */
+  async #mine(meta) {
+    if (this.#device !== null && (await done(meta.get('keys')))?.device !== this.#device) throw new Forgotten();
+  }
+
   /** Keys and the first entry, together or not at all. */
   async begin(keys, record, bytes) {
     await this.#change(['meta', 'records'], async (meta, records) => {
@@ -106,18 +136,25 @@ export class Storage {
       meta.add(keys, 'keys');
       records.add({ kind: record.kind, bytes }, keyOf(record, true));
     });
+    this.#device = keys.device;
   }
 
   /** Keeps a draft. Gives all of them. */
-  addDraft(draft) {
-    const named = { ...draft, id: nameOf() };
-    return this.change('drafts', (drafts) => [...(drafts ?? []), named]);
+  async addDraft(draft) {
+    let drafts;
+    await this.#change(['meta'], async (meta) => {
+      await this.#mine(meta);
+      drafts = [...((await done(meta.get('drafts'))) ?? []), { ...draft, id: nameOf() }];
+      meta.put(drafts, 'drafts');
+    });
+    return drafts;
   }
 
   /** A draft out of what is kept under a name: it is taken from there in the same step. `take` gives what is left, or null: then nothing happens, and nothing is given. */
   async draftOut(name, draft, take) {
     let drafts = null;
     await this.#change(['meta'], async (meta) => {
+      await this.#mine(meta);
       const left = take(await done(meta.get(name)));
       if (!left) return;
       drafts = [...((await done(meta.get('drafts'))) ?? []), { ...draft, id: nameOf() }];
@@ -154,6 +191,7 @@ export class Storage {
     try {
       await this.#change(['meta', 'records'], async (meta, records) => {
         await this.#aloneStill(meta);
+        await this.#mine(meta);
         if (draft !== undefined) {
           const drafts = (await done(meta.get('drafts'))) ?? [];
           if (!drafts.some(({ id }) => id === draft)) throw new Gone();
@@ -172,14 +210,14 @@ export class Storage {
   /** What came from a node: records, and their bytes one after the other. */
   async addGot(records, bytes) {
     if (!records.length) return;
-    const writing = this.#writing(['records']);
-    const store = writing.objectStore('records');
-    let at = 0;
-    for (const record of records) {
-      store.put({ kind: record.kind, bytes: bytes.slice(at, at + record.bytes) }, keyOf(record, false));
-      at += record.bytes;
-    }
-    await committed(writing);
+    await this.#change(['meta', 'records'], async (meta, store) => {
+      await this.#mine(meta);
+      let at = 0;
+      for (const record of records) {
+        store.put({ kind: record.kind, bytes: bytes.slice(at, at + record.bytes) }, keyOf(record, false));
+        at += record.bytes;
+      }
+    });
   }
 
   /** All records, as the core takes them back. */

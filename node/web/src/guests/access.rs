@@ -46,11 +46,14 @@ fn bare(host: &str) -> &str {
     }
 }
 
-/// Whether a host is what somebody calls it: with its port where the name has one.
+/// Whether a host is what somebody calls it: with its port where the name has one. A dot behind
+/// a name says that it is whole, and is nothing else than the name.
 fn is_called(host: &str, name: &str) -> bool {
-    let with_port = bare(name) != name;
-    let host = if with_port { host } else { bare(host) };
-    host.eq_ignore_ascii_case(name)
+    let plain = bare(host);
+    let (port, whole) = (&host[plain.len()..], plain.strip_suffix('.'));
+    let (named, wants) = (bare(name), &name[bare(name).len()..]);
+    let same_port = wants.is_empty() || wants == port;
+    same_port && whole.unwrap_or(plain).eq_ignore_ascii_case(named)
 }
 
 fn is_ours(host: &str, way: &Way, names: &[String]) -> bool {
@@ -165,6 +168,14 @@ mod tests {
             ("", &lan, false),
             ("abc.gate.example", &gateway, true),
             ("abc.gate.example:8443", &gateway, true),
+            // the same name, said to be whole; a gateway carries it
+            ("abc.gate.example.", &gateway, true),
+            ("ABC.gate.example.:8443", &gateway, true),
+            ("shop.example.", &lan, true),
+            ("till.example.:8443", &lan, true),
+            ("till.example.:80", &lan, false),
+            ("abc.gate.example..", &gateway, false),
+            (".", &gateway, false),
             ("abd.gate.example", &gateway, false),
             ("gate.example", &gateway, false),
             ("shop.example", &gateway, false),

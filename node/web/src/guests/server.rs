@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawPathParams, Request};
+use axum::extract::{RawPathParams, Request};
 use axum::middleware;
 use axum::routing::{MethodFilter, get, on};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,7 +27,7 @@ use crate::guests::limits::{Rate, Source};
 use crate::guests::pages::{self, PAGES, VERSION};
 use crate::guests::sessions::Sessions;
 use crate::guests::stream::{self, Grown};
-use crate::pages::{UNTIL_ASKED, in_folder};
+use crate::pages::{UNTIL_ASKED, in_folder, named};
 use crate::places::Places;
 use crate::routes::Method;
 use crate::serving::{self, Bounds};
@@ -136,8 +136,9 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     router = router.route(
         "/v/{version}/{name}",
         get(
-            move |Path((version, name)): Path<(String, String)>, request: Request<Body>| {
+            move |path: Result<RawPathParams, _>, request: Request<Body>| {
                 let parts = request.into_parts().0;
+                let (version, name) = named(path);
                 let response =
                     match in_folder(PAGES, |page| page.path, (&version, Some(VERSION)), &name) {
                         Some((page, kept)) => answering::page(&versioned, page, kept, &parts),

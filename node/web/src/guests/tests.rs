@@ -352,6 +352,18 @@ fn files_of_this_version_are_kept() {
             let response = get(&format!("{folder}{name}")).await.unwrap();
             assert_eq!(response.status(), 404, "{name}");
         }
+        // what is no text in a path goes through the same door
+        for path in ["/v/%ff/app.js", "/v/0123456789abcdef/%ff"] {
+            let response = get(path).await.unwrap();
+            assert_eq!(response.status(), 404, "{path}");
+            let evil = request("GET", path, &[("host", "evil.example")], b"");
+            let (status, told) = send(&door, evil).await;
+            assert_eq!(
+                (status, &told["code"]),
+                (403, &json!("wrong_host")),
+                "{path}"
+            );
+        }
     });
 }
 

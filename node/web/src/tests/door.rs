@@ -24,6 +24,35 @@ fn who_is_let_in() {
             405,
             "wrong_method",
         ),
+        // programs say no origin; nothing is changed by what is not done
+        (
+            "DELETE",
+            "/topics",
+            &[("host", HOST), ("authorization", "Bearer writer")],
+            405,
+            "wrong_method",
+        ),
+        (
+            "PATCH",
+            "/topics",
+            &[("host", HOST), ("authorization", "Bearer writer")],
+            405,
+            "wrong_method",
+        ),
+        (
+            "OPTIONS",
+            "/topics",
+            &[("host", HOST), ("origin", "http://evil.example")],
+            403,
+            "foreign_origin",
+        ),
+        (
+            "DELETE",
+            "/topics",
+            &[("host", HOST), ("sec-fetch-site", "cross-site")],
+            403,
+            "foreign_origin",
+        ),
         // other names for this address
         (
             "GET",

@@ -56,6 +56,16 @@ impl Backend for Fake {
                 Err(Problem::new(404, "no_topic", "no such topic").hint("look again"))
             }
             Ask::Rows(rows) if rows.view == "panic" => panic!("a question that breaks"),
+            Ask::Manifest(_) => Ok(json!({ "events": [
+                { "kind": "tally.close", "erasable": [{ "name": "amount", "type": "text" }] },
+                { "kind": "tally.add", "erasable": [
+                    { "name": "note", "type": "text" },
+                    { "name": "place", "type": "geo" },
+                    { "name": "key", "type": "bytes" },
+                    { "name": "steps", "type": "list" },
+                    { "name": "steps[].way", "type": "text" },
+                ] },
+            ] })),
             ask => Ok(json!({ "asked": format!("{ask:?}") })),
         }
     }
@@ -118,6 +128,10 @@ impl Backend for Fake {
         self.entries.lock().unwrap().len() as u64
     }
 
+    fn mark(&self) -> String {
+        "c0de".to_owned()
+    }
+
     fn wait(&self, seen: u64, patience: Duration) {
         let mut left = patience;
         while self.end() == seen && !left.is_zero() {
@@ -128,10 +142,15 @@ impl Backend for Fake {
 
     fn blob(&self, hash: &str) -> Result<BlobInfo, Problem> {
         match hash {
-            "here" => Ok(BlobInfo {
+            "here" | "of-another" => Ok(BlobInfo {
                 size: self.blob.len() as u64,
                 front: self.blob[..16.min(self.blob.len())].to_vec(),
-                hash: "here".to_owned(),
+                hash: hash.to_owned(),
+            }),
+            "text" => Ok(BlobInfo {
+                size: 4,
+                front: b"text".to_vec(),
+                hash: hash.to_owned(),
             }),
             _ => Err(Problem::new(404, "no_blob", "the blob is not here")),
         }
@@ -163,6 +182,14 @@ impl Backend for Fake {
             other => self
                 .topic_id(other)
                 .map(|_| Some(("relation".to_owned(), 1))),
+        }
+    }
+
+    fn blob_apps(&self, hash: &str) -> Result<Vec<(String, u16)>, Problem> {
+        let of = |app: &str| (app.to_owned(), 1);
+        match hash {
+            "of-another" => Ok(vec![of("relation")]),
+            _ => Ok(vec![of("relation"), of("tally")]),
         }
     }
 

@@ -40,6 +40,9 @@ impl Backend for Open {
     fn end(&self) -> u64 {
         self.0.end()
     }
+    fn mark(&self) -> String {
+        self.0.mark()
+    }
     fn wait(&self, seen: u64, patience: std::time::Duration) {
         self.0.wait(seen, patience);
     }

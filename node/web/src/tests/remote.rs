@@ -218,8 +218,15 @@ fn numbers_that_this_machine_may_read_are_not_for_others() {
             Some(remote),
             1 << 20,
         ));
-        let at = |host| request("GET", "/metrics", &[("host", host)], "");
-        assert_eq!(sent(&router, at(HOST)).await.status(), 200);
-        assert_eq!(sent(&router, by_tls(at(AWAY))).await.status(), 401);
+        // how it is with the node is nobody else's business either
+        for (path, here) in [("/metrics", 200), ("/healthz", 200), ("/readyz", 503)] {
+            let at = |host| request("GET", path, &[("host", host)], "");
+            assert_eq!(sent(&router, at(HOST)).await.status(), here, "{path}");
+            let away = sent(&router, by_tls(at(AWAY))).await;
+            assert_eq!(away.status(), 401, "{path}");
+            let headers = [("host", AWAY), ("authorization", "Bearer reader")];
+            let known = sent(&router, by_tls(request("GET", path, &headers, ""))).await;
+            assert_eq!(known.status(), here, "{path}");
+        }
     });
 }

@@ -172,8 +172,68 @@ fn a_place_of_another_store_is_reset_and_an_end_ends() {
 }
 
 #[test]
+fn a_place_of_another_store_is_known_by_its_name() {
+    runtime().block_on(async {
+        let (fake, _, router) = place();
+        fake.write(20);
+        let first = async |id: &str| {
+            let headers = [
+                ("host", HOST),
+                ("authorization", "Bearer reader"),
+                ("last-event-id", id),
+            ];
+            let asked = request("GET", "/api/v1/stream", &headers, "");
+            let mut body = sent(&router, asked).await.into_body().into_data_stream();
+            events(&mut body, 1).await.remove(0)
+        };
+        let [id, name, _] = first("7").await;
+        assert_eq!((&name[..], id.starts_with("7-")), ("hello", true), "{id}");
+        // the same place again, and that of a store which had more than 20 entries once, too
+        assert_eq!(first(&id).await[..2], [id.clone(), "hello".to_owned()]);
+        let [after, name, _] = first("7-00ff").await;
+        assert_eq!((&name[..], after.starts_with("20-")), ("reset", true));
+    });
+}
+
+#[test]
+fn an_id_that_is_no_text_is_told() {
+    runtime().block_on(async {
+        let (_, _, router) = place();
+        let headers = [("host", HOST), ("authorization", "Bearer reader")];
+        let mut asked = request("GET", "/api/v1/stream", &headers, "");
+        let id = axum::http::HeaderValue::from_bytes("17é".as_bytes()).unwrap();
+        asked.headers_mut().insert("last-event-id", id);
+        let response = sent(&router, asked).await;
+        assert_eq!(response.status(), 400);
+        assert_eq!(super::read(response).await["code"], "usage");
+    });
+}
+
+#[test]
+fn a_stream_ends_soon_after_its_session() {
+    runtime().block_on(async {
+        let (_, shared, router) = place();
+        let cookie = super::logged_in(&shared, &router).await;
+        let headers = [("host", HOST), ("cookie", &cookie[..])];
+        let asked = request("GET", "/api/v1/stream", &headers, "");
+        let (parts, _) = asked.into_parts();
+        let watcher = Watcher::new(&shared.hub, None, None, shared.stop.subscribe());
+        let soon = Duration::from_millis(20);
+        let asker = crate::answering::Asker::of(&shared, &parts);
+        let mut events = Box::pin(crate::answering::events(watcher, asker, soon, ()));
+        assert!(events.next().await.is_some(), "hello");
+        // nothing happens for many looks
+        let next = tokio::time::timeout(soon * 10, events.next()).await;
+        assert!(next.is_err(), "it goes on");
+        shared.keys.logout(cookie.split_once('=').unwrap().1);
+        let next = tokio::time::timeout(QUIET, events.next()).await;
+        assert!(matches!(next, Ok(None)), "it goes on");
+    });
+}
+
+#[test]
 fn places_come_back() {
-    for text in ["0", "17", "17.00ff"] {
+    for text in ["0", "17", "17.00ff", "17-c0de", "17-c0de.00ff"] {
         assert_eq!(Place::read(text).unwrap().to_string(), text);
     }
     let long = format!("1.{}", "a".repeat(200));
@@ -186,6 +246,11 @@ fn places_come_back() {
         "1.",
         "1.x",
         "1.a.b",
+        "1-",
+        "1-.00",
+        "1-x",
+        "1-a-b",
+        "1.a-b",
         "1\n",
         "99999999999999999999",
         &long,

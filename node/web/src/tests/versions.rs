@@ -41,6 +41,17 @@ fn a_file_of_this_version_is_never_asked_for_again() {
         let evil = [("host", "evil.example")];
         let asked = request("GET", &format!("{folder}app.js"), &evil, "");
         assert_eq!(sent(&router, asked).await.status(), 403);
+        // what is no text in a path goes through the same door
+        for path in ["/v/%ff/app.js", "/v/0123456789abcdef/%ff"] {
+            for (host, status, code) in [
+                ("evil.example", 403, "wrong_host"),
+                (HOST, 404, "no_such_page"),
+            ] {
+                let response = sent(&router, request("GET", path, &[("host", host)], "")).await;
+                assert_eq!(response.status(), status, "{host} {path}");
+                assert_eq!(read(response).await["code"], code, "{host} {path}");
+            }
+        }
     });
 }
 

@@ -20,7 +20,6 @@ use serde_json::{Value as Json, json};
 
 use crate::access::Denied;
 use crate::answering::refused;
-use crate::backend::Ask;
 use crate::blobs::set;
 use crate::disk;
 use crate::pages::Page;
@@ -331,16 +330,6 @@ pub(crate) async fn named(
     let package = blocking(move || Ok(backend.ui(&app))).await?;
     let unknown = || Problem::new(403, "not_allowed", "no such user interface is here");
     package.map(Some).ok_or_else(unknown)
-}
-
-/// Holds a question to what the user interface may ask, in whose name it is.
-pub(crate) async fn hold(shared: &Shared, ui: &Package, ask: &Ask) -> Result<(), Problem> {
-    let Some(topic) = scope::check(&ui.manifest, ask)? else {
-        return Ok(());
-    };
-    let (backend, topic) = (Arc::clone(&shared.backend), topic.to_owned());
-    let of = blocking(move || backend.topic_app(&topic)).await?;
-    scope::check_topic(&ui.manifest, of.as_ref())
 }
 
 #[cfg(test)]
