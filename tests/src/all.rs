@@ -74,6 +74,7 @@ mod web_moves;
 mod web_off;
 mod web_owner;
 mod web_paint;
+mod web_places;
 mod web_races;
 mod web_relay;
 mod web_remote;

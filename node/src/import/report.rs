@@ -93,6 +93,8 @@ pub struct Report {
     pub refused: Reasons,
     /// What was taken and is odd.
     pub noted: Reasons,
+    /// Columns of a table that fill no field.
+    pub left_out: Vec<String>,
 }
 
 impl Report {
@@ -103,7 +105,7 @@ impl Report {
 
     /// For programs.
     pub fn json(&self) -> Json {
-        json!({
+        let mut json = json!({
             "taken": self.taken,
             "places": self.places.json(),
             "items": self.items.json(),
@@ -111,7 +113,11 @@ impl Report {
             "skipped": self.skipped(),
             "refused": self.refused.json(),
             "noted": self.noted.json(),
-        })
+        });
+        if !self.left_out.is_empty() {
+            json["left_out"] = json!(self.left_out);
+        }
+        json
     }
 }
 

@@ -5,9 +5,7 @@ import { t } from './words.js';
 import { api, failed, heading, problem, refresh, to } from './app.js';
 import { field, form, kept } from './forms.js';
 import { editor } from './item.js';
-import { customers, guestsOff } from './guests.js';
 import { placeForm, policyForm } from './places.js';
-import { invitation } from './node.js';
 import { STEPS, standing } from './steps.js';
 import { here, isZone } from './zones.js';
 
@@ -17,7 +15,7 @@ const note = (step, state) => api.post('/steps', { step, state });
 /** The screen; `#/begin/STEP`. */
 export async function begin(context) {
   const known = await standing(context);
-  const { is } = known;
+  const { is, begun } = known;
   const asked = context.parts[0];
   const step = STEPS.includes(asked) ? asked : STEPS.find((it) => is[it] === 'open') ?? 'end';
   const next = () => STEPS.slice(STEPS.indexOf(step) + 1).find((it) => is[it] === 'open');
@@ -34,6 +32,9 @@ export async function begin(context) {
       h('span', { class: tone, 'aria-hidden': 'true' }, `${sign} `), t(`begin.${it}`), h('span', { class: 'soft' }, ` (${t(`step.${is[it]}`)})`)));
   };
   const button = (label, act, main) => h('button', { type: 'button', class: main ? 'main' : null, onclick: () => act().catch(failed) }, label);
+  // what is there in part is done when the owner goes on
+  const onward = (state, begun) => (state === 'done' || begun
+    ? button(t('begin.next'), () => go(state === 'done' ? null : 'done'), true) : button(t('begin.skip'), () => go('skipped')));
   const shown = { space: spaceStep, words: wordsStep, key: keyStep, catalog: catalogStep, hours: hoursStep, share: shareStep }[step];
   return [
     heading(step === 'end' ? t('begin.ready') : t('begin')),
@@ -41,7 +42,7 @@ export async function begin(context) {
     h('ol', { class: 'steps' }, STEPS.map(line)),
     shown && h('section', { class: 'card', 'aria-label': t(`begin.${step}`) }, h('h2', null, t(`begin.${step}`)), h('p', null, t(`begin.${step}.why`)),
       await shown(known, go, context),
-      h('p', { class: 'row' }, is[step] === 'done' ? button(t('begin.next'), () => go(null), true) : button(t('begin.skip'), () => go('skipped')))),
+      h('p', { class: 'row' }, onward(is[step], begun[step]))),
     step === 'end' && h('p', null, t(STEPS.some((it) => is[it] === 'skipped') ? 'begin.later' : 'begin.all')),
     h('p', null, button(t('begin.finish'), async () => { await note('all', 'done'); location.hash = to('today'); }, step === 'end')),
   ];
@@ -138,11 +139,18 @@ function catalogStep({ topic, about }) {
   ];
 }
 
-function hoursStep({ topic, about }, go) {
+/** Places that are shown here to be changed; the others are on the page of the space. */
+const PLACES = 5;
+
+async function hoursStep({ topic, about }) {
   if (!about) return needsSpace();
+  const places = (await api.rows(topic.topic, 'places', { limit: 200 })).rows.map((row) => row.columns);
+  const fold = (label, made) => h('details', { class: 'card' }, h('summary', null, label), made);
   return [
-    h('details', { class: 'card' }, h('summary', null, t('begin.place')), placeForm(topic.topic, null, () => go(null))),
-    h('details', { class: 'card' }, h('summary', null, t('space.policy')), policyForm(topic.topic, about, () => go(null))),
+    places.slice(0, PLACES).map((place) => fold(t('begin.place.change', { name: place.name }), placeForm(topic.topic, place, places.filter((it) => it !== place)))),
+    places.length > PLACES && h('p', null, h('a', { href: to('space', topic.topic) }, t('space.places'))),
+    fold(t(places.length ? 'space.place.add' : 'begin.place'), placeForm(topic.topic, null, places, about)),
+    fold(t('space.policy'), policyForm(topic.topic, about)),
     h('p', null, h('a', { href: to('hours') }, t('begin.bookable'))),
   ];
 }
@@ -150,7 +158,8 @@ function hoursStep({ topic, about }, go) {
 /** The customers' link first; the ticket is for other nodes, no phone opens it. */
 async function shareStep({ topic, about, is }, go, { topics }) {
   if (!about) return needsSpace();
-  const { urls } = await api.get('/guests');
+  // of all steps they are needed here alone
+  const [{ urls }, { invitation }, { customers, guestsOff }] = await Promise.all([api.get('/guests'), import('./node.js'), import('./guests.js')]);
   const isServed = urls.length > 0;
   const onward = () => h('p', null, h('button', { type: 'button', class: 'main', onclick: () => go('done').catch(failed) }, t('begin.next')));
   const after = h('div', { 'data-held': 'shared' }, isServed && is.share !== 'done' && onward());

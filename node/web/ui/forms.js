@@ -144,6 +144,8 @@ export function form(children, label, act) {
       }
     },
   }, children, told, h('p', null, button));
+  // what is wrong and folded away could not be shown, and the button would do nothing
+  made.addEventListener('invalid', ({ target }) => target.closest('details')?.setAttribute('open', ''), true);
   // a choice differs from no default that could be compared
   made.addEventListener('change', ({ target }) => { if (target.matches('select')) made.dataset.dirty = 'yes'; });
   return made;

@@ -3,8 +3,9 @@
 import { h, put } from './elements.js';
 import { t } from './words.js';
 import { api, heading, to } from './app.js';
-import { asDrawn, field, form, kept, touched, written } from './forms.js';
+import { asDrawn, field, form, kept, touched, written, wrong } from './forms.js';
 import { ownResources } from './calendar.js';
+import { isThere } from './slugs.js';
 import { dayName, fromField, here, isZone, toField } from './zones.js';
 
 /** 5 January 1970 was a Monday. */
@@ -16,9 +17,8 @@ export async function hours(context) {
   const { parts: [space, slug] } = context;
   const { spaces, resources } = await ownResources(context);
   const resource = resources.find((it) => it.space === space && it.resource === slug);
-  // a new one keeps the clock of the shop, wherever its owner sits
-  const [about] = spaces.length ? (await api.rows(spaces[0].topic, 'space')).rows : [];
-  const clock = about?.columns.zone ?? here();
+  // a new one keeps the clock of the shop, wherever its owner sits, and begins with its notice
+  const about = new Map(await Promise.all(spaces.map(async ({ topic }) => [topic, (await api.rows(topic, 'space')).rows[0]?.columns ?? {}])));
   const link = (it) => h('li', null, h('a', { href: to('hours', it.space, it.resource), 'aria-current': it === resource ? 'true' : null }, it.title));
   return [
     heading(t('hours')),
@@ -26,23 +26,30 @@ export async function hours(context) {
     h('p', { class: 'hint' }, t('hours.for'), ' ', h('a', { href: to('catalog') }, t('catalog'))),
     resources.length > 0 && h('nav', { 'aria-label': t('hours.which') }, h('ul', null, resources.map(link))),
     resource && [h('h2', null, resource.title), week(resource), exceptions(resource),
-      h('details', { class: 'card' }, h('summary', null, t('hours.terms')), terms(spaces, resource, clock))],
+      h('details', { class: 'card' }, h('summary', null, t('hours.terms')), terms(spaces, resource, about))],
     spaces.length === 0 && h('p', null, t('catalog.none')),
-    spaces.length > 0 && h('details', { class: 'card', open: resources.length === 0 }, h('summary', null, t('hours.add')), terms(spaces, null, clock)),
+    spaces.length > 0 && h('details', { class: 'card', open: resources.length === 0 }, h('summary', null, t('hours.add')), terms(spaces, null, about)),
   ];
 }
 
 const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 
-function terms(spaces, resource, clock) {
+function terms(spaces, resource, about) {
+  const begins = (topic) => ({ zone: about.get(topic)?.zone ?? here(), notice: String(Math.round((about.get(topic)?.notice_s ?? 0) / 3600)) });
+  const first = begins(spaces[0].topic);
   const space = h('select', null, spaces.map((it) => h('option', { value: it.topic }, it.name)));
   const title = preset(h('input', { required: true, maxlength: '200' }), resource?.title);
   const slug = h('input', { required: true, pattern: '[a-z0-9][a-z0-9._\\-]*', autocomplete: 'off' });
-  const zone = preset(h('input', { required: true, autocomplete: 'off' }), resource?.zone ?? clock);
+  const zone = preset(h('input', { required: true, autocomplete: 'off' }), resource?.zone ?? first.zone);
   const number = (value, most) => preset(h('input', { type: 'number', min: '0', max: String(most), step: '1', required: true }), String(value));
   const capacity = number(resource?.capacity ?? 1, 10000);
   const buffer = number(Math.round((resource?.buffer_s ?? 0) / 60), 10080);
-  const notice = number(Math.round((resource?.notice_s ?? 0) / 3600), 8784);
+  const notice = number(resource ? Math.round((resource.notice_s ?? 0) / 3600) : first.notice, 8784);
+  // another space, another beginning; what was typed stays
+  space.addEventListener('change', () => {
+    const other = begins(space.value);
+    for (const [input, value] of [[zone, other.zone], [notice, other.notice]]) if (input.value === input.defaultValue) preset(input, value);
+  });
   const made = form([
     !resource && spaces.length > 1 && field(t('space'), space),
     !resource && field(t('item.slug'), slug),
@@ -53,7 +60,9 @@ function terms(spaces, resource, clock) {
     const body = { resource: resource?.resource ?? slug.value, title: title.value, zone: zone.value, capacity: Number(capacity.value),
       buffer_s: Number(buffer.value) * 60, notice_s: Number(notice.value) * 3600 };
     const of = resource?.space ?? space.value;
-    if (resource) await asDrawn(made, placeOf(resource), resource, ['title', 'zone', 'capacity', 'buffer_s', 'notice_s'], (now) => terms(spaces, { ...now, space: of }, clock));
+    // one of this name would be replaced, and nobody means that here
+    if (!resource && await isThere(of, 'resources', `resource/${body.resource}`)) throw wrong(slug, t('hours.taken'));
+    if (resource) await asDrawn(made, placeOf(resource), resource, ['title', 'zone', 'capacity', 'buffer_s', 'notice_s'], (now) => terms(spaces, { ...now, space: of }, about));
     written(await api.send(of, 'resource.put', { body }));
     location.hash = to('hours', of, body.resource);
   });

@@ -10,6 +10,11 @@ import { here } from './zones.js';
 
 /** Bytes of a file that the node takes. */
 const MOST = 64 * 1024 * 1024;
+/** Fields that a column can fill. */
+const FIELDS = ['item', 'title', 'description', 'price', 'price_max', 'currency', 'per_unit', 'stock', 'schema', 'place', 'name', 'category', 'lat', 'lon', 'address',
+  'opening_hours', 'zone', 'phone', 'website', 'email', 'source', 'fulfilment', 'image', 'attributes.…'];
+/** Files of spreadsheets: their programs save tables, too. */
+const SHEET = /\.(xlsx?|xlsm|xlsb|ods|numbers)$/i;
 /** Milliseconds between two looks at an import that is under way. */
 const LOOK = 400;
 
@@ -56,6 +61,7 @@ export async function imports(context) {
     wrong.replaceChildren();
     for (const file of files) {
       try {
+        if (SHEET.test(file.name)) throw new Error(t('import.sheet', { name: file.name }));
         if (file.size > MOST) throw Object.assign(new Error(t('import.large', { name: file.name, n: MOST >> 20 })), { hint: t('import.command') });
         const [space] = (await api.rows(target.value, 'space')).rows;
         const { currency, zone } = space?.columns ?? {};
@@ -68,7 +74,7 @@ export async function imports(context) {
   };
   const choose = h('input', { type: 'file', accept: '.csv,.tsv,.txt,.jsonl,.ndjson,.json,.jsonld,.pbf', multiple: true });
   choose.addEventListener('change', async () => { await give(choose.files); choose.value = ''; });
-  const zone = h('div', { class: 'drop' }, h('p', null, t('import.drop')), field(t('import.choose'), choose));
+  const zone = h('div', { class: 'drop' }, h('p', null, t('import.drop')), field(t('import.choose'), choose, t('import.choose.how')));
   for (const name of ['dragenter', 'dragover']) zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add('over'); });
   zone.addEventListener('dragleave', () => zone.classList.remove('over'));
   zone.addEventListener('drop', (event) => { event.preventDefault(); zone.classList.remove('over'); give(event.dataTransfer.files); });
@@ -76,6 +82,12 @@ export async function imports(context) {
     heading(t('import')), h('p', null, t('import.how')),
     spaces.length > 1 && field(t('import.to'), target), zone, wrong, jobs,
   ];
+}
+
+/** What ends the reading of a file: the command reads it from its input and speaks of options, which nobody types here. */
+function ended({ title, ...more }) {
+  const text = title.includes('no column is title, item or name') ? t('import.untitled', { fields: FIELDS.join(', ') }) : title.replace(/^-: /, '');
+  return problem(Object.assign(new Error(text), more));
 }
 
 const typing = (place) => [...place.querySelectorAll('input, textarea')].some((input) => input.value !== input.defaultValue);
@@ -99,7 +111,7 @@ function one(job, spaces, look, draw) {
     h('h2', null, job.name),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, t(`import.${job.stage}`)), h('span', { class: 'soft' }, `${job.format} · ${new Intl.NumberFormat().format(job.size)} bytes · ${spaces.find((it) => it.topic === job.topic)?.name ?? ''}`)),
     busy(job) && [bar, h('p', { role: 'status' }, job.stage === 'writing' ? t('import.written', { n: job.entries }) : t('import.seen', { n: job.events }))],
-    job.problem && problem(Object.assign(new Error(job.problem.title), job.problem)),
+    job.problem && ended(job.problem),
     wrong,
     summary && told(summary),
     job.preview.length > 0 && h('details', { open: job.stage === 'ready' }, h('summary', null, t('import.first', { n: job.preview.length, all: job.events })), preview(job.preview)),
@@ -120,7 +132,7 @@ function options(job, act, look) {
   const columns = preset(h('textarea', { spellcheck: 'false' }), lines(job.columns));
   return h('details', { open: job.stage === 'failed' || job.events === 0 }, h('summary', null, t('import.options')), form([
     field(t('import.format'), format), field(t('first.currency'), currency), field(t('hours.zone'), zone, here()),
-    job.format === 'csv' && field(t('import.columns'), columns, 'Artikelname=title'), job.format === 'jsonl' && field(t('import.kind'), kind, 'item.put'),
+    job.format === 'csv' && field(t('import.columns'), columns, t('import.columns.how', { example: 'Artikelname=title', fields: FIELDS.join(', ') })), job.format === 'jsonl' && field(t('import.kind'), kind, 'item.put'),
   ], t('import.again'), async () => {
     const more = { format: format.value };
     if (currency.value) more.currency = currency.value;
@@ -146,7 +158,7 @@ function told(summary) {
     h('thead', null, h('tr', null, [t('import.where'), t('import.why'), ''].map((name) => h('th', { scope: 'col' }, name || t('import.code'))))),
     h('tbody', null, reasons(list).map(([at, why, code]) => h('tr', null, h('td', null, at), h('td', null, why), h('td', null, h('code', null, code))))))),
     ];
-  return [pairs(counts), table(t('import.refused'), summary.refused), summary.refused_more > 0 && h('p', null, t('import.others', { n: summary.refused_more })), table(t('import.noted'), summary.noted)];
+  return [pairs(counts), summary.left_out?.length > 0 && h('p', { class: 'warn' }, t('import.leftout', { columns: summary.left_out.join(', ') }), summary.dry_run && ` ${t('import.leftout.how')}`), table(t('import.refused'), summary.refused), summary.refused_more > 0 && h('p', null, t('import.others', { n: summary.refused_more })), table(t('import.noted'), summary.noted)];
 }
 
 const tally = (it) => it && t('import.tally', { new: it.new, changed: it.changed, same: it.same });

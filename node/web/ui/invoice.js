@@ -4,8 +4,9 @@ import { h, pairs } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, to } from './app.js';
 import { digits, instant, money, short, units } from './format.js';
-import { asked } from './orders.js';
-import { offerOf } from './quote.js';
+import { asked, zoneOf } from './orders.js';
+import { offerOf } from './offers.js';
+import { placed } from './zones.js';
 
 /** The order of a relation; `#/invoice/TOPIC/KEY`. */
 export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'invoice'] }) {
@@ -24,6 +25,7 @@ export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'i
   const show = (value) => money(units(value), currency);
   const total = units(columns.total);
   const paid = payments.reduce((sum, it) => sum + units(it.columns.paid) - units(it.columns.refunded), 0);
+  const zone = await zoneOf(entries, columns);
   const name = topics.find((it) => it.topic === topic)?.name;
   const isInvoice = shape === 'invoice';
   const cell = (text) => h('td', null, text);
@@ -38,7 +40,7 @@ export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'i
         place && h('p', null, place.columns.address ?? ''), space?.website && h('p', null, space.website), h('p', { class: 'soft' }, short(columns.provider ?? ''))),
       h('div', null, h('h2', null, t('invoice.to')), h('p', null, mine(columns.client) ? me.device_name : name ?? ''), columns.place && h('p', null, columns.place),
         h('p', { class: 'soft' }, short(columns.client)))),
-    pairs([[t('invoice.date'), instant(columns.updated)], [t('invoice.number'), digits(columns.order).slice(0, 16)], [t('invoice.state'), word(columns.state)], ...asked(entries, digits(columns.order))]),
+    pairs([[t('invoice.date'), instant(columns.updated)], [t('invoice.number'), digits(columns.order).slice(0, 16)], [t('invoice.state'), word(columns.state)], ...asked(entries, digits(columns.order), zone, (start, end) => placed(start, end, zone))]),
     offer?.breakup?.length
       ? h('table', null, head(t('quote.part'), t('invoice.amount')), h('tbody', null, offer.breakup.map((part) => h('tr', null, cell(part.title), cell(show(part.amount))))),
         h('tfoot', null, h('tr', null, h('th', { scope: 'row' }, t('invoice.total')), h('th', null, money(total, currency)))))

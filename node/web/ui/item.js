@@ -5,6 +5,7 @@ import { t, word } from './words.js';
 import { api } from './app.js';
 import { asDrawn, field, form, kept, written, wrong } from './forms.js';
 import { decimalMark, example, minorOf, typed, units } from './format.js';
+import { isThere, slugOf } from './slugs.js';
 
 /** Ways in which an item reaches the client. */
 const WAYS = ['pickup', 'delivery', 'visit', 'digital'];
@@ -23,16 +24,6 @@ function minor(control, currency) {
   const units = minorOf(control.value, currency);
   if (units === null || units < 0) throw wrong(control, t('price.wrong', { example: example(currency) }));
   return units;
-}
-
-/** A short name that a title suggests. */
-const slugOf = (title) => title.normalize('NFKD').toLowerCase().replaceAll('ß', 'ss').replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40);
-
-async function isThere(topic, slug) {
-  const key = `item/${slug}`;
-  // the key itself comes before all that begin with it
-  const { rows } = await api.rows(topic, 'items', { prefix: key, limit: 1 });
-  return rows[0]?.key === key;
 }
 
 /** Kind of item: one of a few, or a tag of OpenStreetMap. */
@@ -112,7 +103,7 @@ export function editor(topic, before, currency, model = null) {
     if (reaches.length) body.fulfilment = reaches;
     if (!before && stock.value) body.stock = Number(stock.value);
     // one of this name would get another revision, and nobody means that here
-    if (!before && await isThere(topic, body.item)) throw new Error(t('item.taken'));
+    if (!before && await isThere(topic, 'items', `item/${body.item}`)) throw new Error(t('item.taken'));
     const stored = [];
     for (const file of images.files) stored.push((await api.upload(file, topic)).reference);
     body.images = stored.length ? stored : from?.images ?? [];

@@ -10,7 +10,7 @@ import { pages } from './lists.js';
 import { timeline } from './timeline.js';
 import { dayOf, full, here, isZone, stretch } from './zones.js';
 import { columnName, tableTitle, titleOf, valueOf } from './terms.js';
-import { confirmOrder, offerable, offerOf, quoteForm, tidyUp } from './quote.js';
+import { offerable, offerOf } from './offers.js';
 
 /** Orders that are asked for at a time. */
 const PAGE = 50;
@@ -95,7 +95,7 @@ const booked = ({ start, end, held_until: until }, zone) => [[t('part.when'), st
   [columnName('held_until'), until && `${full(until, zone)}${zone === here() ? '' : ` (${zone})`}`]];
 
 /** The clock of the space of which something was ordered for a time. */
-async function zoneOf(entries, { order }) {
+export async function zoneOf(entries, { order }) {
   const request = entries.find((entry) => entry.id === digits(order))?.body;
   const space = request?.window && digits(request.lines?.[0]?.space);
   const { rows: [row] } = space ? await api.rows(space, 'space').catch(() => ({ rows: [] })) : { rows: [] };
@@ -104,11 +104,11 @@ async function zoneOf(entries, { order }) {
 }
 
 /** Where to and when, and what was chosen, as the client asked for it: it is in the entry alone. */
-export function asked(entries, id, zone = here()) {
+export function asked(entries, id, zone = here(), when = (start, end) => stretch(start, end, zone, t('calendar.you'))) {
   const request = entries.find((entry) => entry.id === id);
   const chosen = (request?.body?.lines ?? []).filter(({ options }) => options?.length).map(({ title, item, options }) => h('li', null, `${title ?? item}: ${options.join(', ')}`));
   const { start, end } = request?.body?.window ?? {};
-  const window = start && end ? stretch(start, end, zone, t('calendar.you')) : [start, end].map(instant).filter(Boolean).join(' – ');
+  const window = start && end ? when(start, end) : [start, end].filter(Boolean).map((at) => `${full(at, zone)} (${zone})`).join(' – ');
   const address = request?.erasable?.address ?? (request?.erased ? t('order.erased') : null);
   return [[t('order.address'), address], [t('order.window'), window], [t('order.chosen'), chosen.length > 0 ? h('ul', { class: 'plain' }, chosen) : null]];
 }
@@ -118,6 +118,7 @@ async function provider(topic, key, row, entries) {
   const { state } = row.columns;
   const { rows: lines } = await api.rows(topic, 'lines', { prefix: key });
   const offer = offerOf(row.columns, entries)?.body;
+  const { confirmOrder, quoteForm, tidyUp } = await import('./quote.js');
   const fold = (label, made, open) => h('details', { class: 'card', open }, h('summary', null, label), made);
   const request = entries.find((entry) => entry.id === digits(row.columns.order));
   if (offerable(state)) return [state === 'countered' && wish(entries, offer), fold(t('quote'), await quoteForm(topic, row, lines, offer, 'order.quote', request), state !== 'quoted')];

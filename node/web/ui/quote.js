@@ -34,17 +34,6 @@ const DAY_S = 86400;
 const SILENCE = 3;
 const daysOf = (seconds) => (typeof seconds === 'number' ? String(Number((seconds / DAY_S).toFixed(4))) : '');
 
-/** Whether an order is in a state in which its provider may offer something. */
-export const offerable = (state) => ['requested', 'quoted', 'countered'].includes(state);
-
-/** The offer that stands, or that was agreed: the entry of it. */
-export function offerOf(columns, entries) {
-  const agree = entries.find((entry) => entry.id === digits(columns.agree));
-  const wanted = digits(agree?.body?.quote) || digits(columns.quote);
-  return entries.find((entry) => entry.id === wanted)
-    ?? entries.findLast((entry) => ['order.quote', 'order.revise'].includes(entry.kind) && !entry.rejected && entry.verdict === 'accepted');
-}
-
 /** A table of rows that come and go; `write` builds it anew of what `read` gave. */
 function rowsOf(title, make, first) {
   const body = h('div', { 'data-rows': true });
@@ -77,7 +66,7 @@ async function priceOf(line) {
   const space = digits(line.columns.space);
   try {
     const { rows: [row] } = await api.get(`/topics/${space}/rows/items/${encodeURIComponent(`item/${line.columns.item}`)}`);
-    return { minor: row.columns.min === null ? null : units(row.columns.min), currency: row.columns.currency, stock: row.columns.stock, ways: row.columns.fulfilment };
+    return { minor: row.columns.min === null ? null : units(row.columns.min), currency: row.columns.currency, stock: row.columns.stock, ways: row.columns.fulfilment, terms: row.columns.cancellation_terms, back: row.columns.return_terms };
   } catch {
     return { minor: null, currency: null, stock: null };
   }
@@ -119,7 +108,12 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
   const [way, why] = wayOf({ ...columns, address: request?.erasable?.address }, prices.map((it) => it.ways));
   const done = h('select', null, options(['goods', 'pickup', 'visit', 'digital'], before?.fulfilment?.[0]?.kind ?? way));
   const until = preset(h('input', { type: 'datetime-local', required: true, 'data-suggested': true, min: toField(Date.now(), here()) }), toField(Date.now() + 7 * DAY, here()));
-  const back = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), before?.return_s ? String(Math.round(before.return_s / 86400)) : '');
+  // whoever looks at a list or an invoice needs none of it
+  const { cancelFields, termsOf } = await import('./cancelling.js');
+  // a first offer begins with what the space says
+  const begin = before ?? await termsOf(lines, prices);
+  const back = preset(h('input', { type: 'number', min: '0', max: '3650', step: '1' }), begin.return_s ? String(Math.round(begin.return_s / 86400)) : '');
+  const cancelling = cancelFields(begin.terms ?? [], done, currency);
   const silence = preset(h('input', { type: 'number', min: '0', max: '365', step: 'any' }), before ? daysOf(before.silence_s) : String(SILENCE));
   const silent = h('p', { class: 'hint' });
   const saySilence = () => {
@@ -135,11 +129,12 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
     put(sums, t('quote.sums', { total: price === null ? '?' : money(price, currency), legs: paid === null ? '?' : money(paid, currency) }), ' ',
       h('strong', { class: fits ? 'good' : 'bad' }, t(fits ? 'quote.fits' : 'quote.differs')));
     saySilence();
+    cancelling.show();
     return fits ? price : null;
   };
   const made = form([
     h('h3', null, t('quote.parts')), parts.element, h('h3', null, t('order.pay')), legs.element, sums,
-    field(t('quote.done'), done, before ? null : t(why)), field(t('quote.until'), until), field(t('quote.silence'), silence), silent, field(t('quote.return'), back),
+    field(t('quote.done'), done, before ? null : t(why)), field(t('quote.until'), until), field(t('quote.silence'), silence), silent, field(t('quote.return'), back), cancelling.shown,
     takes.map(({ box, item, stock }) => h('p', null, h('label', null, box, ' ', t('quote.take', { item, n: stock })))),
   ], t(kind === 'order.quote' ? 'quote.send' : 'quote.revise'), async () => {
     // a price that nobody can read is no sum that differs
@@ -157,15 +152,15 @@ export async function quoteForm(topic, row, lines, before, kind = 'order.quote',
       takes: takes.filter(({ box }) => box.checked).map(({ line }) => line),
       valid_until: fromField(until.value, here()),
     };
-    if (before?.terms?.length) body.terms = before.terms;
+    const fees = cancelling.read();
+    if (fees.length) body.terms = fees;
     if (before?.arbiter) body.arbiter = before.arbiter;
     // what nobody touched stays to the second
     if (silence.value !== '') body.silence_s = silence.value === silence.defaultValue && before ? before.silence_s : Math.round(Number(silence.value) * DAY_S);
     if (back.value) body.return_s = Number(back.value) * 86400;
     written(await api.send(topic, kind, { body }));
   });
-  made.addEventListener('input', check);
-  made.addEventListener('restored', check);
+  for (const name of ['input', 'change', 'restored']) made.addEventListener(name, check);
   check();
   return kept(`quote:${digits(columns.order)}:${columns.revision ?? 0}:${kind}`, made, {
     read: () => ({ parts: parts.text(), legs: legs.text() }),

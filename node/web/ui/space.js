@@ -37,10 +37,10 @@ export async function space({ topics, me, parts: [chosen] }) {
     about && section(t('space.pay'), h('p', null, (about.payment_types ?? []).map(word).join(', ') || t('none')), edit(t('catalog.edit'), pay(topic.topic, about))),
     section(t('space.places'), cards(places.slice(0, 50), (place) => [h('h3', null, place.name),
       pairs([[t('place.address'), place.address], [t('place.hours'), place.opening_hours], [t('place.category'), place.category], [t('place.phone'), place.phone]]),
-      edit(t('catalog.edit'), placeForm(topic.topic, place, undefined, places.filter((it) => it !== place))),
+      edit(t('catalog.edit'), placeForm(topic.topic, place, places.filter((it) => it !== place))),
       isOwner && form([], t('remove'), async () => { written(await api.send(topic.topic, 'place.remove', { body: { place: place.place } })); })]),
       places.length > 50 && h('p', { class: 'soft' }, t('space.more', { n: 50 })),
-      edit(t('space.place.add'), placeForm(topic.topic, null, undefined, places))),
+      edit(t('space.place.add'), placeForm(topic.topic, null, places, about))),
     section(t('space.managers'), cards(managers, (manager) => [h('p', null, h('code', null, short(manager.subject)), ` ${word(manager.capability)}`),
       manager.until && h('p', { class: 'soft' }, t('space.until', { until: instant(manager.until) })),
       isOwner && form([], t('space.revoke'), async () => {

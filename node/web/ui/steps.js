@@ -2,7 +2,7 @@
 
 export const STEPS = ['space', 'words', 'key', 'catalog', 'hours', 'share'];
 
-/** What is there already counts as done. `steps` is what the node says of them, where that is known. */
+/** What is there already counts as done; `begun` is what is there in part. `steps` is what the node says of them, where that is known. */
 export async function standing({ api, topics, me, steps }) {
   const topic = topics.find((it) => it.app === 'space' && it.sequencer === me.device);
   const rows = async (view) => (topic ? (await api.rows(topic.topic, view, { limit: 1 })).rows : []);
@@ -11,7 +11,12 @@ export async function standing({ api, topics, me, steps }) {
   const is = { ...told };
   if (about) is.space = 'done';
   if (items.length) is.catalog = 'done';
-  if (places.some((row) => row.columns.opening_hours) || resources.length || about?.columns.notice_s || about?.columns.cancellation_terms?.length) is.hours = 'done';
+  // one of the two is no reason to leave out the other
+  const isOpen = resources.length > 0 || places.some((row) => row.columns.opening_hours);
+  const { notice_s: notice, cancellation_terms: terms, return_terms: back } = about?.columns ?? {};
+  const hasTerms = Boolean(notice || terms?.length || back?.window_s);
+  if (isOpen && hasTerms) is.hours = 'done';
+  const begun = { hours: places.length > 0 || isOpen || hasTerms };
   if (root.root_form !== 'plain') is.key = 'done';
-  return { topic, about: about?.columns, is, root };
+  return { topic, about: about?.columns, is, root, begun };
 }

@@ -60,6 +60,8 @@ export default {
   'quote.done': 'Wie es erfüllt wird',
   'quote.until': 'Zustimmen kann man bis',
   'quote.return': 'Tage, in denen es zurückkommen darf (leer: gar nicht)',
+  'quote.cancel': 'Was eine Absage kostet', 'quote.cancel.from': 'ab „{stage}“ {fee}', 'quote.cancel.says': 'Eine Absage kostet, von der Summe: {all}.', 'quote.cancel.free': 'Eine Absage kostet nichts.', 'quote.cancel.plus': 'in Prozent; dazu {fee}',
+  'quote.cancel.how': 'In Prozent der Summe, ab einer Stufe; leer: wie davor.',
   'quote.silence': 'Tage, nach denen du sie abschließen darfst, wenn der Kunde nichts sagt (leer: nie)',
   'quote.silence.says': 'Wenn alles getan ist, hat der Kunde {time} Zeit für Einwände. Danach kannst du die Bestellung ohne sein Wort abschließen.', 'quote.silence.never': 'Dann kann nur der Kunde die Bestellung abschließen, wie lange er auch schweigt.',
   'quote.done.fetch': 'Der Kunde möchte es abholen.', 'quote.done.address': 'Der Kunde hat eine Adresse angegeben.', 'quote.done.nothing': 'Der Kunde hat keine Adresse angegeben.',

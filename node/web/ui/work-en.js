@@ -61,6 +61,8 @@ export default {
   'quote.done': 'How it is done',
   'quote.until': 'The client can agree until',
   'quote.return': 'Days in which it may come back (empty: not at all)',
+  'quote.cancel': 'What cancelling costs', 'quote.cancel.from': 'from “{stage}” on {fee}', 'quote.cancel.says': 'Cancelling costs, of the total: {all}.', 'quote.cancel.free': 'Cancelling costs nothing.', 'quote.cancel.plus': 'in percent; and {fee}',
+  'quote.cancel.how': 'In percent of the total, from a stage on; empty: as before it.',
   'quote.silence': 'Days after which you may end it, if the customer says nothing (empty: never)',
   'quote.silence.says': 'When the work is done the customer has {time} to object. After that you can end the order without their word.', 'quote.silence.never': 'Only the customer can end the order then, however long they say nothing.',
   'quote.done.fetch': 'The customer wants to pick it up.', 'quote.done.address': 'The customer gave an address.', 'quote.done.nothing': 'The customer gave no address.',

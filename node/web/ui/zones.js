@@ -59,9 +59,13 @@ export const dayName = (day, options = { weekday: 'short', day: 'numeric', month
 /** Day and time in a zone. */
 export const full = (ms, zone) => shown(zone, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
 
+const between = (start, end, zone) => `${full(start, zone)} – ${dayOf(start, zone) === dayOf(end, zone) ? clock(end, zone) : full(end, zone)}`;
+/** A stretch of time where it takes place, and whose clock that is: on paper nobody knows the reader's. */
+export const placed = (start, end, zone) => `${between(start, end, zone)} (${zone})`;
+
 /** A stretch of time where it takes place, and by the reader's clock where that differs. */
 export function stretch(start, end, zone, yours) {
-  const of = (zone) => `${full(start, zone)} – ${dayOf(start, zone) === dayOf(end, zone) ? clock(end, zone) : full(end, zone)}`;
+  const of = (zone) => between(start, end, zone);
   const same = offset(start, zone) === offset(start, here()) && offset(end, zone) === offset(end, here());
   return same ? of(zone) : `${of(zone)} (${zone}); ${yours} ${of(here())} (${here()})`;
 }

@@ -100,8 +100,9 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     drop(progress);
     match ended {
         Ok(unknown) => {
-            for column in unknown {
-                let column = plain(&column);
+            writer.left_out(&unknown);
+            for column in &unknown {
+                let column = plain(column);
                 setting
                     .screen
                     .warn(format_args!("the column {column:?} is no field; left out"));

@@ -197,6 +197,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Columns that nobody reads: programs are told, too.
+    pub(super) fn left_out(&mut self, columns: &[String]) {
+        self.report.left_out = columns.to_vec();
+    }
+
     /// Ends where the file can't be read on: what came before is kept.
     pub(super) fn fail(mut self, failure: Failure) -> Failure {
         if let Err(other) = self.commit() {
