@@ -11,7 +11,8 @@ pub(super) struct Gauge<'a, R> {
     pub(super) input: R,
     /// Bytes since it was set to 0.
     pub(super) row_bytes: &'a Cell<u64>,
-    /// The last byte that was read.
+    /// All bytes that were read, and the last of them.
+    pub(super) all: &'a Cell<u64>,
     pub(super) last: &'a Cell<u8>,
 }
 
@@ -23,6 +24,7 @@ impl<R: Read> Read for Gauge<'_, R> {
         }
         let read = self.input.read(buffer)?;
         self.row_bytes.set(self.row_bytes.get() + read as u64);
+        self.all.set(self.all.get() + read as u64);
         let last = buffer.get(..read).and_then(<[u8]>::last);
         self.last.set(last.copied().unwrap_or(self.last.get()));
         Ok(read)

@@ -114,10 +114,11 @@ pub fn read<E: From<TableError>>(
     let delimiter = defaults.delimiter.unwrap_or_else(|| guess_delimiter(start));
     // where lines end in CR LF the LF is read with the row that follows
     let is_crlf = first_line(start).ends_with(b"\r");
-    let (row_bytes, last) = (Cell::new(0), Cell::new(b'\n'));
+    let (row_bytes, all, last) = (Cell::new(0), Cell::new(0), Cell::new(b'\n'));
     let gauge = Gauge {
         input,
         row_bytes: &row_bytes,
+        all: &all,
         last: &last,
     };
     let mut reader = csv::ReaderBuilder::new()
@@ -149,7 +150,8 @@ pub fn read<E: From<TableError>>(
         }
         // a row begins behind blank lines, and may have ends of lines in its cells
         let inner = record.as_slice().iter().filter(|it| **it == b'\n').count() as u64;
-        let is_read = !is_crlf && (last.get() == b'\n' || !reader.is_done());
+        let is_last = last.get() != b'\n' && reader.position().byte() == all.get();
+        let is_read = !is_crlf && !is_last;
         let line = reader
             .position()
             .line()
