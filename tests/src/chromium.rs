@@ -234,6 +234,7 @@ impl Browser {
             trouble.contains("net::ERR_CONNECTION_")
                 || trouble.contains("net::ERR_EMPTY_RESPONSE")
                 || trouble.contains("net::ERR_INCOMPLETE_CHUNKED_ENCODING")
+                || trouble.contains("the node does not answer")
         };
         self.troubles.retain(|trouble| !away(trouble));
     }

@@ -48,9 +48,8 @@ export class Link extends Reading {
     this.online = false;
     this.asked = false;
     this.problem = null;
-    /** Why a draft could not be signed. */
-    this.refused = null;
-    /** Called when something was written, or all was forgotten: other tabs want to know. */
+    this.refused = null; // why a draft could not be signed
+    // called when something was written, or all was forgotten: other tabs want to know
     this.onwritten = this.onforgotten = null;
     this.unsent = 0;
     this.drafts = [];
