@@ -296,6 +296,10 @@ fn an_offer_a_confirm_and_the_money() {
     client.ok(&[&claim[..], &["--amount", "9.00 EUR", "--method", NASTY[1]]].concat());
     carry(&client, &desk, &["aino"]);
     let up = login(&mut page, &desk);
+    // what a customer says to have paid waits for the owner's word
+    let claimed = "document.querySelector('main').innerText.includes('the customer says that they have paid')";
+    go(&mut page, "#/today", "Today");
+    page.until(claimed);
     go(&mut page, "#/money", "Money");
     check_screen(&mut page);
     // it is the page of an app, in its frame
@@ -309,6 +313,8 @@ fn an_offer_a_confirm_and_the_money() {
     page.press("The money came");
     page.until("document.querySelector('.sums dd.good')?.textContent.includes('9.00')");
     page.leave();
+    go(&mut page, "#/today", "Today");
+    page.until(&format!("!{claimed}"));
     let leg = desk
         .ok(&["view", "list", "aino", "payments", "--json"])
         .json();

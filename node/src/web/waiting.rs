@@ -1,6 +1,8 @@
 //! What waits for the owner's answer: orders and bookings whose next step is theirs, orders
-//! that they may end since their client said nothing for the agreed time, letters, and
-//! customers without an install who ask to be taken.
+//! that they may end since their client said nothing for the agreed time, or whose client says
+//! to have paid, letters, and customers without an install who ask to be taken.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 use synlog_web::backend::Rows;
@@ -135,6 +137,48 @@ fn silent(node: &mut Node, entity: &str, now_ms: u64, all: &mut Waiting) -> Resu
     Ok(())
 }
 
+/// Orders whose client says to have paid, which their provider has not said yet. The next
+/// step of the order may be anybody's, or it has ended.
+fn claimed(node: &mut Node, entity: &str, all: &mut Waiting) -> Result<(), Failure> {
+    let question = Rows {
+        app: "relation".to_owned(),
+        view: "payments".to_owned(),
+        index: Some("by_state".to_owned()),
+        equal: vec!["claimed".to_owned()],
+        limit: LOOKED_AT,
+        ..Rows::default()
+    };
+    let page = rows::query(node, &question)?;
+    let mut seen = BTreeSet::new();
+    for leg in page["rows"].as_array().into_iter().flatten() {
+        let (topic, key) = (&leg["topic"], &leg["key"]);
+        if !seen.insert((topic.to_string(), key.to_string())) {
+            continue;
+        }
+        let question = Rows {
+            topic: topic.as_str().map(str::to_owned),
+            view: "orders".to_owned(),
+            prefix: key.as_str().unwrap_or_default().to_owned(),
+            limit: 1,
+            ..Rows::default()
+        };
+        let orders = rows::query(node, &question)?;
+        let order = orders["rows"].as_array().and_then(|rows| rows.first());
+        let is_ours = |row: &&Json| digits(&row["columns"]["provider"]) == Some(entity);
+        let Some(row) = order.filter(is_ours) else {
+            continue;
+        };
+        let is_it = |it: &Json| it["what"] == "order" && it["topic"] == *topic && it["key"] == *key;
+        if !all.now.iter().any(is_it) {
+            all.now.push(told(node, "order", row));
+        }
+        if let Some(one) = all.now.iter_mut().find(|it| is_it(it)) {
+            one["claimed"] = json!(true);
+        }
+    }
+    Ok(())
+}
+
 /// Orders and bookings that wait.
 fn of_relations(node: &mut Node) -> Result<Waiting, Failure> {
     let entity = node.entity().to_string();
@@ -160,6 +204,7 @@ fn of_relations(node: &mut Node) -> Result<Waiting, Failure> {
         }
     }
     silent(node, &entity, now_ms(), &mut all)?;
+    claimed(node, &entity, &mut all)?;
     Ok(all)
 }
 

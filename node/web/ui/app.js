@@ -57,7 +57,7 @@ const UNSEEN = 10_000;
 const PATIENCE = 2000;
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, silent: new Set(), asked: null };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, due: new Map(), asked: null };
 
 /** Who is logged in. */
 export const entity = () => state.me?.entity;
@@ -101,11 +101,11 @@ function login() {
 /** How much waits at a screen, to be seen and to be heard. */
 const count = (name, n = state.counts[name]) => n > 0 && [h('span', { class: 'count', 'aria-hidden': 'true' }, n > 99 ? '99+' : n), h('span', { class: 'spoken' }, `, ${t(`waits.${name}`, { n })}`)];
 
-/** Shows how much waits at some screens; `silent` are orders whose client said nothing for the agreed time. */
-export function counted(counts, silent) {
+/** Shows how much waits at some screens; `due` are orders that wait for the owner although the next step is somebody else's, and why: a payment that is claimed, a client who said nothing for the agreed time. */
+export function counted(counts, due) {
   state.counts = counts;
-  const isNew = [...silent].join() !== [...state.silent].join();
-  state.silent = silent;
+  const isNew = [...due].join() !== [...state.due].join();
+  state.due = due;
   if (isNew && place()[0] === 'today') refresh();
   for (const name of Object.keys(counts)) {
     const link = document.querySelector(`#nav a[href="${to(name)}"]`);

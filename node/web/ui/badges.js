@@ -47,8 +47,8 @@ async function ask() {
 function count() {
   let chats = 0;
   for (const { fresh } of latestOf(messages, (id) => digits(id) === entity()).values()) chats += fresh;
-  const silent = waiting.filter((it) => it.silent).map((it) => `${it.topic} ${it.key}`);
-  counted({ today: waiting.length, chats }, new Set(silent.sort()));
+  const why = (it) => (it.claimed ? 'claim' : it.silent && 'silence');
+  counted({ today: waiting.length, chats }, new Map(waiting.filter(why).map((it) => [`${it.topic} ${it.key}`, why(it)]).sort()));
 }
 
 // what is read here is not new any more

@@ -62,14 +62,15 @@ export function waitsFor({ columns }, mine) {
 }
 
 /** An order on a card. */
-export function card(row, { topics, mine, silent }, level = 'h3') {
+export function card(row, { topics, mine, due }, level = 'h3') {
   const { columns } = row;
   const topic = topics.find((topic) => topic.topic === row.topic);
+  const why = due.get(`${row.topic} ${row.key}`);
   return h('li', { class: 'card' },
     h(level, { class: 'name' }, named(row, h('a', { href: to('order', row.topic, 'orders', row.key) }))),
     h('p', null, t('order.with', { name: topic?.name ?? short(row.topic) })),
     h('p', { class: 'row' }, h('span', { class: 'badge' }, word(columns.state)),
-      columns.next && h('span', { class: 'soft' }, silent.has(`${row.topic} ${row.key}`) ? t('silence.card') : waitsFor(row, mine)),
+      (why || columns.next) && h('span', { class: 'soft' }, why ? t(`${why}.card`) : waitsFor(row, mine)),
       row.tentative && h('span', { class: 'badge warn' }, t('tentative'))),
     h('p', null, amount(columns.total, columns.currency), ' ', h('span', { class: 'soft' }, instant(columns.updated))));
 }

@@ -63,7 +63,7 @@ function terms(spaces, resource, about) {
     // one of this name would be replaced, and nobody means that here
     if (!resource && await isThere(of, 'resources', `resource/${body.resource}`)) throw wrong(slug, t('hours.taken'));
     if (resource) await asDrawn(made, placeOf(resource), resource, ['title', 'zone', 'capacity', 'buffer_s', 'notice_s'], (now) => terms(spaces, { ...now, space: of }, about));
-    written(await api.send(of, 'resource.put', { body }));
+    written(await api.send(of, 'resource.put', { body }).catch((error) => { throw error.rule === 'slot_taken' ? wrong(capacity, t('hours.seats.booked')) : error; }));
     location.hash = to('hours', of, body.resource);
   });
   return kept(`resource:${resource?.space ?? ''}:${resource?.resource ?? ''}`, made);

@@ -30,7 +30,7 @@ export default {
   'hours.which': 'Was buchbar ist',
   'hours.terms': 'Titel, Zeitzone, Plätze',
   'hours.add': 'Etwas Buchbares hinzufügen',
-  'hours.taken': 'Etwas Buchbares mit diesem Kurznamen gibt es schon. Nimm einen anderen.',
+  'hours.seats.booked': 'Mehr Plätze sind schon gebucht.', 'hours.taken': 'Etwas Buchbares mit diesem Kurznamen gibt es schon. Nimm einen anderen.',
   'hours.zone': 'Zeitzone',
   'hours.zone.hint': 'Ein Name der IANA-Liste, etwa Europe/Helsinki',
   'hours.capacity': 'Plätze',

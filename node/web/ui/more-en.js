@@ -30,7 +30,7 @@ export default {
   'hours.which': 'What can be booked',
   'hours.terms': 'Title, zone, seats',
   'hours.add': 'Add what can be booked',
-  'hours.taken': 'There is something bookable with this short name already. Choose another one.',
+  'hours.seats.booked': 'More seats than that are booked already.', 'hours.taken': 'There is something bookable with this short name already. Choose another one.',
   'hours.zone': 'Time zone',
   'hours.zone.hint': 'A name of the IANA list, as in Europe/Helsinki',
   'hours.capacity': 'Seats',

@@ -16,9 +16,15 @@ import { offerable, offerOf } from './offers.js';
 const PAGE = 50;
 const STATES = ['requested', 'quoted', 'countered', 'agreed', 'confirmed', 'in_progress', 'completed', 'cancelled', 'declined', 'expired'];
 
+/** The first state in which there are orders. */
+async function first() {
+  const found = await Promise.all(STATES.map((state) => api.appRows('relation', 'orders', { index: 'by_state', equal: [state], limit: 1 })));
+  return STATES.find((_, at) => found[at].rows.length) ?? STATES[0];
+}
+
 /** The list of orders of all relations, one state at a time. */
 export async function orders(context) {
-  const { parts: [chosen = 'requested'] } = context;
+  const chosen = context.parts[0] ?? await first();
   const list = await pages((after) => api.appRows('relation', 'orders', { index: 'by_state', equal: [chosen], desc: true, limit: PAGE, after }),
     (row) => card(row, context, 'h2'), { kind: 'cards' });
   const tab = (state) => h('li', null, h('a', { href: to('orders', state), 'aria-current': state === chosen ? 'true' : null }, word(state)));

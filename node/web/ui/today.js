@@ -12,7 +12,7 @@ import { STEPS } from './steps.js';
 
 /** Orders and bookings of all relations, by one of their states. */
 export async function today(context) {
-  const { topics, me, mine, silent } = context;
+  const { topics, me, mine, due } = context;
   const relations = topics.filter((topic) => topic.app === 'relation');
   const [orders, bookings, { rows }, { letters }, { asked }, begun] = await (context.ahead ?? ofToday(topics, me));
   const said = latestOf(rows, mine);
@@ -21,10 +21,9 @@ export async function today(context) {
     if (mine(client)) return 'client';
     return !provider || mine(provider) ? 'provider' : 'other';
   };
-  const isSilent = (row) => silent.has(`${row.topic} ${row.key}`);
-  const waits = (row) => isSilent(row) || (row.columns.next && row.columns.next === side(row));
+  const waits = (row) => due.has(`${row.topic} ${row.key}`) || (row.columns.next && row.columns.next === side(row));
   // what waits the longest may be none of the newest
-  const missing = [...silent].filter((it) => !orders.some((row) => `${row.topic} ${row.key}` === it)).slice(0, 20);
+  const missing = [...due.keys()].filter((it) => !orders.some((row) => `${row.topic} ${row.key}` === it)).slice(0, 20);
   await Promise.all(missing.map(async (it) => {
     const [topic, key] = it.split(' ');
     const { rows } = await api.get(`/topics/${topic}/rows/orders/${encodeURIComponent(key)}`).catch(() => ({ rows: [] }));

@@ -129,7 +129,7 @@ export default {
   'stock.meanwhile': 'Als dies geöffnet wurde, waren es {before}, inzwischen sind es {now}. Speichere noch einmal, wenn {n} stimmt.',
   quote: 'Angebot',
   'quote.part': 'Teil des Preises',
-  'silence.card': 'der Kunde sagte nichts: du kannst sie abschließen',
+  'claim.card': 'der Kunde sagt, er habe bezahlt', 'silence.card': 'der Kunde sagte nichts: du kannst sie abschließen',
   space: 'Laden',
   'word.goods': 'Lieferung',
   'word.pickup': 'Abholung',

@@ -118,7 +118,7 @@ export default {
   'stock.meanwhile': 'There were {before} when this was opened, and {now} are there by now. Save again if {n} is right.',
   quote: 'Offer',
   'quote.part': 'Part of the price',
-  'silence.card': 'the customer said nothing: you can end it',
+  'claim.card': 'the customer says that they have paid', 'silence.card': 'the customer said nothing: you can end it',
   space: 'Space',
   'did.space.create': 'Space begun', 'did.space.brand': 'Appearance changed', 'did.space.policy': 'Terms changed', 'did.space.payment_types': 'Ways of payment changed',
   'did.space.grant': 'A manager was let in', 'did.space.revoke': 'A manager’s right was taken back', 'did.place.put': 'Place saved', 'did.place.remove': 'Place removed',

@@ -48,7 +48,7 @@ export async function provider({ parts: [wanted = ''] }) {
     resources.rows.length > 0 && h('p', null, h('a', { class: 'button', href: to('book') }, t('book'))),
     h('h2', null, t('catalog')), seen(kept),
     h('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); const text = find.value; find.value = find.defaultValue; location.hash = text ? to('provider', text) : to('provider'); } },
-      field(t('search'), find)),
+      h('div', { class: 'many' }, field(t('search'), find), h('button', { type: 'submit' }, t('search.go')))),
     list.children.length ? list : h('p', { class: 'soft' }, t(wanted ? 'search.none' : 'none')), more,
   ];
 }

@@ -7,7 +7,7 @@ export default {
   catalog: 'Angebot', orders: 'Meine Bestellungen', chat: 'Nachrichten', audit: 'Verlauf', key: 'Mein Schlüssel', bookings: 'Termine', drafts: 'Noch nicht gesendet', offers: 'Angebote',
   'no.space': 'Dieser Anbieter bietet Gästen noch nichts an.', 'not.here': 'Das ist hier noch nicht angekommen.',
   'about.more': 'Orte, Zeiten und Bedingungen', 'about.pay': 'Bezahlen:', 'about.terms': 'Was eine Absage kostet', term: 'ab „{stage}“: {fee}', 'term.pending': 'ab der Zustimmung: {fee}', 'term.free': 'nichts',
-  search: 'Im Angebot suchen', 'search.none': 'Diese Wörter stehen nirgends.', 'price.quote': 'Preis auf Anfrage', 'price.hour': 'Stunde', 'stock.left': 'noch {n}',
+  search: 'Im Angebot suchen', 'search.go': 'Suchen', 'search.none': 'Diese Wörter stehen nirgends.', 'price.quote': 'Preis auf Anfrage', 'price.hour': 'Stunde', 'stock.left': 'noch {n}',
   'order.ask': 'Bestellen', 'order.quantity': 'Wie viele', 'order.more': 'Wohin, wann, eine Notiz', 'order.place': 'Adresse', 'order.place.erased': 'wurde gelöscht', 'order.when': 'Wann', 'order.place.hint': 'Nur der Anbieter kann sie lesen, und sie ist später löschbar.',
   'order.from': 'Von', 'order.until': 'Bis', 'order.note': 'Notiz', 'order.review': 'Weiter zur Übersicht', 'order.price': 'Preis laut Liste:', 'order.sum': '{n} × {price} = {sum}', 'order.short': 'Es sind nur noch {n} da: Der Anbieter bietet vielleicht weniger an oder später.', 'order.send': 'Bestellung senden',
   'order.confirm.title': 'Diese Bestellung senden?', 'order.confirm.text': 'Sie bittet den Anbieter um ein Angebot. Sie schulden nichts, bevor Sie einem zustimmen.', 'order.sent': 'Die Bestellung ist unterwegs.',

@@ -7,7 +7,7 @@ export default {
   catalog: 'Catalog', orders: 'My orders', chat: 'Messages', audit: 'History', key: 'My key', bookings: 'Bookings', drafts: 'Not sent yet', offers: 'Offers',
   'no.space': 'This provider offers nothing to guests yet.', 'not.here': 'It has not arrived here yet.',
   'about.more': 'Places, hours and terms', 'about.pay': 'Ways to pay:', 'about.terms': 'What cancelling costs', term: 'from “{stage}”: {fee}', 'term.pending': 'from the agreement on: {fee}', 'term.free': 'nothing',
-  search: 'Search the catalog', 'search.none': 'Nothing has these words.', 'price.quote': 'price on request', 'price.hour': 'hour', 'stock.left': '{n} left',
+  search: 'Search the catalog', 'search.go': 'Search', 'search.none': 'Nothing has these words.', 'price.quote': 'price on request', 'price.hour': 'hour', 'stock.left': '{n} left',
   'order.ask': 'Order', 'order.quantity': 'How many', 'order.more': 'Where, when, a note', 'order.place': 'Address', 'order.place.erased': 'was erased', 'order.when': 'When', 'order.place.hint': 'Only the provider can read it, and it can be erased later.',
   'order.from': 'From', 'order.until': 'Until', 'order.note': 'Note', 'order.review': 'Look it over', 'order.price': 'Listed price:', 'order.sum': '{n} × {price} = {sum}', 'order.short': 'Only {n} are left: the provider may offer fewer, or later.', 'order.send': 'Send the order',
   'order.confirm.title': 'Send this order?', 'order.confirm.text': 'It asks the provider for an offer. Nothing is owed before you agree to one.', 'order.sent': 'The order is on its way.',
