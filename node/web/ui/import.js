@@ -37,7 +37,7 @@ export async function imports(context) {
   };
   // each has a place of its own, so that one that changes does not disturb the others
   const slot = (id) => {
-    const place = h('section', { class: 'card', 'aria-label': t('import') });
+    const place = h('div', { class: 'card', role: 'group', 'aria-label': t('import') });
     const look = async () => {
       if (over) return;
       try {
