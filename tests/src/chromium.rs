@@ -249,7 +249,14 @@ impl Browser {
         let params = json!({
             "expression": expression, "returnByValue": true, "awaitPromise": true,
         });
-        let result = self.call("Runtime.evaluate", params);
+        let answer = self.attempt("Runtime.evaluate", params);
+        // a page that goes elsewhere meanwhile says nothing any more
+        let told = answer["error"]["message"].as_str().unwrap_or_default();
+        if told.contains("navigated or closed") {
+            return Json::Null;
+        }
+        assert!(answer["error"].is_null(), "{expression}: {answer}");
+        let result = &answer["result"];
         assert!(
             result["exceptionDetails"].is_null(),
             "{expression}: {result}"
