@@ -306,8 +306,10 @@ impl Browser {
             "[...document.querySelectorAll('button, summary, a')].filter((it) => it.checkVisibility() && it.textContent === {}).pop()",
             json!(name)
         );
-        self.until(&script);
-        self.value(&format!("{script}.click()"));
+        // in one step: what is found may be drawn anew before the next
+        self.until(&format!(
+            "((it) => {{ it?.click(); return it; }})({script})"
+        ));
     }
 
     /// What axe finds wrong with the page, where it is there (`npm ci --prefix tests/axe`).
