@@ -8,10 +8,8 @@ use crate::web_client::soon;
 use crate::web_flows::{bakery, carry, go, login};
 use crate::web_guest::{self, act, provider, relation, says};
 use crate::web_moves::{all_sent, visit, visit_and_order};
-use crate::web_stale::{agreed, first, topic};
-
-const DAY_MS: u64 = 86_400_000;
-const HOUR_MS: u64 = 3_600_000;
+use crate::web_shown::{quote_bread, the_order};
+use crate::web_stale::{DAY_MS, agreed, booked, first};
 
 #[test]
 fn what_a_customer_cancels_is_free_again() {
@@ -26,18 +24,7 @@ fn what_a_customer_cancels_is_free_again() {
     };
     let stock = || first(&desk, "items")["stock"].clone();
     // a booking that was confirmed, and that its customer cancels
-    let day = crate::guest::now_ms() / DAY_MS + 9;
-    let [start, end] = [9, 10].map(|hour| day * DAY_MS + hour * HOUR_MS);
-    let time = json!({ "resource": "oven", "start": start, "end": end, "seats": 1 });
-    let mut body = time.clone();
-    body["space"] = json!({ "$hex": topic(&desk, "shop") });
-    let booking = bert
-        .ok(&["book", "request", "bert", "--body", &body.to_string()])
-        .word();
-    carry(&bert, &desk, &["bert"]);
-    let take = ["slot", "take", "shop", "oven", "--for", &booking];
-    let take = desk.ok(&[&take[..], &["--body", &time.to_string()]].concat());
-    desk.ok(&["book", "confirm", "bert", &booking, "--take", &take.word()]);
+    let booking = booked(&desk, &bert, crate::guest::now_ms() / DAY_MS + 9);
     carry(&desk, &bert, &["bert", "shop"]);
     bert.ok(&["book", "cancel", "bert", &booking]);
     carry(&bert, &desk, &["bert"]);
@@ -103,11 +90,7 @@ fn nobody_pays_for_what_was_cancelled_and_what_is_typed_stays() {
     visit_and_order(&mut page, &shop, 1);
     let topic = relation(&shop.owner);
     let orders = format!("/topics/{topic}/views/orders");
-    let rows = soon(
-        || shop.owner.ok(&orders),
-        |rows| rows["rows"].as_array().is_some_and(|it| !it.is_empty()),
-    );
-    let order = rows["rows"][0]["columns"]["order"]["$hex"].clone();
+    let order = the_order(&shop, &topic);
     // a message that is half written, too; news are shown all the same
     web_guest::go(&mut page, "chat", "Messages");
     page.fill("Message", "Could you");
@@ -123,16 +106,8 @@ fn nobody_pays_for_what_was_cancelled_and_what_is_typed_stays() {
     says(&mut page, "Could you wait?");
     page.until("document.querySelector('main textarea')?.value === ''");
 
-    let amount = json!({ "currency": "EUR", "minor": 900 });
-    let body = json!({
-        "order": order, "revision": 1, "total": amount, "valid_until": 4_070_908_800_000_u64,
-        "breakup": [{ "title": "Rye bread", "amount": amount }],
-        "legs": [{ "leg": "all", "amount": amount, "trigger": "on" }],
-        "fulfilment": [{ "leg": "go", "kind": "pickup", "lines": [{ "line": 0, "quantity": 1 }] }],
-    });
-    provider(&shop.owner, &topic, "order.quote", &body);
-    let id = order.as_str().unwrap();
-    page.value(&format!("location.hash = '#/order/{id}'; true"));
+    quote_bread(&shop, &topic, &order, 1, 900);
+    page.value(&format!("location.hash = '#/order/{order}'; true"));
     act(&mut page, "Agree to the offer");
     says(&mut page, "agreed");
     says(&mut page, "I have paid €9.00");

@@ -17,6 +17,25 @@ fn state(shop: &Shop, topic: &str) -> Json {
     rows["rows"][0]["columns"]["state"].clone()
 }
 
+/// The only order that the shop has, once it is there.
+pub(crate) fn the_order(shop: &Shop, topic: &str) -> String {
+    let path = format!("/topics/{topic}/views/orders");
+    let ask = || shop.owner.ok(&path)["rows"][0]["columns"]["order"]["$hex"].take();
+    soon(ask, Json::is_string).as_str().unwrap().to_owned()
+}
+
+/// Offers a loaf for so much, to be paid once it is there.
+pub(crate) fn quote_bread(shop: &Shop, topic: &str, order: &str, revision: u64, minor: u64) {
+    let amount = json!({ "currency": "EUR", "minor": minor });
+    let body = json!({
+        "order": order, "revision": revision, "total": amount, "valid_until": 4_070_908_800_000_u64,
+        "breakup": [{ "title": "Rye bread", "amount": amount }],
+        "legs": [{ "leg": "all", "amount": amount, "trigger": "on" }],
+        "fulfilment": [{ "leg": "go", "kind": "pickup", "lines": [{ "line": 0, "quantity": 1 }] }],
+    });
+    provider(&shop.owner, topic, "order.quote", &body);
+}
+
 /// What the page knows of itself.
 fn of_page(page: &mut Browser, expression: &str) -> Json {
     page.value(&format!(
@@ -39,25 +58,10 @@ fn what_is_agreed_to_is_what_stands_there() {
     let shop = shop(&[]);
     visit_and_order(&mut page, &shop, 1);
     let topic = relation(&shop.owner);
-    let orders = format!("/topics/{topic}/views/orders");
-    let rows = soon(
-        || shop.owner.ok(&orders),
-        |rows| rows["rows"].as_array().is_some_and(|it| !it.is_empty()),
-    );
-    let order = rows["rows"][0]["columns"]["order"]["$hex"].clone();
-    let quote = |revision: u64, minor: u64| {
-        let amount = json!({ "currency": "EUR", "minor": minor });
-        let body = json!({
-            "order": order, "revision": revision, "total": amount, "valid_until": 4_070_908_800_000_u64,
-            "breakup": [{ "title": "Rye bread", "amount": amount }],
-            "legs": [{ "leg": "all", "amount": amount, "trigger": "after" }],
-            "fulfilment": [{ "leg": "go", "kind": "pickup", "lines": [{ "line": 0, "quantity": 1 }] }],
-        });
-        provider(&shop.owner, &topic, "order.quote", &body);
-    };
+    let order = the_order(&shop, &topic);
+    let quote = |revision: u64, minor: u64| quote_bread(&shop, &topic, &order, revision, minor);
     quote(1, 1_000);
     says(&mut page, "quoted");
-    let order = order.as_str().unwrap();
     page.value(&format!("location.hash = '#/order/{order}'; true"));
     let card = "[...document.querySelectorAll('main section.card')].find((it) => it.querySelector('h3')?.textContent === 'Agree to the offer')";
     page.until(&format!("{card}.innerText.includes('€10.00')"));

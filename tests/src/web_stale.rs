@@ -11,7 +11,7 @@ use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
 use crate::web_client::soon;
 use crate::web_flows::{bakery, carry, go, login, press_in};
 
-const DAY_MS: u64 = 86_400_000;
+pub(crate) const DAY_MS: u64 = 86_400_000;
 const HOUR_MS: u64 = 3_600_000;
 
 /// Keeps questions back whose address has `__hold` in it, loses the answers to those with
@@ -255,6 +255,22 @@ fn nothing_is_saved_over_what_changed_elsewhere() {
     up.stop();
 }
 
+/// An hour of a day that bert has asked for, and that is taken and confirmed.
+pub(crate) fn booked(desk: &Desk, bert: &Desk, day: u64) -> String {
+    let [start, end] = [9, 10].map(|hour| day * DAY_MS + hour * HOUR_MS);
+    let time = json!({ "resource": "oven", "start": start, "end": end, "seats": 1 });
+    let mut body = time.clone();
+    body["space"] = json!({ "$hex": topic(desk, "shop") });
+    let booking = bert
+        .ok(&["book", "request", "bert", "--body", &body.to_string()])
+        .word();
+    carry(bert, desk, &["bert"]);
+    let take = ["slot", "take", "shop", "oven", "--for", &booking];
+    let take = desk.ok(&[&take[..], &["--body", &time.to_string()]].concat());
+    desk.ok(&["book", "confirm", "bert", &booking, "--take", &take.word()]);
+    booking
+}
+
 /// An order that the client agreed to, for which stock is taken.
 pub(crate) fn agreed(desk: &Desk, client: &Desk) -> String {
     let line = format!("space={},item=bread,quantity=2", topic(desk, "shop"));
@@ -310,19 +326,9 @@ fn an_answer_that_is_lost_undoes_nothing() {
     for _ in 0..3 {
         agreed(&desk, &client);
     }
-    // a booking of tomorrow that is confirmed
+    // a booking of tomorrow
     let day = crate::guest::now_ms() / DAY_MS + 1;
-    let [start, end] = [9, 10].map(|hour| day * DAY_MS + hour * HOUR_MS);
-    let time = json!({ "resource": "oven", "start": start, "end": end, "seats": 1 });
-    let mut body = time.clone();
-    body["space"] = json!({ "$hex": topic(&desk, "shop") });
-    let booking = bert
-        .ok(&["book", "request", "bert", "--body", &body.to_string()])
-        .word();
-    carry(&bert, &desk, &["bert"]);
-    let take = ["slot", "take", "shop", "oven", "--for", &booking];
-    let take = desk.ok(&[&take[..], &["--body", &time.to_string()]].concat());
-    desk.ok(&["book", "confirm", "bert", &booking, "--take", &take.word()]);
+    booked(&desk, &bert, day);
     let up = login(&mut page, &desk);
     let open = |page: &mut Browser| {
         go(page, "#/clients", "Clients");

@@ -4,10 +4,8 @@
 import { h, put } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { field } from './forms.js';
+import { field, preset } from './forms.js';
 import { digits, money, units } from './format.js';
-
-const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 
 /** Stages from which on a space lets cancelling cost something, and what an order calls them: before the confirm it costs nothing. */
 const OPENS = ['requested', 'agreed', 'confirmed'];

@@ -3,13 +3,12 @@
 import { h, live, put } from './elements.js';
 import { t } from './words.js';
 import { api, failed, heading, problem, refresh, to } from './app.js';
-import { field, form, kept } from './forms.js';
+import { field, form, kept, preset } from './forms.js';
 import { editor } from './item.js';
 import { placeForm, policyForm } from './places.js';
 import { STEPS, standing } from './steps.js';
 import { here, isZone } from './zones.js';
 
-const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const note = (step, state) => api.post('/steps', { step, state });
 
 /** The screen; `#/begin/STEP`. */

@@ -151,6 +151,9 @@ export function form(children, label, act) {
   return made;
 }
 
+/** A field that holds a value from the beginning: who leaves it has typed nothing. */
+export const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
+
 /** What a field held when its form was drawn, and what it holds. */
 const drawn = (field) => {
   if (field.type === 'checkbox') return String(field.defaultChecked);

@@ -3,7 +3,7 @@
 import { h, put } from './elements.js';
 import { t } from './words.js';
 import { api, heading, to } from './app.js';
-import { asDrawn, field, form, kept, touched, written, wrong } from './forms.js';
+import { asDrawn, field, form, kept, preset, touched, written, wrong } from './forms.js';
 import { ownResources } from './calendar.js';
 import { isThere } from './slugs.js';
 import { dayName, fromField, here, isZone, toField } from './zones.js';
@@ -31,8 +31,6 @@ export async function hours(context) {
     spaces.length > 0 && h('details', { class: 'card', open: resources.length === 0 }, h('summary', null, t('hours.add')), terms(spaces, null, about)),
   ];
 }
-
-const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 
 function terms(spaces, resource, about) {
   const begins = (topic) => ({ zone: about.get(topic)?.zone ?? here(), notice: String(Math.round((about.get(topic)?.notice_s ?? 0) / 3600)) });

@@ -4,7 +4,7 @@
 import { h, pairs, put, scroll } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, problem, refresh, to } from './app.js';
-import { field, form } from './forms.js';
+import { field, form, preset } from './forms.js';
 import { shown } from './format.js';
 import { here } from './zones.js';
 
@@ -18,7 +18,6 @@ const SHEET = /\.(xlsx?|xlsm|xlsb|ods|numbers)$/i;
 /** Milliseconds between two looks at an import that is under way. */
 const LOOK = 400;
 
-const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const busy = (job) => ['looking', 'writing'].includes(job.stage);
 
 /** The screen; `#/import/TOPIC`. */

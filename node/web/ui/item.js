@@ -3,7 +3,7 @@
 import { fresh, h } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { asDrawn, field, form, kept, written, wrong } from './forms.js';
+import { asDrawn, field, form, kept, preset, written, wrong } from './forms.js';
 import { decimalMark, example, minorOf, typed, units } from './format.js';
 import { isThere, slugOf } from './slugs.js';
 
@@ -16,7 +16,6 @@ const SCHEMAS = ['goods/1', 'service/1'];
 /** What the form does not show stays as it was. */
 const UNSEEN = ['place', 'options', 'attributes', 'cancellation_terms', 'return_terms', 'payment'];
 
-const preset = (element, value) => { element.defaultValue = element.value = value ?? ''; return element; };
 const options = (all, chosen) => all.map((value) => h('option', { value, selected: value === chosen }, word(value)));
 
 /** "12.50" as minor units of a currency. */

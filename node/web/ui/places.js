@@ -3,13 +3,11 @@
 import { h } from './elements.js';
 import { t, word } from './words.js';
 import { api } from './app.js';
-import { asDrawn, field, form, kept, written, wrong } from './forms.js';
+import { asDrawn, field, form, kept, preset, written, wrong } from './forms.js';
 import { map, placeOf } from './map.js';
 import { WEEK, weekOf } from './opening.js';
 import { isThere, names, slugOf } from './slugs.js';
 import { here, isZone } from './zones.js';
-
-const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 
 /** A new place, or another state of one; `others` are places that are there already, `about` is the space, as whose clock and kind a new one begins. */
 export function placeForm(topic, before, others = [], about = {}) {

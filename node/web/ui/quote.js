@@ -4,11 +4,10 @@
 import { h, put } from './elements.js';
 import { t, word } from './words.js';
 import { api, say } from './app.js';
-import { field, form, kept, touched, written, wrong } from './forms.js';
+import { field, form, kept, preset, touched, written, wrong } from './forms.js';
 import { decimalMark, digits, example, lasting, minorOf, money, typed, units } from './format.js';
 import { fromField, here, toField, DAY } from './zones.js';
 
-const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 const options = (names, chosen) => names.map((name) => h('option', { value: name, selected: name === chosen }, word(name)));
 
 /** Ways of items, and what an order that is done so is called. */

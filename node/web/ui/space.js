@@ -3,11 +3,9 @@
 import { h, pairs } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, to } from './app.js';
-import { commandForm, field, form, kept, manifestOf, written } from './forms.js';
+import { commandForm, field, form, kept, manifestOf, preset, written } from './forms.js';
 import { digits, instant, short } from './format.js';
 import { placeForm, policyForm } from './places.js';
-
-const preset = (made, value) => { made.defaultValue = made.value = value ?? ''; return made; };
 
 /** The spaces in which this device decides, or another one to look at. */
 export async function space({ topics, me, parts: [chosen] }) {

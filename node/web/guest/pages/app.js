@@ -347,11 +347,18 @@ function around() {
 
 /** Who this is was told late, and what was kept of it was shown: another provider, or another space, is another page. */
 function late(told, take) {
-  const { entity, space } = { entity: app.here?.entity, space: app.space };
+  const [entity, space] = [app.here?.entity, app.space];
   take(told);
+  const isSame = told.entity === entity && app.space === space;
+  if (!isSame) {
+    // what was drawn before the core was here is of the one before
+    state.early = null;
+    state.uis = Promise.all([around(), count()]);
+  }
+  // without it the first screen is still to come
   if (!app.link) return;
-  if (told.entity === entity && app.space === space) chrome();
-  else Promise.all([around(), count()]).then(() => show(true, true), console.error);
+  if (isSame) chrome();
+  else state.uis.then(() => show(true, true), console.error);
 }
 
 async function begin() {

@@ -3,12 +3,13 @@
 // by who asks once more when somebody does (the event `listening`).
 
 import { app } from './app.js';
-import { pause } from './pulse.js';
+import { Pulse } from './pulse.js';
 
 /** Milliseconds in which several changes are one. */
 const CALM = 300;
 
-const state = { open: null, failures: 0, again: null, soon: null };
+const state = { open: null, again: null, soon: null };
+const pulse = new Pulse();
 
 const tell = (name) => document.dispatchEvent(new Event(name));
 
@@ -24,7 +25,7 @@ function look() {
   const open = state.open = new AbortController();
   let isHeard = false;
   const told = () => {
-    state.failures = 0;
+    pulse.calm();
     clearTimeout(state.soon);
     if (isHeard) state.soon = setTimeout(tell, CALM, 'catalog');
     // the provider says at once that it is there
@@ -36,8 +37,7 @@ function look() {
     state.open = null;
     // who has no stream of its own learns by this one that the provider is away
     app.link?.wake();
-    state.again = setTimeout(look, pause(state.failures));
-    state.failures += 1;
+    state.again = setTimeout(look, pulse.failed());
   };
   app.door.news(app.space, told, open.signal).then(over, over);
 }
