@@ -66,6 +66,7 @@ mod web_catalog;
 mod web_client;
 mod web_desk;
 mod web_desk_more;
+mod web_erased;
 mod web_first_contact;
 mod web_flows;
 mod web_guest;

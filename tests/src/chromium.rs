@@ -168,12 +168,20 @@ impl Browser {
                 commands.flush().unwrap();
                 let mut told = Vec::new();
                 loop {
-                    let message = messages.recv_timeout(PATIENCE);
-                    let message = message.expect("an answer of the browser");
+                    let Ok(message) = messages.recv_timeout(PATIENCE) else {
+                        panic!("the browser does not answer {method} {params}; {told:?}");
+                    };
                     if message["id"] == self.number {
                         break (message, told);
                     }
+                    // nobody is there any more who would answer
+                    let is_gone = message["method"] == "Target.detachedFromTarget"
+                        && message["params"]["sessionId"] == self.session;
                     told.push(message);
+                    if is_gone {
+                        let gone = json!({ "error": { "message": "navigated or closed" } });
+                        break (gone, told);
+                    }
                 }
             }
         };
@@ -283,21 +291,17 @@ impl Browser {
         }
     }
 
-    /// Types into the field with a label, as it stands there; the last of that name.
+    /// Types into the field with a label, as it stands there; the last of that name. In one
+    /// step: a field may be drawn anew before the next.
     pub(crate) fn fill(&mut self, label: &str, text: &str) {
-        let script = format!(
-            "(() => {{ const label = [...document.querySelectorAll('label')].filter((it) => it.checkVisibility() && it.textContent === {}).pop(); \
-             document.getElementById(label.htmlFor).focus(); document.getElementById(label.htmlFor).select?.(); return true; }})()",
+        let text = json!(text);
+        self.until(&format!(
+            "((label) => {{ const field = document.getElementById(label.htmlFor); field.focus(); field.select?.(); \
+             if (document.execCommand('insertText', false, {text})) return true; \
+             field.value = {text}; field.dispatchEvent(new InputEvent('input', {{ bubbles: true }})); return true; }})\
+             ([...document.querySelectorAll('label')].filter((it) => it.checkVisibility() && it.textContent === {}).pop())",
             json!(label)
-        );
-        self.value(&script);
-        // what is typed goes to what has the focus, wherever that is
-        let session = self.session.clone();
-        if let Wire::Pipe { .. } = self.wire {
-            self.session = self.page.clone();
-        }
-        self.call("Input.insertText", json!({ "text": text }));
-        self.session = session;
+        ));
     }
 
     /// Presses the last button or summary of a name that can be seen.

@@ -120,8 +120,7 @@ pub(crate) fn press_in(page: &mut Browser, text: &str, button: &str) {
         "[...({script} ?? [])].filter((it) => it.checkVisibility() && it.textContent === {}).pop()",
         json!(button)
     );
-    page.until(&found);
-    page.value(&format!("{found}.click()"));
+    page.until(&format!("((it) => {{ it?.click(); return it; }})({found})"));
 }
 
 #[test]
@@ -505,6 +504,8 @@ fn no_text_ever_runs() {
     let (mut forms, mut ran) = (0, Vec::new());
     for screen in &screens {
         for text in NASTY {
+            // a browser goes no further than 200 places in 10 seconds, without a word
+            std::thread::sleep(Duration::from_millis(150));
             page.value(&format!(
                 "location.hash = '#/settings'; location.hash = '#/{screen}'"
             ));

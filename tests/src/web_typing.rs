@@ -56,6 +56,49 @@ fn a_customers_number_stays() {
     shop.up.stop();
 }
 
+/// What somebody has chosen in a field is what the next letter replaces, also after a look.
+#[test]
+fn what_is_chosen_stays_chosen() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, _) = bakery();
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/catalog", "Kallion leipä");
+    let field = "document.querySelector('main [type=search]')";
+    page.fill("Find items", "rye");
+    page.key("Enter");
+    page.until(&format!("{field}.defaultValue === 'rye'"));
+    page.value(&format!(
+        "{field}.focus(); {field}.setSelectionRange(0, 2); {field}.__same = true"
+    ));
+    page.value("import(new URL('./app.js', document.querySelector('script').src)).then(({ refresh }) => refresh())");
+    page.until(&format!("!{field}.__same"));
+    page.value("document.execCommand('insertText', false, 'b')");
+    assert_eq!(page.value(&format!("{field}.value")), "be");
+    up.stop();
+}
+
+/// Words to look for that are not sent yet are there after a look, and go on where they were.
+#[test]
+fn a_customers_words_stay() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&[]);
+    visit(&mut page, &shop);
+    let field = "document.querySelector('main [type=search]')";
+    page.fill("Search the catalog", "re");
+    page.value(&format!(
+        "{field}.setSelectionRange(1, 2); {field}.__same = true"
+    ));
+    page.value("document.dispatchEvent(new Event('catalog'))");
+    page.until(&format!("{field} && !{field}.__same"));
+    page.value("document.execCommand('insertText', false, 'ye')");
+    assert_eq!(page.value(&format!("{field}.value")), "rye");
+    shop.up.stop();
+}
+
 #[test]
 fn the_owners_words_stay() {
     let Some(mut page) = browser(SCREEN) else {

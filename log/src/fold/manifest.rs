@@ -307,6 +307,19 @@ fn roles(value: &Value) -> Read<BTreeMap<String, Vec<String>>> {
 }
 
 impl EventKind {
+    /// A kind of which nothing is known but its name.
+    pub fn plain(kind: String) -> Self {
+        Self {
+            kind,
+            title: String::new(),
+            command: None,
+            refs: Vec::new(),
+            fields: Vec::new(),
+            erasable: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
     fn read(value: &Value) -> Read<Self> {
         let kind = text(value, "kind", 64)
             .filter(|kind| kind_is_right(kind) && !kind.starts_with("topic."));

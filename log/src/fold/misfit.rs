@@ -126,18 +126,13 @@ mod tests {
             make: None,
         };
         EventKind {
-            kind: "order.quote".into(),
-            title: String::new(),
-            command: None,
-            refs: Vec::new(),
             fields: vec![
                 field("order", FieldType::Entry, true),
                 field("total", FieldType::Money, true),
                 field("place.at", FieldType::Geo, false),
                 field("note", FieldType::Text, false),
             ],
-            erasable: Vec::new(),
-            evidence: Vec::new(),
+            ..EventKind::plain("order.quote".into())
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) fn answer(service: &Service, ask: &Ask) -> Result<Json, Problem> {
         Ask::Topic(topic) => one(&["topic", "show", "--", topic]),
         Ask::Apps => one(&["app", "list"]),
         Ask::Entry(id) => one(&["entry", "show", "--", id]),
+        Ask::Erase(id) => one(&["erase", "--", id]),
         Ask::Audit {
             topic,
             erasable: false,
@@ -198,15 +199,8 @@ fn write(node: &mut Node, asked: &NewEvent) -> Result<Json, Failure> {
     let kind = match kind_of(kinds, &asked.command) {
         Some(kind) => kind,
         None => {
-            plain = EventKind {
-                kind: crate::cli::input::kind(&asked.command).map_err(Failure::Usage)?,
-                title: String::new(),
-                command: None,
-                refs: Vec::new(),
-                fields: Vec::new(),
-                erasable: Vec::new(),
-                evidence: Vec::new(),
-            };
+            let kind = crate::cli::input::kind(&asked.command).map_err(Failure::Usage)?;
+            plain = EventKind::plain(kind);
             &plain
         }
     };

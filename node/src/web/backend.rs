@@ -56,7 +56,7 @@ impl Backend for NodeBackend {
         }
         let answer = answer(&self.0, ask);
         let changes = |ask: &Ask| match ask {
-            Ask::Event(_) | Ask::NewTopic(_) => true,
+            Ask::Event(_) | Ask::Erase(_) | Ask::NewTopic(_) => true,
             Ask::Invite(invite) => invite.to.is_some(),
             Ask::Join(_) | Ask::Letter { .. } => true,
             _ => false,

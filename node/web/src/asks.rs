@@ -34,6 +34,8 @@ pub enum Ask {
     Entries(Entries),
     /// One entry.
     Entry(String),
+    /// To erase what can be erased of an entry, by its id.
+    Erase(String),
     /// The whole history of a topic.
     Audit {
         /// The topic.

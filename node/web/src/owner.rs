@@ -1,4 +1,4 @@
-//! Routes for the owner: the root key, the first run, and files that are imported.
+//! Routes for the owner: the root key, the first run, files that are imported, what is erased.
 
 use crate::access::Scope;
 use crate::backend::{Ask, Clients, DeviceEnd, DoImport, NewDevice};
@@ -256,5 +256,12 @@ pub(crate) static ROUTES: &[Route] = &[
                 columns: inputs.body_pairs("columns"),
             }))
         },
+    ),
+    post(
+        "/entries/{id}/erase",
+        "erase",
+        "Erase what can be erased of an entry: a signed tombstone says so to all who have it. Its entity and the topic's sequencer may",
+        &[],
+        |inputs| Ok(Ask::Erase(inputs.path("id"))),
     ),
 ];

@@ -90,6 +90,7 @@ pub static PAGES: &[Page] = &[
     page!("/chat.js", SCRIPT, "chat.js"),
     page!("/early.js", SCRIPT, "early.js"),
     page!("/elements.js", SCRIPT, "elements.js"),
+    page!("/erasing.js", SCRIPT, "erasing.js"),
     page!("/feeds.js", SCRIPT, "feeds.js"),
     page!("/format.js", SCRIPT, "format.js"),
     page!("/forms.js", SCRIPT, "forms.js"),

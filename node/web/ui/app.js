@@ -160,6 +160,8 @@ function keep() {
   const active = document.activeElement;
   const focused = links().includes(active) && { name: named(active), number: same(links(), active).indexOf(active) };
   const within = active !== main && main.contains(active);
+  // what is chosen in a field is what the next letter replaces
+  const chosen = typeof active.selectionStart === 'number' ? [active.selectionStart, active.selectionEnd] : null;
   const summaries = () => {
     const seen = new Map();
     return [...main.querySelectorAll('details > summary')].map((summary) => {
@@ -180,6 +182,7 @@ function keep() {
     const found = focused ? links().filter((element) => named(element) === focused.name)[focused.number] : null;
     // what had the focus may be gone: the keyboard goes on from the heading
     if (within || found) (found ?? main.querySelector('h1'))?.focus({ preventScroll: true });
+    if (found && chosen) found.setSelectionRange(...chosen);
     scrollTo(0, place);
   };
 }

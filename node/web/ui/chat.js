@@ -4,6 +4,7 @@ import { h, put } from './elements.js';
 import { t } from './words.js';
 import { api, heading, problem, refresh, to } from './app.js';
 import { lastLine, textOf } from './cards.js';
+import { eraser, mayErase } from './erasing.js';
 import { field, form, written } from './forms.js';
 import { digits, instant, short } from './format.js';
 import { LATEST, latestOf, seen } from './seen.js';
@@ -79,8 +80,13 @@ export async function chat(context) {
   const line = (it, others) => h('li', { class: mine(it.author) ? 'card mine' : 'card' },
     h('p', null, it.text ?? h('span', { class: 'soft' }, it.gone)),
     h('p', { class: 'soft row' }, author(it, others), h('time', null, instant(it.at)),
-      it.isErasable && h('span', null, t('chat.erasable')),
+      it.isErasable && (mayErase(context, topic, it.author) ? eraser(it.id, () => erased(it)) : h('span', null, t('chat.erasable'))),
       it.isTentative && h('span', { class: 'badge warn' }, t('tentative'))));
+  /** One that was fetched earlier is not fetched again. */
+  const erased = (it) => {
+    if (of.messages.includes(it)) Object.assign(it, { text: null, isErasable: false, gone: t('chat.erased') });
+    return refresh();
+  };
   const list = h('ol', { class: 'talk' });
   const told = h('p', { class: 'soft', role: 'status' });
   const draw = () => {
@@ -107,8 +113,10 @@ export async function chat(context) {
   } }, t('chat.earlier'));
   draw();
   const text = h('textarea', { required: true, maxlength: '2000', name: 'text' });
-  const say = form([field(t('chat.say'), text)], t('send'), async () => {
-    written(await api.send(topic, 'message.post', { body: { text: text.value.trim() } }));
+  const later = h('input', { type: 'checkbox' });
+  const say = form([field(t('chat.say'), text), h('label', { class: 'check' }, later, t('chat.keep'))], t('send'), async () => {
+    const words = text.value.trim();
+    written(await api.send(topic, 'message.post', later.checked ? { body: {}, erasable: { private: words } } : { body: { text: words } }));
   });
   const read = () => { if (!document.hidden) seen(topic, rows); };
   read();

@@ -40,7 +40,7 @@ export async function invoice({ topics, me, mine, parts: [topic, key, shape = 'i
         place && h('p', null, place.columns.address ?? ''), space?.website && h('p', null, space.website), h('p', { class: 'soft' }, short(columns.provider ?? ''))),
       h('div', null, h('h2', null, t('invoice.to')), h('p', null, mine(columns.client) ? me.device_name : name ?? ''), columns.place && h('p', null, columns.place),
         h('p', { class: 'soft' }, short(columns.client)))),
-    pairs([[t('invoice.date'), instant(columns.updated)], [t('invoice.number'), digits(columns.order).slice(0, 16)], [t('invoice.state'), word(columns.state)], ...asked(entries, digits(columns.order), zone, (start, end) => placed(start, end, zone))]),
+    pairs([[t('invoice.date'), instant(columns.updated)], [t('invoice.number'), digits(columns.order).slice(0, 16)], [t('invoice.state'), word(columns.state)], ...asked(entries, digits(columns.order), { zone, when: (start, end) => placed(start, end, zone) })]),
     offer?.breakup?.length
       ? h('table', null, head(t('quote.part'), t('invoice.amount')), h('tbody', null, offer.breakup.map((part) => h('tr', null, cell(part.title), cell(show(part.amount))))),
         h('tfoot', null, h('tr', null, h('th', { scope: 'row' }, t('invoice.total')), h('th', null, money(total, currency)))))

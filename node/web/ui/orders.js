@@ -4,6 +4,7 @@ import { fresh, h, pairs, put, scroll } from './elements.js';
 import { t, word } from './words.js';
 import { api, atTime, heading, problem, refresh, to } from './app.js';
 import { amount, digits, instant, short, shown, typed, units } from './format.js';
+import { eraser, mayErase } from './erasing.js';
 import { commandForm, field, form, manifestOf, written } from './forms.js';
 import { card, nameOf, waitsFor, zones } from './cards.js';
 import { pages } from './lists.js';
@@ -88,7 +89,7 @@ export async function order(context) {
       !isOrder && columns.start && h('a', { href: to('calendar', 'day', dayOf(columns.start, here())) }, t('calendar')),
       isOrder && h('a', { href: to('invoice', topic, key, 'order') }, t('order.print')),
       isOrder && columns.agree && h('a', { href: to('invoice', topic, key) }, t('invoice'))),
-    pairs([...asked(entries, id, zone), ...about]), beside,
+    pairs([...asked(entries, id, { zone, erasing: (request) => mayErase(context, topic, request.entity) && eraser(id) }), ...about]), beside,
     h('h2', null, t('order.actions')), end, progress, editor, actions,
     h('h2', null, t('order.history')), timeline(entries),
     h('details', null, h('summary', null, t('details')), pairs([[t('invoice.number'), short(id)], ...rest])),
@@ -110,12 +111,13 @@ export async function zoneOf(entries, { order }) {
 }
 
 /** Where to and when, and what was chosen, as the client asked for it: it is in the entry alone. */
-export function asked(entries, id, zone = here(), when = (start, end) => stretch(start, end, zone, t('calendar.you'))) {
+export function asked(entries, id, { zone = here(), when = (start, end) => stretch(start, end, zone, t('calendar.you')), erasing } = {}) {
   const request = entries.find((entry) => entry.id === id);
   const chosen = (request?.body?.lines ?? []).filter(({ options }) => options?.length).map(({ title, item, options }) => h('li', null, `${title ?? item}: ${options.join(', ')}`));
   const { start, end } = request?.body?.window ?? {};
   const window = start && end ? when(start, end) : [start, end].filter(Boolean).map((at) => `${full(at, zone)} (${zone})`).join(' – ');
-  const address = request?.erasable?.address ?? (request?.erased ? t('order.erased') : null);
+  const written = request?.erasable?.address;
+  const address = written ? [written, ' ', erasing?.(request)] : (request?.erased ? t('order.erased') : null);
   return [[t('order.address'), address], [t('order.window'), window], [t('order.chosen'), chosen.length > 0 ? h('ul', { class: 'plain' }, chosen) : null]];
 }
 

@@ -244,12 +244,19 @@ function keep() {
   // a field is known by its label: what is typed next goes on in it
   const called = (element) => `${element.tagName} ${element.getAttribute('href') ?? ''} ${element.labels?.[0]?.textContent ?? element.textContent}`;
   const focused = main.contains(active) && called(active);
+  // what is chosen in a field is what the next letter replaces
+  const chosen = typeof active.selectionStart === 'number' ? [active.selectionStart, active.selectionEnd] : null;
   const at = scrollY;
+  // words to look for keep no news away, and are not lost by them
+  const find = () => main.querySelector('input[type="search"]');
+  const words = find() && find().value !== find().defaultValue && find().value;
   return () => {
+    if (typeof words === 'string' && find()) find().value = words;
     for (const { name, fold } of folds()) if (open.has(name)) fold.open = true;
     if (focused) {
       const same = [...main.querySelectorAll('h1, a, button, summary, input, textarea, select')].find((element) => called(element) === focused);
       (same ?? main.querySelector('h1'))?.focus({ preventScroll: true });
+      if (same && chosen) same.setSelectionRange(...chosen);
     }
     scrollTo(0, at);
   };

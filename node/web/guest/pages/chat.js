@@ -5,6 +5,7 @@ import { h, put } from './elements.js';
 import { t } from './words.js';
 import { digits, instant } from './format.js';
 import { app, heading, say } from './app.js';
+import { eraser } from './erasing.js';
 import { field, form, tick } from './form.js';
 import { typed } from './typed.js';
 
@@ -25,9 +26,10 @@ function more(rows) {
 }
 
 /** One message. */
-function one({ text, mine, at, unsent }) {
+function one({ text, mine, at, unsent, entry }) {
   return h('li', { class: mine ? 'card mine' : 'card' }, h('p', null, text),
     h('p', { class: 'soft row' }, t(mine ? 'by.you' : 'by.provider'), h('time', null, instant(at)),
+      mine && entry?.erasable && eraser(entry.id),
       unsent && h('span', { class: 'badge warn' }, t('tentative'))));
 }
 
@@ -41,7 +43,7 @@ function earlier(rows, unsent) {
   const button = h('button', { type: 'button' }, t('chat.earlier'));
   const show = () => {
     const before = written().filter(({ id }) => !newest.has(id));
-    put(list, before.slice(-shown || before.length).map((entry) => one({ text: text(entry), mine: entry.by === 'you', at: entry.time, unsent: unsent.has(entry.id) })));
+    put(list, before.slice(-shown || before.length).map((entry) => one({ text: text(entry), mine: entry.by === 'you', at: entry.time, unsent: unsent.has(entry.id), entry })));
     button.hidden = shown >= before.length;
   };
   button.addEventListener('click', () => {
@@ -81,9 +83,11 @@ export async function chat({ again }) {
   return [heading(t('chat')),
     app.link.asked && h('p', { class: 'warn' }, t('relation.asked')),
     more(rows) && earlier(rows, unsent),
-    rows.length ? h('ol', { class: 'talk', 'aria-live': 'polite' }, rows.map((row) => one({
-      text: row.columns.text ?? text(entries.get(digits(row.columns.entry))), mine: mine(row), at: row.columns.at, unsent: unsent.has(digits(row.columns.entry)),
-    })))
+    rows.length ? h('ol', { class: 'talk', 'aria-live': 'polite' }, rows.map((row) => {
+      const id = digits(row.columns.entry);
+      const entry = entries.get(id);
+      return one({ text: row.columns.text ?? text(entry), mine: mine(row), at: row.columns.at, unsent: unsent.has(id), entry });
+    }))
       : h('p', { class: 'soft' }, t('none')),
     app.link.drafts.filter((draft) => draft.kind === 'message.post').map((draft) => h('p', { class: 'card mine soft' }, draft.body.text ?? draft.erasable?.private, ' ', t('draft.waits'))),
     sending];

@@ -8,6 +8,7 @@ import { app, heading, say, to } from './app.js';
 import { span, when } from './clock.js';
 import { begins, elsewhere, known, stretch } from './booking.js';
 import { held } from './catalog.js';
+import { eraser } from './erasing.js';
 import { bytes, field, form, minor, problem } from './form.js';
 import { lapsed } from './offer.js';
 import { compared, conditions, payment } from './offers.js';
@@ -124,7 +125,8 @@ export async function order({ parts: [id] }) {
 /** Where to and when, as the customer asked for it: the address is in the part that can be erased. */
 function wishes(request, columns) {
   const window = request?.body?.window;
-  const address = request?.erasable?.address ?? (request?.erased ? h('span', { class: 'soft' }, t('order.place.erased')) : null);
+  const written = request?.erasable?.address;
+  const address = written ? [written, ' ', eraser(request.id)] : (request?.erased ? h('span', { class: 'soft' }, t('order.place.erased')) : null);
   return [
     [t('order.place'), address ?? columns.place],
     [t('order.when'), window && span(window.start, window.end)],

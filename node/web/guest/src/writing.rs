@@ -10,7 +10,9 @@ use synlog_log::limits::DEPS_MAX;
 use synlog_log::order::{ChainState, Content, Verdict};
 use synlog_log::payload::{Payload, PayloadBuilder};
 use synlog_log::run::PayloadForm;
+use synlog_log::sealed::opening::{header_of, opened};
 use synlog_log::sealed::{Nonces, seal_front};
+use synlog_log::topic::TOMBSTONE_KIND;
 use synlog_values::filling::{Filled, Filling, Maker};
 use synlog_values::json::to_json;
 use synlog_values::secrets::Secrets;
@@ -171,6 +173,9 @@ impl Guest {
         asked: &Asked<'_>,
         random: &mut Random,
     ) -> Result<(EventKind, Filled), Wrong> {
+        if asked.kind == TOMBSTONE_KIND {
+            return self.tombstone(asked);
+        }
         let (_, rules, _) = self.fold(engine, &asked.topic)?;
         let kind = rules.manifest.event(asked.kind);
         let kind = kind.cloned().ok_or_else(|| {
@@ -193,6 +198,34 @@ impl Guest {
         Ok((kind, filled))
     }
 
+    /// A tombstone: what can be erased of an own entry is shown no more.
+    fn tombstone(&self, asked: &Asked<'_>) -> Result<(EventKind, Filled), Wrong> {
+        let target = asked.body.get("target").and_then(Json::as_str);
+        let target = EntryId(id(target.unwrap_or_default())?);
+        let (order, own) = (self.order(&asked.topic)?, self.keys()?.entity());
+        if order.entity_of(&target) != Some(own) {
+            let text = "only what you wrote yourself can be erased here";
+            return Err(Wrong::Usage(text.to_owned()));
+        }
+        let erasable = self.entries.look(&target, |run, index| {
+            let entry = run.entries.get(index)?;
+            let inside = opened(order, &target, || header_of(run, entry), &entry.payload);
+            let form = inside.as_ref().map_or(entry.payload, |it| it.form());
+            Some(form.split().ok()?.erasable.is_some())
+        });
+        if order.is_erased(&target) || !erasable.ok_or(Wrong::NoEntry)? {
+            let text = "there is nothing in it that could be erased";
+            return Err(Wrong::Usage(text.to_owned()));
+        }
+        let filled = Filled {
+            body: Value::map([("target", Value::Bytes(target.0.to_vec()))]),
+            erasable: None,
+            evidence: Vec::new(),
+            secrets: Vec::new(),
+        };
+        Ok((EventKind::plain(TOMBSTONE_KIND.to_owned()), filled))
+    }
+
     /// What the kernel and the rules would say of an event, placed now.
     fn judge(
         &mut self,
@@ -211,6 +244,10 @@ impl Guest {
             Verdict::Sealed => return Err(Wrong::Locked),
         }
         let split = Payload::split(payload).map_err(Wrong::refused("the event"))?;
+        if split.kind == TOMBSTONE_KIND {
+            // the app has no say in it
+            return Ok(None);
+        }
         let sequences =
             matches!(order.state(), ChainState::Open { sequencer } if sequencer == feed.author);
         let policy = order.policy();
@@ -313,7 +350,9 @@ impl Guest {
             None => Draft::first(&keys.device, *topic, keys.certificate()?),
         };
         let order = self.order(topic)?;
-        let id = if order.is_private() {
+        let content = Content::of(&PayloadForm::Whole(payload), &feed.author, false);
+        let is_clear = matches!(&content, Content::Policy(event) if event.is_clear());
+        let id = if order.is_private() && !is_clear {
             if order.locked().is_some() {
                 return Err(Wrong::Locked);
             }

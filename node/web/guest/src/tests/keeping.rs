@@ -163,6 +163,51 @@ fn what_is_signed_counts_once_it_is_kept() {
 }
 
 #[test]
+fn what_can_be_erased_of_ones_own_is() {
+    let mut scene = Scene::new();
+    let theirs = scene.say("we open at 8");
+    let mut guest = scene.guest();
+    let write = |guest: &mut Guest, kind: &str, body: Json, erasable: Json, seed: u8| {
+        let mut asked = writing(&scene, kind, body, seed);
+        asked["erasable"] = erasable;
+        let (signed, _) = ask(guest, asked, &[])?;
+        ask(guest, json!({ "op": "kept" }), &[]).unwrap();
+        Ok::<String, Json>(signed["id"].as_str().unwrap().to_owned())
+    };
+    let private = json!({ "private": "the code is 4711" });
+    let hidden = write(&mut guest, "message.post", json!({}), private, 1).unwrap();
+    let plain = json!({ "text": "for good" });
+    let plain = write(&mut guest, "message.post", plain, Json::Null, 2).unwrap();
+    let topic = scene.world.topic.to_string();
+    let event = |guest: &mut Guest, id: &str| {
+        let asked = json!({ "op": "history", "topic": topic });
+        let (told, _) = ask(guest, asked, &[]).unwrap();
+        let events = told["events"].as_array().unwrap().clone();
+        events.into_iter().find(|it| it["id"] == id).unwrap()
+    };
+    assert_eq!(
+        event(&mut guest, &hidden)["erasable"]["private"],
+        "the code is 4711"
+    );
+    let erase = |guest: &mut Guest, target: &str, seed: u8| {
+        let body = json!({ "target": target });
+        write(guest, "topic.tombstone", body, Json::Null, seed)
+    };
+    let refused = [theirs.to_string(), plain, "00".repeat(32), "x".to_owned()];
+    for (seed, target) in (3..).zip(refused) {
+        let error = erase(&mut guest, &target, seed).unwrap_err();
+        assert!(error["text"].is_string(), "{target}: {error}");
+    }
+    erase(&mut guest, &hidden, 9).unwrap();
+    let shown = event(&mut guest, &hidden);
+    assert_eq!(
+        (&shown["erasable"], &shown["erased"]),
+        (&Json::Null, &json!(true))
+    );
+    assert!(erase(&mut guest, &hidden, 10).is_err());
+}
+
+#[test]
 fn what_could_not_be_stored_was_never_signed_for_anybody() {
     let scene = Scene::new();
     let mut guest = scene.guest();
