@@ -257,7 +257,7 @@ fn what_is_agreed_to_is_said_in_words() {
         "payment 1: €3.00",
         "payment 2: €6.00",
         "Over the network",
-        "from the agreement on: 10 %",
+        "once it is confirmed: 10 %",
         "the provider may end it by itself 3 days after you got it",
         "Jan 1, 2099, 2:00 AM (Helsinki); by your clock Dec 31, 2098, 7:00 PM",
     ] {
@@ -368,6 +368,24 @@ fn pictures_that_were_shown_are_kept() {
     page.until(&format!(
         "!window.__old && document.querySelector('.live') && {shown}?.hidden"
     ));
+}
+
+#[test]
+fn another_language_is_one_press_away() {
+    let Some(mut page) = browser(PHONE) else {
+        return;
+    };
+    let shop = shop(&[]);
+    visit(&mut page, &shop);
+    for (name, tag, other) in [("Deutsch", "de", "English"), ("English", "en", "Deutsch")] {
+        page.press(name);
+        page.until(&format!(
+            "document.documentElement.lang === '{tag}' && document.querySelector('#foot button')?.textContent === '{other}'"
+        ));
+        page.until("document.querySelector('h1')?.textContent === 'Kallion leipä'");
+        check_screen(&mut page);
+    }
+    shop.up.stop();
 }
 
 #[test]

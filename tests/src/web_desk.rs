@@ -172,6 +172,11 @@ fn how_much_waits_is_seen_and_heard() {
     go(&mut page, "#/today", "Today");
     page.value("document.querySelector('main li.card a').click()");
     page.press("Decline the order");
+    // that is what one does with what was asked for, and not to cancel it
+    assert_eq!(
+        page.value("document.querySelector('main').textContent.includes('Cancel the order')"),
+        false
+    );
     page.press("Decline the order");
     // said in words, not by the name of a kind
     page.until("document.querySelector('#status').textContent === 'Order declined.'");

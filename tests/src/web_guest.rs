@@ -214,6 +214,14 @@ fn a_customer_orders_from_a_phone() {
     says(&mut page, "delivered");
     act(&mut page, "I have paid €8.50 (all)");
     says(&mut page, "claimed");
+    let here = page.value("location.hash.slice(2)");
+    go(&mut page, "orders", "My orders");
+    says(
+        &mut page,
+        "the provider has not confirmed yet that you paid",
+    );
+    page.value(&format!("location.hash = '#/' + {here}; true"));
+    says(&mut page, "claimed");
     let ack =
         json!({ "order": order, "leg": "all", "amount": { "currency": "EUR", "minor": 850 } });
     let acked = soon(

@@ -36,6 +36,14 @@ fn what_a_customer_cancels_is_free_again() {
     // another week is shown: the time is freed all the same
     go(&mut page, "#/calendar", "Calendar");
     soon(|| rows("slots"), |many| *many == 0);
+    // and at once where a page is open, whatever it shows
+    go(&mut page, "#/today", "Today");
+    let booking = booked(&desk, &bert, crate::guest::now_ms() / DAY_MS + 10);
+    assert_eq!(rows("slots"), 1);
+    carry(&desk, &bert, &["bert", "shop"]);
+    bert.ok(&["book", "cancel", "bert", &booking]);
+    carry(&bert, &desk, &["bert"]);
+    soon(|| rows("slots"), |many| *many == 0);
 
     go(&mut page, "#/orders/agreed", "Orders");
     page.until("document.querySelector('main li.card a')");

@@ -125,6 +125,26 @@ fn a_second_place_and_a_second_time_replace_nothing() {
     let resources = columns(&desk, "shop", "resources");
     let chair = resources.iter().find(|it| it["resource"] == "chair");
     assert_eq!(chair.unwrap()["notice_s"], 48 * 3_600);
+
+    // a place is gone after a second thought
+    go(&mut page, "#/space", "Kallion leipä");
+    for (is_meant, left) in [(false, 2), (true, 1)] {
+        page.press("Remove");
+        page.until(
+            "document.querySelector('dialog[open]')?.textContent.includes('Remove “Kallio”?')",
+        );
+        check_screen(&mut page);
+        page.value(&format!(
+            "[...document.querySelectorAll('dialog[open] button')].find((it) => it.matches('.main') === {is_meant}).click(); true"
+        ));
+        page.until(
+            "!document.querySelector('dialog') && !document.querySelector('form[data-busy]')",
+        );
+        page.until(&format!(
+            "!document.querySelector('dialog') && [...document.querySelectorAll('main li.card h3')].filter((it) => it.textContent === 'Kallio').length === {left}"
+        ));
+        assert_eq!(places(&desk).len(), left);
+    }
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     up.stop();
 }

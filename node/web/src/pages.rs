@@ -103,6 +103,7 @@ pub static PAGES: &[Page] = &[
     page!("/offers.js", SCRIPT, "offers.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
     page!("/synlog.js", SCRIPT, "synlog.js"),
+    page!("/takes.js", SCRIPT, "takes.js"),
     page!("/timeline.js", SCRIPT, "timeline.js"),
     page!("/today.js", SCRIPT, "today.js"),
     page!("/words.js", SCRIPT, "words.js"),

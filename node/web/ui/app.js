@@ -187,8 +187,8 @@ function keep() {
   };
 }
 
-/** Shows the screen of the address; `again`: it is there already, and something is new. */
-async function show(again = false) {
+/** Shows the screen of the address; `again`: it is there already, and something is new; `done`: by what was done on it. */
+async function show(again = false, done = false) {
   // who goes somewhere is not overtaken by news; they are looked at when it is there
   if (again && state.going) {
     state.stale = true;
@@ -212,7 +212,7 @@ async function show(again = false) {
     state.topics = context.topics = await topics;
     const made = await screen(context);
     // somebody went on meanwhile, or began to write
-    if (round !== state.round || (again && writing())) return context.leave?.();
+    if (round !== state.round || (again && writing(done))) return context.leave?.();
     const back = again && keep();
     if (again) state.leave?.();
     chrome(parents[name] ?? name);
@@ -220,7 +220,7 @@ async function show(again = false) {
     if (back) back();
     state.leave = context.leave;
   } catch (error) {
-    if (round !== state.round || (again && writing())) return;
+    if (round !== state.round || (again && writing(done))) return;
     if (error.status === 401) return login();
     console.error(error);
     chrome(parents[name] ?? name);
@@ -237,17 +237,18 @@ async function show(again = false) {
   }
 }
 
-/** Whether somebody writes: what is typed stays. */
-function writing() {
+/** Whether somebody writes: what is typed stays. Once something was `done` a draft that this browser keeps is no reason not to show it: it comes back by itself. */
+function writing(done) {
   // a frame can't be moved: it would begin anew
-  const busy = main.querySelector('form[data-busy], form[data-dirty], iframe.app');
-  const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue));
+  const busy = main.querySelector(`form[data-busy], form[data-dirty]${done ? ':not([data-stored])' : ''}, iframe.app`);
+  const comesBack = (field) => done && field.closest('form[data-stored]') && !field.matches('[type=file], [type=password], [data-secret]');
+  const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue) && !comesBack(field));
   return busy || typed;
 }
 
-/** Looks again, unless somebody is writing. */
-export function refresh() {
-  if (!writing() && place()[0] !== 'feeds') show(true);
+/** Looks again, unless somebody is writing; `done`: after something was done here. */
+export function refresh(done = false) {
+  if (!writing(done) && place()[0] !== 'feeds') show(true, done);
 }
 
 function follow() {

@@ -53,3 +53,11 @@ function count() {
 
 // what is read here is not new any more
 document.addEventListener('seen', count);
+
+// a time is free again when its customer cancels; where nobody looks then, the calendar does it
+let freeing;
+document.addEventListener('entry', ({ detail: entry }) => {
+  if (entry.kind !== 'booking.cancel' || entry.entity === entity()) return;
+  clearTimeout(freeing);
+  freeing = setTimeout(() => import('./takes.js').then((it) => it.tidied()).catch(() => {}), CALM);
+});

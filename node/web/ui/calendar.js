@@ -5,33 +5,12 @@ import { t, word } from './words.js';
 import { api, heading, problem, refresh, say, to } from './app.js';
 import { field, form, kept } from './forms.js';
 import { digits, short } from './format.js';
+import { abandoned, allBetween, disown, knownOf, owe, ownResources, settle, withTake } from './takes.js';
 import { DAY, clock, dayBegin, dayName, dayOf, fromField, full, here, stretch, toField, weekday } from './zones.js';
 
 const OVER = ['declined', 'cancelled', 'no_show', 'attended'];
 /** Pixels of an hour in the grid. */
 const HOUR = 36;
-
-/** Resources of all spaces in which this device decides. */
-export async function ownResources({ topics, me }) {
-  const spaces = topics.filter((topic) => topic.app === 'space' && topic.sequencer === me.device);
-  const all = await Promise.all(spaces.map(async (space) => {
-    const found = [];
-    for await (const row of api.allRows(space.topic, 'resources')) found.push({ ...row.columns, space: space.topic, spaceName: space.name });
-    return found;
-  }));
-  return { spaces, resources: all.flat() };
-}
-
-async function allBetween(view, query) {
-  const found = [];
-  let after;
-  do {
-    const page = await api.appRows('relation', view, { ...query, limit: 1000, after });
-    found.push(...page.rows);
-    after = page.next;
-  } while (after && found.length < 20000);
-  return found;
-}
 
 /** The week of a day, or the day; `#/calendar/week/20500`. */
 export async function calendar(context) {
@@ -44,13 +23,13 @@ export async function calendar(context) {
   const first = days === 7 ? asked - weekday(asked) : asked;
   const [from, until] = [dayBegin(first, zone), dayBegin(first + days, zone)];
   // what began the day before may still be going on
-  const known = (row) => resources.find((it) => it.space === digits(row.columns.space) && it.resource === row.columns.resource);
+  const known = knownOf(resources);
   const [near, waiting] = await Promise.all([
     allBetween('bookings', { index: 'by_start', from: from - DAY, to: until }),
     allBetween('bookings', { index: 'by_state', equal: ['pending'] }),
-    allBetween('bookings', { index: 'by_start', from: Date.now() - DAY }).then((rows) => abandoned(rows, known)),
+    abandoned(known),
   ]);
-  const left = owed().length && await settle();
+  const left = await settle();
   const inside = near.filter(({ columns }) => columns.end > from && columns.start < until);
   const elsewhere = waiting.filter((row) => !inside.some((it) => it.topic === row.topic && it.key === row.key));
   const link = (text, shape, day, current) => h('li', null, h('a', { href: to('calendar', shape, day), 'aria-current': current ? 'true' : null }, text));
@@ -74,13 +53,13 @@ export async function calendar(context) {
     resources.length === 0 && h('p', null, spaces.length ? t('calendar.nothing') : t('catalog.none')),
     elsewhere.length > 0 && [h('h2', null, t('calendar.waiting')), list(elsewhere)],
     h('h2', null, days === 1 ? dayName(first, { weekday: 'long', day: 'numeric', month: 'long' }) : `${dayName(first)} – ${dayName(first + 6)}`),
-    grid(inside, first, days, zone),
+    grid(inside, first, days, zone, known),
     h('h2', null, t('calendar.list')), listed,
   ];
 }
 
 /** Days beside each other, hours below each other; the list says the same. */
-function grid(rows, first, days, zone) {
+function grid(rows, first, days, zone, known) {
   const live = rows.filter(({ columns }) => !['declined', 'cancelled'].includes(columns.state));
   const times = live.flatMap(({ columns }) => [columns.start, columns.end - 1]).map((ms) => Math.floor(((ms - dayBegin(dayOf(ms, zone), zone)) / DAY) * 24));
   const [low, high] = [Math.max(0, Math.min(8, ...times)), Math.min(24, Math.max(18, ...times) + 1)];
@@ -104,7 +83,7 @@ function grid(rows, first, days, zone) {
     for (const { row, lane } of placed) {
       const { columns } = row;
       const hour = (ms) => Math.min(Math.max((ms - begin) / 3600000, low), high) - low;
-      const block = h('div', { class: `block ${tone(columns.state)}` }, `${clock(columns.start, zone)} ${columns.resource}`, h('br'), word(columns.state));
+      const block = h('div', { class: `block ${tone(columns.state)}` }, `${clock(columns.start, zone)} ${known(row)?.title ?? columns.resource}`, h('br'), word(columns.state));
       Object.assign(block.style, {
         top: `${hour(columns.start) * HOUR}px`,
         height: `${Math.max((hour(columns.end) - hour(columns.start)) * HOUR - 2, 16)}px`,
@@ -139,80 +118,6 @@ function one(row, resource, context) {
     !isMine && !OVER.includes(columns.state) && answers(row, resource, zone));
 }
 
-const takeKey = (row) => `take:${row.topic}:${digits(row.columns.booking)}`;
-/** What is remembered where the browser keeps nothing: as long as the page is there. */
-const memory = new Map();
-const remembered = (key, value) => {
-  if (value === null) memory.delete(key);
-  else if (value !== undefined) memory.set(key, value);
-  try {
-    if (value === undefined) return localStorage.getItem(key);
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch { /* a private window forgets */ }
-  return memory.get(key) ?? null;
-};
-
-/** Times that are to be free again, by their takes: written down before it is tried, and until it came to pass. */
-const OWED = 'owed:slots';
-const owed = () => { try { return JSON.parse(remembered(OWED) ?? '[]'); } catch { return []; } };
-const owing = (list) => remembered(OWED, list.length ? JSON.stringify(list) : null);
-const owe = (one) => owing([...owed().filter((it) => it.take !== one.take), one]);
-const disown = (take) => owing(owed().filter((it) => it.take !== take));
-
-/** Times that still stand for bookings that came to nothing: customers cancel, and the space is not theirs. */
-async function abandoned(rows, known) {
-  const off = rows.filter((row) => row.columns.take && ['cancelled', 'declined'].includes(row.columns.state) && row.columns.end > Date.now() && known(row));
-  await Promise.all(off.map(async (row) => {
-    const { space, resource } = known(row);
-    const take = digits(row.columns.take);
-    const { rows: [slot] } = await api.rows(space, 'slots', { prefix: `slot/${take}` });
-    if (slot) owe({ space, resource, take, topic: row.topic, key: row.key });
-  }));
-}
-
-/** Frees what is to be free again, unless a booking stands on it after all. Gives how much is left to be tried later. */
-async function settle() {
-  for (const { space, resource, take, topic, key } of owed()) {
-    try {
-      const { rows: [row] } = await api.get(`/topics/${topic}/rows/bookings/${encodeURIComponent(key)}`);
-      const stands = row && digits(row.columns.take) === take && ['confirmed', 'attended', 'no_show'].includes(row.columns.state);
-      // what is refused is free already
-      if (!stands) await api.send(space, 'slot.free', { body: { resource, take } }).catch((error) => { if (error.status !== 422) throw error; });
-      disown(take);
-    } catch { /* it is tried again when the calendar is next shown */ }
-  }
-  return owed().length;
-}
-
-/** Takes the slot in the space; then the relation is told, with the take as evidence. If that is refused the slot is free again. */
-async function withTake(row, resource, start, end, replaces, then) {
-  const { columns } = row;
-  const booking = digits(columns.booking);
-  const key = `${takeKey(row)}:${start}-${end}`;
-  // a page that was closed in between has taken it already
-  let take = remembered(key);
-  if (!take) {
-    const body = { resource: columns.resource, start, end, seats: columns.seats };
-    if (replaces) body.replaces = { $hex: replaces };
-    take = (await api.send(resource.space, 'slot.take', { body, for: booking })).id;
-    remembered(key, take);
-  }
-  disown(take);
-  try {
-    await then(booking, take);
-  } catch (error) {
-    if (error.status === 422) {
-      // where it was told before and the answer was lost, the booking stands on it
-      owe({ space: resource.space, resource: columns.resource, take, topic: row.topic, key: row.key });
-      remembered(key, null);
-      await settle();
-    }
-    throw error;
-  }
-  remembered(key, null);
-}
-
 /** What was refused, by booking and its state: news must not take it off the screen. */
 const refused = new Map();
 
@@ -239,7 +144,7 @@ function answers(row, resource, zone) {
       try {
         await act();
         say(t(`done.${kind}`));
-        refresh();
+        refresh(true);
       } catch (error) {
         // the screen may have been drawn anew meanwhile
         refused.set(mark, error);

@@ -96,13 +96,17 @@ export async function lastLine(topic, it, mine, level = 'h2') {
       it?.fresh > 0 && h('span', { class: 'badge warn' }, t('chat.fresh', { n: it.fresh }))));
 }
 
-/** A button that answers somebody who came without an install. */
+/** A button that answers somebody who came without an install; who is shut out is asked about once more. */
 export const answer = (entity, word, main) => h('button', {
   type: 'button',
   class: main ? 'main' : null,
   onclick: async () => {
+    if (word === 'block') {
+      const { sure } = await import('./forms.js');
+      if (!await sure(t('guests.block.sure'), t('guests.block.how'), t('guests.block'))) return;
+    }
     await api.post(`/guests/${entity}`, { answer: word }).catch(failed);
-    refresh();
+    refresh(true);
   },
 }, t(`guests.${word}`));
 

@@ -96,7 +96,7 @@ function item(topic, row, isOwner, currency, door) {
       target.disabled = true;
       try {
         written(await api.send(topic, 'item.state', { body: { item: columns.item, state } }));
-        refresh();
+        refresh(true);
       } catch (error) {
         target.disabled = false;
         target.after(problem(error));

@@ -5,7 +5,7 @@ import { t } from './words.js';
 import { api, heading, problem, refresh, to } from './app.js';
 import { lastLine, textOf } from './cards.js';
 import { eraser, mayErase } from './erasing.js';
-import { field, form, written } from './forms.js';
+import { field, form, kept as keep, written } from './forms.js';
 import { digits, instant, short } from './format.js';
 import { LATEST, latestOf, seen } from './seen.js';
 
@@ -85,7 +85,7 @@ export async function chat(context) {
   /** One that was fetched earlier is not fetched again. */
   const erased = (it) => {
     if (of.messages.includes(it)) Object.assign(it, { text: null, isErasable: false, gone: t('chat.erased') });
-    return refresh();
+    return refresh(true);
   };
   const list = h('ol', { class: 'talk' });
   const told = h('p', { class: 'soft', role: 'status' });
@@ -114,10 +114,10 @@ export async function chat(context) {
   draw();
   const text = h('textarea', { required: true, maxlength: '2000', name: 'text' });
   const later = h('input', { type: 'checkbox' });
-  const say = form([field(t('chat.say'), text), h('label', { class: 'check' }, later, t('chat.keep'))], t('send'), async () => {
+  const say = keep(`say:${topic}`, form([field(t('chat.say'), text), h('label', { class: 'check' }, later, t('chat.keep'))], t('send'), async () => {
     const words = text.value.trim();
     written(await api.send(topic, 'message.post', later.checked ? { body: {}, erasable: { private: words } } : { body: { text: words } }));
-  });
+  }));
   const read = () => { if (!document.hidden) seen(topic, rows); };
   read();
   document.addEventListener('visibilitychange', read);

@@ -11,7 +11,7 @@ export function mayErase({ topics, mine, me }, topic, author) {
 }
 
 /** A button that erases what can be erased of an entry, once it was asked whether that is meant; then `done`. */
-export const eraser = (id, done = refresh) => h('button', { type: 'button', onclick: async () => {
+export const eraser = (id, done = () => refresh(true)) => h('button', { type: 'button', onclick: async () => {
   if (!await sure(t('erase.sure'), t('erase.what'), t('erase'))) return;
   try {
     await api.post(`/entries/${id}/erase`, {});

@@ -134,7 +134,7 @@ export function form(children, label, act) {
         delete made.dataset.busy;
         delete made.dataset.dirty;
         made.closest('details')?.removeAttribute('open');
-        refresh();
+        refresh(true);
       } catch (error) {
         if (error.control?.isConnected) point(error);
         else put(told, problem(error));
@@ -199,6 +199,7 @@ export function kept(name, made, rows) {
         // what is suggested anew each time says nothing
         if (drawn(field) !== base && !field.hasAttribute('data-suggested')) stale(field);
       }
+      made.dataset.stored = 'yes';
       made.dispatchEvent(new Event('restored'));
     }
   } catch { /* a private window forgets */ }
@@ -210,7 +211,8 @@ export function kept(name, made, rows) {
     try {
       if (typed.length || others) localStorage.setItem(key, JSON.stringify({ of: all.length, typed, ...(others ? { rows: now, first } : {}) }));
       else localStorage.removeItem(key);
-    } catch { /* the same */ }
+      made.dataset.stored = 'yes';
+    } catch { delete made.dataset.stored; }
   });
   made.addEventListener('sent', () => {
     try { localStorage.removeItem(key); } catch { /* the same */ }

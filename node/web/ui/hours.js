@@ -4,7 +4,7 @@ import { h, put } from './elements.js';
 import { t } from './words.js';
 import { api, heading, to } from './app.js';
 import { asDrawn, field, form, kept, preset, touched, written, wrong } from './forms.js';
-import { ownResources } from './calendar.js';
+import { ownResources } from './takes.js';
 import { isThere } from './slugs.js';
 import { dayName, fromField, here, isZone, toField } from './zones.js';
 

@@ -213,6 +213,7 @@ export default {
   'policy.notice': 'Stunden Frist',
   'policy.nothing': 'Füll mindestens eines aus.',
   'policy.how': 'Jedes neue Angebot beginnt damit, und du kannst darin etwas anderes sagen. Was man buchen kann, beginnt mit der Frist. Bevor eine Bestellung bestätigt ist, kostet eine Absage nichts.',
+  'space.remove.sure': '„{name}“ entfernen?', 'space.remove.how': 'Kunden sehen das nicht mehr. Bestellungen und ihr Verlauf bleiben.',
   'space.currency': 'Währung',
   'space.brand': 'Wie er sich zeigt',
   'space.policy': 'Bedingungen',

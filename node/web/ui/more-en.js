@@ -213,6 +213,7 @@ export default {
   'policy.notice': 'Hours of notice',
   'policy.nothing': 'Fill in at least one of them.',
   'policy.how': 'Each new offer begins with these, and you can say something else in it. What people book begins with the notice. Before an order is confirmed cancelling costs nothing.',
+  'space.remove.sure': 'Remove “{name}”?', 'space.remove.how': 'Customers see it no more. Orders and their history stay.',
   'space.currency': 'Currency',
   'space.brand': 'How it shows itself',
   'space.policy': 'Terms',

@@ -73,7 +73,7 @@ export async function order(context) {
   const failed = (element) => (error) => put(element, problem(error));
   const making = [
     steps(topic, manifest, id, isOrder ? key : null).then((made) => put(progress, made), failed(progress)),
-    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor), hasEnd: Boolean(end), offered,
+    offer(topic, manifest, isOrder ? 'order' : 'booking', id, { key, entries, currency: columns.currency, hasEditor: Boolean(editor), hasEnd: Boolean(end), offered, isAgreed: Boolean(columns.agree),
       isOff: isOrder && OFF.includes(columns.state) && units(columns.balance) <= 0,
       standing: isOrder && entries.find((entry) => entry.id === digits(columns.quote) && entry.body) })
       .then((made) => put(actions, made), failed(actions)),
@@ -225,7 +225,7 @@ function leg(topic, order, { leg, kind, state, next, proofs, isUnpaid }, isOneOf
       told.replaceChildren();
       try {
         written(await go(to_), '', to_);
-        refresh();
+        refresh(true);
       } catch (error) {
         put(told, problem(error));
       } finally {
@@ -295,6 +295,9 @@ async function filled(topic, { kind, title }, known, { key, entries, currency, s
   }
 }
 
+/** What was asked for, and nothing agreed on, is declined and not cancelled. */
+const INSTEAD = { 'order.cancel': 'order.decline', 'booking.cancel': 'booking.decline' };
+
 /** What may be done with an order or booking now: the node says of each command what the rules say. */
 async function offer(topic, manifest, about, id, facts) {
   const commands = manifest.events.filter((event) => event.command && event.fields[0]?.name === about && event.fields[0].type === 'entry'
@@ -312,7 +315,8 @@ async function offer(topic, manifest, about, id, facts) {
       return verdict === 'accepted' ? { command, ...way } : null;
     }));
   }));
-  const now = possible.flat().filter(Boolean);
+  const all = possible.flat().filter(Boolean);
+  const now = all.filter(({ command }) => facts.isAgreed || !all.some((it) => it.command.kind === INSTEAD[command.kind]));
   return h('div', null, now.map(({ command, known, preset, beside, label = command.title }) => h('details', { class: 'card' },
     h('summary', null, label), beside, commandForm(topic, command, known, preset, command.title))),
   now.length === 0 && h('p', { class: 'soft' }, t('order.nothing')));

@@ -3,7 +3,7 @@
 import { h, pairs } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, to } from './app.js';
-import { commandForm, field, form, kept, manifestOf, preset, written } from './forms.js';
+import { commandForm, field, form, kept, manifestOf, preset, sure, written } from './forms.js';
 import { digits, instant, short } from './format.js';
 import { placeForm, policyForm } from './places.js';
 
@@ -36,7 +36,7 @@ export async function space({ topics, me, parts: [chosen] }) {
     section(t('space.places'), cards(places.slice(0, 50), (place) => [h('h3', null, place.name),
       pairs([[t('place.address'), place.address], [t('place.hours'), place.opening_hours], [t('place.category'), place.category], [t('place.phone'), place.phone]]),
       edit(t('catalog.edit'), placeForm(topic.topic, place, places.filter((it) => it !== place))),
-      isOwner && form([], t('remove'), async () => { written(await api.send(topic.topic, 'place.remove', { body: { place: place.place } })); })]),
+      isOwner && removing(place.name ?? place.place, () => api.send(topic.topic, 'place.remove', { body: { place: place.place } }))]),
       places.length > 50 && h('p', { class: 'soft' }, t('space.more', { n: 50 })),
       edit(t('space.place.add'), placeForm(topic.topic, null, places, about))),
     section(t('space.managers'), cards(managers, (manager) => [h('p', null, h('code', null, short(manager.subject)), ` ${word(manager.capability)}`),
@@ -45,10 +45,15 @@ export async function space({ topics, me, parts: [chosen] }) {
         written(await api.send(topic.topic, 'space.revoke', { body: { subject: digits(manager.subject), capability: manager.capability } }));
       })]), edit(t('space.grant'), grant(topic.topic))),
     section(t('space.ads'), cards(ads, (ad) => [h('h3', null, ad.text ?? ad.terms), pairs([[t('space.words'), ad.terms], [t('space.from'), instant(ad.from)], [t('money.until'), instant(ad.until)]]),
-      isOwner && form([], t('remove'), async () => { written(await api.send(topic.topic, 'ad.remove', { body: { ad: ad.ad } })); })]),
+      isOwner && removing(ad.text ?? ad.terms, () => api.send(topic.topic, 'ad.remove', { body: { ad: ad.ad } }))]),
       edit(t('space.ad.add'), kept(`ad:${topic.topic}`, commandForm(topic.topic, command('ad.put'))))),
   ];
 }
+
+/** Removes something that has a name, once it was asked whether that is meant. */
+const removing = (name, act) => form([], t('remove'), async () => {
+  if (await sure(t('space.remove.sure', { name }), t('space.remove.how'), t('remove'))) written(await act());
+});
 
 /** A patch of the colour; only one that is a colour is set. */
 function colour(value) {

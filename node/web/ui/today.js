@@ -63,7 +63,7 @@ function letter(of) {
     class: accept ? 'main' : null,
     onclick: async () => {
       await api.post(`/inbox/${of.letter}`, { accept }).catch(failed);
-      refresh();
+      refresh(true);
     },
   }, t(accept ? 'letter.accept' : 'letter.drop'));
   return h('li', { class: 'card' }, h('h3', null, t('letter.from', { name: short(of.from) })),

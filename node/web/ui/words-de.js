@@ -58,6 +58,7 @@ export default {
   'guests.copy': 'Link kopieren', 'guests.scan': 'Mit dem Telefon lesen, ansehen, bestellen.', 'guests.near': 'Diese Adresse gilt nur auf diesem Rechner: Kein Telefon findet sie. Für eine, die andere erreichen, starte den Knoten so:',
   'guests.space': 'Laden', 'guests.link': 'Link zeigen', 'guests.code': 'Link als QR-Code',
   'guests.asks': '{name} möchte Kunde werden', 'guests.accept': 'Zustimmen', 'guests.decline': 'Ablehnen',
+  'guests.block.sure': 'Diesen Kunden ausschließen?', 'guests.block.how': 'Er kann nicht mehr schreiben, bis du ihn wieder einlässt. Was vereinbart ist, bleibt.',
   'guests.block': 'Ausschließen', 'guests.unblock': 'Wieder einlassen', 'guests.blocked': 'ausgeschlossen',
   apart: 'Der Knoten antwortet nicht. Was du siehst, kann veraltet sein; gesendet wird erst wieder, wenn er da ist.',
   calendar: 'Kalender',

@@ -54,6 +54,7 @@ export default {
   'guests.copy': 'Copy the link', 'guests.scan': 'Scan this with a phone to see what there is, and to order.', 'guests.near': 'This address is of this machine alone: no phone finds it. For one that others reach, start the node so:',
   'guests.space': 'Space', 'guests.link': 'Show the link', 'guests.code': 'Link as a QR code',
   'guests.asks': '{name} wants to become a customer', 'guests.accept': 'Accept', 'guests.decline': 'Decline',
+  'guests.block.sure': 'Shut this customer out?', 'guests.block.how': 'They can’t write to you any more until you let them in again. What was agreed stays.',
   'guests.block': 'Shut out', 'guests.unblock': 'Let in again', 'guests.blocked': 'shut out',
   apart: 'The node does not answer. What you see may be old; what you send is not sent until it is back.',
   calendar: 'Calendar',

@@ -2,7 +2,7 @@
 
 import { h, put } from './elements.js';
 import { digits, instant } from './format.js';
-import { language, locale, ready, t } from './words.js';
+import { choose as speak, language, locale, names, ready, t } from './words.js';
 import { Storage } from './storage.js';
 import { PAGE, asks, door, early, here, linked, over } from './early.js';
 import { problem, reason } from './form.js';
@@ -185,8 +185,16 @@ function chrome(here = parents[place()[0]] ?? place()[0]) {
   if (focused) nav.querySelector(`a[href="${focused}"]`)?.focus();
   put(document.getElementById('top'), h('strong', null, app.name),
     h('span', { class: link.online ? 'live open' : 'live' }, t(link.online ? 'live' : 'offline')));
+  foot();
   banner();
   ages();
+}
+
+/** The other languages, each in its own words. */
+function foot() {
+  const box = document.getElementById('foot');
+  if (box.firstChild) return;
+  put(box, Object.entries(names).filter(([tag]) => tag !== language).map(([tag, name]) => h('button', { type: 'button', lang: tag, onclick: () => speak(tag) }, name)));
 }
 
 /** A time of today or yesterday as people say it, earlier ones with their date. */

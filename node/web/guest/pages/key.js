@@ -1,7 +1,7 @@
 // The customer's key: the words, the way to a node, and forgetting.
 
 import { h, pairs, put } from './elements.js';
-import { choose, language, names, t } from './words.js';
+import { t } from './words.js';
 import { app, heading, say, to } from './app.js';
 import { field, form, tick } from './form.js';
 import * as keeping from './keeping.js';
@@ -16,11 +16,8 @@ function download(name, content) {
 }
 
 export async function key() {
-  const pick = h('select', { onchange: () => choose(pick.value) },
-    Object.entries(names).map(([tag, name]) => h('option', { value: tag, selected: tag === language }, name)));
-  const speech = field(t('settings.language'), pick);
   const page = await kept();
-  if (!app.link.me) return [heading(t('key')), h('p', null, t('key.none')), h('h2', null, t('settings')), speech, page];
+  if (!app.link.me) return [heading(t('key')), h('p', null, t('key.none')), h('h2', null, t('settings')), page];
   const { me } = app.link;
   const shown = h('div');
   const reveal = h('button', {
@@ -42,7 +39,7 @@ export async function key() {
     h('details', null, h('summary', null, t('key.move')), h('p', null, t('key.move.text')),
       h('ol', null, h('li', null, t('key.move.copy')),
         h('li', null, t('key.move.recover'), h('pre', null, 'synlog recover --from synlog-guest.synlog --name laptop\nsynlog bundle read synlog-guest.synlog')))),
-    h('h2', null, t('settings')), speech, page,
+    h('h2', null, t('settings')), page,
     h('details', null, h('summary', null, t('trust')), h('p', null, t('trust.text'))),
     forgetting(),
   ];

@@ -21,6 +21,9 @@ const DONE = ['delivered', 'completed', 'accessed'];
 /** Minor units of a column of money, which may stand with its currency. */
 const units = (value) => value?.minor ?? value ?? 0;
 
+/** Whether the customer says to have paid something, and the provider did not say so yet. */
+const isClaimed = (rows, key) => table(rows, 'payments', key).some(({ columns }) => units(columns.claimed) > 0);
+
 const table = (rows, name, key) => (rows?.tables[name] ?? []).filter((row) => key === undefined || row.key === key);
 
 function badge(row, id, unsent) {
@@ -68,7 +71,7 @@ export async function orders() {
         held(draft))))],
     sorted.length ? h('ul', { class: 'cards' }, sorted.map((row) => h('li', { class: 'card' },
       h('h2', { class: 'name' }, h('a', { href: to('order', digits(row.columns.order)) }, lines(rows, row.key) || t('order.of', { id: short(row.columns.order) }))),
-      h('p', { class: 'row' }, badge(row, digits(row.columns.order), unsent), turn(row.columns)),
+      h('p', { class: 'row' }, badge(row, digits(row.columns.order), unsent), turn(row.columns), isClaimed(rows, row.key) && h('span', { class: 'soft' }, t('pay.claimed'))),
       h('p', null, row.columns.total ? amount(row.columns.total, row.columns.currency) : '', ' ', h('span', { class: 'soft' }, instant(row.columns.updated))))))
       : app.link.drafts.length === 0 && h('p', { class: 'soft' }, t('orders.none')),
     bookings.length > 0 && [h('h2', null, t('bookings')), h('ul', { class: 'cards' }, bookings.map((row, at) => h('li', { class: 'card' },
