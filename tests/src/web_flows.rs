@@ -715,6 +715,14 @@ fn messages_are_told_and_news_leave_rows_alone() {
     page.press("Send");
     page.until("document.querySelector('.talk li.mine')?.textContent.startsWith('an answer')");
     page.until("document.querySelector('.talk li.mine').textContent.includes('you')");
+    // who writes sees what comes meanwhile, and goes on
+    page.fill("Message", "half of");
+    client.ok(&["say", "aino", "--text", "while you write"]);
+    carry(&client, &desk, &["aino"]);
+    page.until("document.querySelector('.talk').textContent.includes('while you write')");
+    let left = "[document.activeElement.value, document.activeElement.selectionStart]";
+    assert_eq!(page.value(left), json!(["half of", 7]));
+    page.fill("Message", "");
     // it was read, and what comes after it was not
     go(&mut page, "#/today", "Today");
     assert_eq!(

@@ -56,6 +56,36 @@ fn a_customers_number_stays() {
     shop.up.stop();
 }
 
+/// Once something was done the screen is shown again, although a draft stands in another form:
+/// that comes back with all that was typed, also what was typed while the answer came.
+#[test]
+fn a_draft_comes_back_with_its_last_letter() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    page.before_each(HOLD);
+    let (desk, _) = bakery();
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/space", "Kallion leipä");
+    page.press("Add a place");
+    page.fill("Name", "Kal");
+    let field = "[...document.querySelectorAll('label')].filter((it) => it.checkVisibility() && it.textContent === 'Name').map((it) => document.getElementById(it.htmlFor)).pop()";
+    page.value(&format!("{field}.__same = window.__hold = true; true"));
+    page.value("import(new URL('./app.js', document.querySelector('script').src)).then(({ refresh }) => refresh(true))");
+    page.until("window.__held.length");
+    page.value("document.execCommand('insertText', false, 'lio')");
+    page.value("window.__hold = false; window.__held.splice(0).forEach((go) => go()); true");
+    page.value("new Promise((done) => setTimeout(done, 300))");
+    assert_eq!(page.value(&format!("{field}.__same")), true);
+    page.until(&format!("!{field}.__same"));
+    assert_eq!(page.value(&format!("{field}.value")), "Kallio");
+    assert_eq!(
+        page.value(&format!("{field} === document.activeElement")),
+        true
+    );
+    up.stop();
+}
+
 /// What somebody has chosen in a field is what the next letter replaces, also after a look.
 #[test]
 fn what_is_chosen_stays_chosen() {

@@ -53,11 +53,13 @@ const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'fee
 const CALM = 150;
 /** Milliseconds out of sight after which one tab listens for all that nobody sees: a browser has six connections to a node. */
 const UNSEEN = 10_000;
+/** Milliseconds until it is tried again to show what was done, where somebody types. */
+const PAUSE = 700;
 /** Milliseconds that news wait for the first screen. */
 const PATIENCE = 2000;
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, due: new Map(), asked: null };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, due: new Map(), asked: null, typed: 0, composing: false };
 
 /** Who is logged in. */
 export const entity = () => state.me?.entity;
@@ -196,10 +198,14 @@ async function show(again = false, done = false) {
   }
   const [name, ...parts] = place();
   const round = ++state.round;
+  const begun = performance.now();
+  // a draft is put into the new form when that is made: what was typed since would not be in it
+  const isBusy = () => again && writing(done && state.typed < begun);
   if (!again) state.going = round;
   if (!again) {
     state.leave?.();
     state.leave = null;
+    state.composing = false;
     put(main, h('p', { class: 'soft' }, t('loading')));
   }
   const context = { ...state, leave: null, api, parts, again, mine: (id) => digits(id) === state.me.entity };
@@ -212,7 +218,10 @@ async function show(again = false, done = false) {
     state.topics = context.topics = await topics;
     const made = await screen(context);
     // somebody went on meanwhile, or began to write
-    if (round !== state.round || (again && writing(done))) return context.leave?.();
+    if (round !== state.round || isBusy()) {
+      if (done) setTimeout(() => refresh(true), PAUSE);
+      return context.leave?.();
+    }
     const back = again && keep();
     if (again) state.leave?.();
     chrome(parents[name] ?? name);
@@ -220,7 +229,7 @@ async function show(again = false, done = false) {
     if (back) back();
     state.leave = context.leave;
   } catch (error) {
-    if (round !== state.round || (again && writing(done))) return;
+    if (round !== state.round || isBusy()) return;
     if (error.status === 401) return login();
     console.error(error);
     chrome(parents[name] ?? name);
@@ -240,7 +249,7 @@ async function show(again = false, done = false) {
 /** Whether somebody writes: what is typed stays. Once something was `done` a draft that this browser keeps is no reason not to show it: it comes back by itself. */
 function writing(done) {
   // a frame can't be moved: it would begin anew
-  const busy = main.querySelector(`form[data-busy], form[data-dirty]${done ? ':not([data-stored])' : ''}, iframe.app`);
+  const busy = state.composing || main.querySelector(`form[data-busy], form[data-dirty]${done ? ':not([data-stored])' : ''}, iframe.app`);
   const comesBack = (field) => done && field.closest('form[data-stored]') && !field.matches('[type=file], [type=password], [data-secret]');
   const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue) && !comesBack(field));
   return busy || typed;
@@ -253,7 +262,8 @@ export function refresh(done = false) {
 
 function follow() {
   let waiting, from, end;
-  const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, CALM); };
+  // what the other side says is shown also to who writes
+  const soon = () => { clearTimeout(waiting); waiting = setTimeout(() => refresh(place()[0] === 'chat' && !main.querySelector('[role=alert]')), CALM); };
   const listen = () => { end ??= api.watch({ ...told, from }); };
   const told = {
     entry: (entry, id) => { from = id; soon(); lookForMore(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },
@@ -329,6 +339,9 @@ async function begin() {
   }
   put(document.getElementById('apart'), t('apart'));
   addEventListener('hashchange', () => show());
+  main.addEventListener('input', () => { state.typed = performance.now(); });
+  main.addEventListener('compositionstart', () => { state.composing = true; });
+  main.addEventListener('compositionend', () => { state.composing = false; });
   if (['', '#/today'].includes(location.hash) && await isFirst()) location.replace('#/begin');
   const first = show();
   // its questions have the connections first; what comes meanwhile is seen when news are heard
