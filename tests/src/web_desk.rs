@@ -332,7 +332,7 @@ fn earlier_messages_come_in_pages() {
     // what the rules refuse was never said
     let long = "x".repeat(2_100);
     client.ok(&["say", "aino", &format!("--text={long}"), "--force"]);
-    client.ok(&["say", "aino", "--private", "between us"]);
+    let hidden = client.ok(&["say", "aino", "--private", "between us"]);
     import(&client, &desk, "aino", "message.post", &said[80..]);
     let up = login(&mut page, &desk);
     let topic = desk.ok(&["topic", "show", "aino", "--json"]).json()["topic"].clone();
@@ -370,6 +370,20 @@ fn earlier_messages_come_in_pages() {
         list.sort();
     }
     assert_eq!(shown, wanted);
+    // what its writer erases is not read here any more, also where it was fetched before
+    client.ok(&["erase", &hidden.word()]);
+    carry(&client, &desk, &["aino"]);
+    page.until(&format!("{lines}.at(80) === 'erased'"));
+    // of very many at once only those are shown that are known to follow each other
+    let many: Vec<Json> = (0..60)
+        .map(|n| json!({ "text": format!("later {n}") }))
+        .collect();
+    import(&client, &desk, "aino", "message.post", &many);
+    page.until(&format!(
+        "{lines}.length === 50 && {lines}.includes('later 59')"
+    ));
+    page.press("Earlier messages");
+    page.until(&format!("{lines}.includes('news')"));
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     up.stop();
 }

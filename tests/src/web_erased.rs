@@ -70,16 +70,41 @@ fn what_can_be_erased_has_a_button_that_erases_it() {
     says(&mut owner, CODE);
     check_screen(&mut owner);
 
-    // the customer erases it, after a second thought
+    // the customer erases it, after a second thought; a tick is kept with what is typed
+    page.fill("Message", "half a secret");
+    page.value("document.querySelector('main input[type=checkbox]').click(); true");
     erase(&mut page, false);
     says(&mut page, CODE);
     erase(&mut page, true);
+    let typed = "JSON.stringify([document.querySelector('main textarea')?.value, document.querySelector('main input[type=checkbox]')?.checked])";
+    for _ in 0..2 {
+        page.until(&format!("{typed} === '[\"half a secret\",true]'"));
+        page.value("location.reload(); true");
+        page.until("document.querySelector('nav a')");
+    }
+    page.until(&format!("{typed} === '[\"half a secret\",true]'"));
+    page.value("document.querySelector('main input[type=checkbox]').click(); true");
+    page.fill("Message", "");
+    page.value("document.querySelector('main textarea').dispatchEvent(new Event('input', { bubbles: true })); true");
     gone(&mut page, CODE);
     says(&mut page, "was erased");
     says(&mut page, "this stays");
     check_screen(&mut page);
     gone(&mut owner, CODE);
     says(&mut owner, "erased");
+    show(&mut owner, "#/clients", "Clients");
+    says(&mut owner, "erased");
+    // it is asked once whether somebody is to be shut out, however often the button is pressed
+    owner.value("(() => { const button = [...document.querySelectorAll('main button')].find((it) => it.textContent === 'Shut out'); button.click(); button.click(); })()");
+    owner.until("document.querySelector('dialog[open]')");
+    assert_eq!(owner.value("document.querySelectorAll('dialog').length"), 1);
+    check_screen(&mut owner);
+    owner.press("Cancel");
+    owner.until("!document.querySelector('dialog')");
+    assert_eq!(
+        owner.value("document.querySelector('main').innerText.includes('Let in again')"),
+        false
+    );
 
     // the provider has no need of the address any more
     let path = format!("/topics/{topic}/views/orders");

@@ -151,12 +151,14 @@ fn orders(list: &[Json], has_more: bool) -> Json {
 /// The last message: who said what, and when.
 fn last_line(node: &mut Node, row: &Json) -> Result<Json, Failure> {
     let columns = &row["columns"];
+    let mut erased = false;
     let mut text = columns["text"].as_str().map(str::to_owned);
     let id = columns["entry"]["$hex"].as_str().unwrap_or_default();
     if let (None, Ok(id)) = (&text, id.parse()) {
         // what can be erased is in the entry alone
         text = match node.entry(&id) {
             Ok(entry) => {
+                erased = entry.erased;
                 let hidden = Content::of(&entry, now_ms()).erasable;
                 hidden.and_then(|part| part["private"].as_str().map(str::to_owned))
             }
@@ -165,7 +167,8 @@ fn last_line(node: &mut Node, row: &Json) -> Result<Json, Failure> {
         };
     }
     let author = &columns["author"]["$hex"];
-    Ok(json!({ "text": text, "author": author, "at_ms": columns["at"] }))
+    let at_ms = &columns["at"];
+    Ok(json!({ "text": text, "erased": erased, "author": author, "at_ms": at_ms }))
 }
 
 /// What is known of a client by the rows of its topic; nothing where they can't be made here.

@@ -85,6 +85,7 @@ pub static PAGES: &[Page] = &[
     page!("/badges.js", SCRIPT, "badges.js"),
     page!("/cancelling.js", SCRIPT, "cancelling.js"),
     page!("/cards.js", SCRIPT, "cards.js"),
+    page!("/carrying.js", SCRIPT, "carrying.js"),
     page!("/catalog.js", SCRIPT, "catalog.js"),
     page!("/clients.js", SCRIPT, "clients.js"),
     page!("/chat.js", SCRIPT, "chat.js"),

@@ -4,6 +4,7 @@ import { h, put } from './elements.js';
 import { learn, ready, t } from './words.js';
 import { digits } from './format.js';
 import { explained, loadNames } from './terms.js';
+import { carried, isWritten } from './carrying.js';
 import { api, ask, early } from './early.js';
 
 export { api };
@@ -53,13 +54,13 @@ const parents = { order: 'orders', invoice: 'orders', chat: 'chats', entry: 'fee
 const CALM = 150;
 /** Milliseconds out of sight after which one tab listens for all that nobody sees: a browser has six connections to a node. */
 const UNSEEN = 10_000;
-/** Milliseconds until it is tried again to show what was done, where somebody types. */
-const PAUSE = 700;
+/** Milliseconds without a letter after which news are shown to who wrote something. */
+const REST = 2500;
 /** Milliseconds that news wait for the first screen. */
 const PATIENCE = 2000;
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, due: new Map(), asked: null, typed: 0, composing: false };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, due: new Map(), asked: null, later: 0, typed: -Infinity, composing: false };
 
 /** Who is logged in. */
 export const entity = () => state.me?.entity;
@@ -198,9 +199,6 @@ async function show(again = false, done = false) {
   }
   const [name, ...parts] = place();
   const round = ++state.round;
-  const begun = performance.now();
-  // a draft is put into the new form when that is made: what was typed since would not be in it
-  const isBusy = () => again && writing(done && state.typed < begun);
   if (!again) state.going = round;
   if (!again) {
     state.leave?.();
@@ -217,19 +215,22 @@ async function show(again = false, done = false) {
     const screen = await screens[name]();
     state.topics = context.topics = await topics;
     const made = await screen(context);
-    // somebody went on meanwhile, or began to write
-    if (round !== state.round || isBusy()) {
-      if (done) setTimeout(() => refresh(true), PAUSE);
+    const next = h('div', null, made);
+    const move = again && carried(main, next, done);
+    // somebody went on meanwhile, or something is under way
+    if (round !== state.round || (again && (isBusy() || !move || main.querySelector('iframe.app')))) {
+      if (round === state.round) state.later = setTimeout(() => refresh(done), REST);
       return context.leave?.();
     }
     const back = again && keep();
     if (again) state.leave?.();
     chrome(parents[name] ?? name);
-    put(main, made);
+    main.replaceChildren(...next.childNodes);
+    if (move) move();
     if (back) back();
     state.leave = context.leave;
   } catch (error) {
-    if (round !== state.round || isBusy()) return;
+    if (round !== state.round || (again && (isBusy() || isWritten(main)))) return;
     if (error.status === 401) return login();
     console.error(error);
     chrome(parents[name] ?? name);
@@ -246,24 +247,23 @@ async function show(again = false, done = false) {
   }
 }
 
-/** Whether somebody writes: what is typed stays. Once something was `done` a draft that this browser keeps is no reason not to show it: it comes back by itself. */
-function writing(done) {
-  // a frame can't be moved: it would begin anew
-  const busy = state.composing || main.querySelector(`form[data-busy], form[data-dirty]${done ? ':not([data-stored])' : ''}, iframe.app`);
-  const comesBack = (field) => done && field.closest('form[data-stored]') && !field.matches('[type=file], [type=password], [data-secret]');
-  const typed = [...main.querySelectorAll('input, textarea')].some((field) => (field.type === 'checkbox' ? field.checked !== field.defaultChecked : field.value !== field.defaultValue) && !comesBack(field));
-  return busy || typed;
-}
+/** Whether something is under way that a new screen would end. */
+const isBusy = () => state.composing || main.querySelector('form[data-busy]') !== null;
 
-/** Looks again, unless somebody is writing; `done`: after something was done here. */
+/** Looks again, once nobody types; `done`: by what was done on it, and at once. */
 export function refresh(done = false) {
-  if (!writing(done) && place()[0] !== 'feeds') show(true, done);
+  clearTimeout(state.later);
+  // a frame can't be moved: it would begin anew
+  if (place()[0] === 'feeds' || main.querySelector('iframe.app')) return;
+  const types = !done && isWritten(main) && performance.now() - state.typed < REST;
+  if (isBusy() || types) state.later = setTimeout(() => refresh(done), REST);
+  else show(true, done);
 }
 
 function follow() {
   let waiting, from, end;
   // what the other side says is shown also to who writes
-  const soon = () => { clearTimeout(waiting); waiting = setTimeout(() => refresh(place()[0] === 'chat' && !main.querySelector('[role=alert]')), CALM); };
+  const soon = () => { clearTimeout(waiting); waiting = setTimeout(() => refresh(place()[0] === 'chat'), CALM); };
   const listen = () => { end ??= api.watch({ ...told, from }); };
   const told = {
     entry: (entry, id) => { from = id; soon(); lookForMore(); document.dispatchEvent(new CustomEvent('entry', { detail: entry })); },

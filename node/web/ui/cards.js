@@ -100,9 +100,10 @@ export async function lastLine(topic, it, mine, level = 'h2') {
 export const answer = (entity, word, main) => h('button', {
   type: 'button',
   class: main ? 'main' : null,
-  onclick: async () => {
+  onclick: async ({ currentTarget: button }) => {
     if (word === 'block') {
-      const { sure } = await import('./forms.js');
+      button.disabled = true;
+      const { sure } = await import('./forms.js').finally(() => { button.disabled = false; });
       if (!await sure(t('guests.block.sure'), t('guests.block.how'), t('guests.block'))) return;
     }
     await api.post(`/guests/${entity}`, { answer: word }).catch(failed);

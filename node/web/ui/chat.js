@@ -39,8 +39,19 @@ function ofEntry(entry) {
   return { ...made, gone: t(entry.erased ? 'chat.erased' : 'chat.absent') };
 }
 
+/** What is shown in place of what was erased. */
+const GONE = () => ({ text: null, isErasable: false, gone: t('chat.erased') });
+
 /** Earlier messages that were fetched for a relation: they stay while its screen is there. */
 let past = { topic: null };
+
+document.addEventListener('entry', ({ detail: { kind, topic, body } }) => {
+  if (kind !== 'topic.tombstone' || topic !== past.topic) return;
+  const erased = [...past.messages, ...past.kept].find(({ id }) => id === digits(body?.target));
+  if (erased) Object.assign(erased, GONE());
+});
+// what was missed meanwhile is not known: they are fetched anew when somebody asks
+document.addEventListener('reset', () => { past = { topic: null }; });
 
 /** Fetches a page of messages that the table does not keep any more, from the entries of the topic; into those of this screen, whatever is shown when they come. */
 async function fetchEarlier(of, kept) {
@@ -66,7 +77,11 @@ export async function chat(context) {
   const { topics, parts: [topic], mine, again } = context;
   const { rows } = await api.rows(topic, 'messages', { index: 'by_at', limit: 200 });
   const kept = await Promise.all(rows.map(ofRow));
-  if (!again || past.topic !== topic) past = { topic, messages: [], kept: [], before: undefined, isAll: rows.length < KEPT };
+  const stays = past.kept?.some(({ id }) => kept.some((it) => it.id === id));
+  // of very many at once nobody knows what lies between
+  if (!again || past.topic !== topic || (past.kept.length > 0 && !stays)) past = { topic, messages: [], kept: [], before: undefined, isAll: rows.length < KEPT };
+  // it was all of them until now
+  if (past.kept.length < KEPT && rows.length >= KEPT && !past.messages.length) past.isAll = false;
   // what the table let go of meanwhile
   if (past.messages.length) past.messages.push(...past.kept.filter(({ id }) => !kept.some((it) => it.id === id)));
   past.kept = kept;
@@ -84,7 +99,7 @@ export async function chat(context) {
       it.isTentative && h('span', { class: 'badge warn' }, t('tentative'))));
   /** One that was fetched earlier is not fetched again. */
   const erased = (it) => {
-    if (of.messages.includes(it)) Object.assign(it, { text: null, isErasable: false, gone: t('chat.erased') });
+    if (of.messages.includes(it)) Object.assign(it, GONE());
     return refresh(true);
   };
   const list = h('ol', { class: 'talk' });

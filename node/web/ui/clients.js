@@ -45,7 +45,7 @@ const sums = (list) => list.map(({ currency, minor }) => money(minor, currency))
 function card(of) {
   const link = (screen) => h('a', { href: to(screen, of.topic) }, t(screen));
   const { orders, line, missed } = of;
-  const said = line && (line.text ?? t('chat.absent'));
+  const said = line && (line.text ?? t(line.erased ? 'chat.erased' : 'chat.absent'));
   return h('li', { class: 'card' },
     h('h2', { class: 'name' }, h('a', { href: to('chat', of.topic) }, of.name || short(of.topic))),
     of.blocked && h('p', null, h('span', { class: 'badge warn' }, t('guests.blocked'))),

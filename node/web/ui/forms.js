@@ -308,7 +308,7 @@ export function commandForm(topic, command, known = {}, preset = {}, label = tit
   const first = rows.filter(({ of }) => of.required && !of.made);
   const more = rows.filter((row) => !first.includes(row));
   const folded = more.length > 3 && first.length > 0;
-  return form([
+  const made = form([
     first.map(show),
     folded ? h('details', null, h('summary', null, t('optional')), more.map(show)) : more.map(show),
   ], label, async () => {
@@ -320,4 +320,6 @@ export function commandForm(topic, command, known = {}, preset = {}, label = tit
     }
     written(await api.send(topic, command.kind, event), command.title);
   });
+  made.dataset.of = `${topic} ${command.kind} ${JSON.stringify(known)}`;
+  return made;
 }

@@ -62,7 +62,7 @@ export async function chat({ again }) {
   if (!again) shown = 0;
   const rows = [...(app.link.rows()?.tables.messages ?? [])].sort((a, b) => a.columns.at - b.columns.at);
   const said = h('textarea', { required: true, maxlength: '2000' });
-  const erasable = h('input');
+  const erasable = h('input', { 'data-typed': '' });
   const name = h('input', { required: true, maxlength: '60', autocomplete: 'name' });
   const mine = (row) => digits(row.columns.author) === app.link.me?.entity;
   if (document.visibilityState === 'visible') app.readUntil = Math.max(0, ...rows.filter((row) => !mine(row)).map((row) => row.columns.at));

@@ -9,8 +9,13 @@ export function eraser(id) {
   const told = h('span', { role: 'status' });
   const erase = async () => {
     if (!await app.confirm(t('erase.sure'), h('p', null, t('erase.what')), t('erase'))) return;
-    await app.link.write('topic.tombstone', { target: id }, { space: app.space });
-    say(t('erase.done'));
+    try {
+      await app.link.write('topic.tombstone', { target: id }, { space: app.space });
+    } catch (error) {
+      // somebody else erased it meanwhile: in another tab, or the provider
+      if (error.code !== 'usage') throw error;
+    }
+    say(t(app.link.online ? 'erase.done' : 'erase.later'));
     app.refresh(true);
   };
   return [h('button', { type: 'button', onclick: () => app.attempt(told, erase) }, t('erase')), told];

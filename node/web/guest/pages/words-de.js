@@ -44,6 +44,7 @@ export default {
   book: 'Termin buchen', 'book.text': 'Die Zeiten zeigt der Anbieter jetzt so. Jemand kann schneller sein; dann wird es Ihnen gesagt.', 'book.what': 'Was', 'book.day': 'Tag', 'book.length': 'Wie lange', 'book.seats': 'Plätze', 'book.free': 'Freie Zeiten', 'book.full': 'An diesem Tag ist nichts frei.',
   'book.gone': 'Jemand war schneller: Diese Zeit ist jetzt vergeben.', 'book.declined': 'Der Anbieter hat zu dieser Zeit Nein gesagt.', 'book.others': 'Freie Zeiten in der Nähe',
   'book.send': 'Um diese Zeit bitten', 'book.sent': 'Der Termin ist unterwegs.', 'book.zone': 'Uhrzeiten sind die von {zone}.', 'book.yours': 'nach Ihrer Uhr',
+  'erase.later': 'Es ist hier gelöscht. Der Anbieter erfährt es, sobald du verbunden bist.',
   'pay.claimed': 'der Anbieter hat noch nicht bestätigt, dass du bezahlt hast',
   erase: 'Löschen', 'erase.sure': 'Löschen?', 'erase.what': 'Alle, die es haben, erfahren, dass es wegsoll: Es wird nicht mehr gezeigt. Dass da etwas stand, bleibt zu sehen, und eine Kopie, die jemand gemacht hat, bleibt.', 'erase.done': 'Es ist gelöscht.',
   'chat.say': 'Nachricht', 'chat.erasable': 'kann später gelöscht werden (sonst bleibt sie für immer)', 'chat.private': 'ein löschbarer Text', 'chat.erased': 'wurde gelöscht', 'chat.sent': 'Geschrieben.', 'chat.fresh': '{n} neu', 'chat.earlier': 'Frühere Nachrichten',

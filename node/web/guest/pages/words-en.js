@@ -42,6 +42,7 @@ export default {
   book: 'Book a time', 'book.text': 'Times are as the provider shows them now. Somebody may be faster; then you are told.', 'book.what': 'What', 'book.day': 'Day', 'book.length': 'How long', 'book.seats': 'Seats', 'book.free': 'Free times', 'book.full': 'Nothing is free on this day.',
   'book.gone': 'Somebody was faster: this time is taken now.', 'book.declined': 'The provider said no to this time.', 'book.others': 'Free times near it',
   'book.send': 'Ask for this time', 'book.sent': 'The booking is on its way.', 'book.zone': 'Times are those of {zone}.', 'book.yours': 'by your clock',
+  'erase.later': 'It is erased here. The provider is told once you are connected.',
   'pay.claimed': 'the provider has not confirmed yet that you paid',
   erase: 'Erase', 'erase.sure': 'Erase it?', 'erase.what': 'All who have it are told to drop it: it is shown no more. That something stood there stays to be seen, and a copy that somebody has made stays.', 'erase.done': 'It is erased.',
   'chat.say': 'Message', 'chat.erasable': 'can be erased later (without this it stays for good)', 'chat.private': 'a text that can be erased', 'chat.erased': 'was erased', 'chat.sent': 'Written.', 'chat.fresh': '{n} new', 'chat.earlier': 'Earlier messages',
