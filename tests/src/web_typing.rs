@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::chromium::Browser;
 use crate::guest_order::shop;
 use crate::web_browser::{PHONE, SCREEN, browser};
-use crate::web_flows::{bakery, go, login};
+use crate::web_flows::{bakery, carry, go, login};
 use crate::web_moves::visit;
+use crate::web_stale::{agreed, topic};
 
 /// Keeps answers for rows back while `__hold` says so.
 const HOLD: &str = "const ask = window.fetch; window.__held = []; \
@@ -103,6 +104,37 @@ fn what_is_typed_goes_over_as_it_is() {
             assert_eq!(page.value(&left), json!([true, "Kallio", true, 6]));
         }
     }
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+/// What was typed and has no place in the new screen keeps that away, until it is taken back.
+#[test]
+fn what_would_be_lost_stays() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, [client, _]) = bakery();
+    let order = agreed(&desk, &client);
+    let up = login(&mut page, &desk);
+    let hash = format!("#/order/{}/orders/order%2F{order}", topic(&desk, "aino"));
+    page.value(&format!("location.hash = '{hash}'"));
+    page.press("Cancel the order");
+    page.fill("Reason", "no flour");
+    let field = "[...document.querySelectorAll('label')].filter((it) => it.checkVisibility() && it.textContent === 'Reason').map((it) => document.getElementById(it.htmlFor)).pop()";
+    let state = "document.querySelector('main .badge')?.textContent";
+    carry(&desk, &client, &["aino", "shop"]);
+    client.ok(&["order", "cancel", "aino", &order]);
+    carry(&client, &desk, &["aino"]);
+    page.until("document.querySelector('#status').textContent.startsWith('There is something new.')");
+    // longer than it takes until news are looked at
+    page.value("new Promise((done) => setTimeout(done, 4000))");
+    assert_eq!(page.value(&format!("{field}.value")), "no flour");
+    assert_eq!(page.value(state), "agreed");
+    page.value(&format!(
+        "{field}.value = ''; {field}.dispatchEvent(new Event('input', {{ bubbles: true }})); true"
+    ));
+    page.until(&format!("{state} === 'cancelled'"));
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     up.stop();
 }

@@ -60,7 +60,7 @@ const REST = 2500;
 const PATIENCE = 2000;
 
 const main = document.getElementById('main');
-const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, due: new Map(), asked: null, later: 0, typed: -Infinity, composing: false };
+const state = { me: null, topics: [], leave: null, round: 0, going: 0, stale: false, live: null, counts: {}, due: new Map(), asked: null, later: 0, typed: -Infinity, missed: false, composing: false };
 
 /** Who is logged in. */
 export const entity = () => state.me?.entity;
@@ -219,7 +219,12 @@ async function show(again = false, done = false) {
     const move = again && carried(main, next, done);
     // somebody went on meanwhile, or something is under way
     if (round !== state.round || (again && (isBusy() || !move || main.querySelector('iframe.app')))) {
-      if (round === state.round) state.later = setTimeout(() => refresh(done), REST);
+      // what would be lost stays until it is sent or taken back; then it is looked at again
+      if (round === state.round && !move) {
+        if (!state.missed) say(t('missed'));
+        state.missed = true;
+      }
+      if (round === state.round && move) state.later = setTimeout(() => refresh(done), REST);
       return context.leave?.();
     }
     const back = again && keep();
@@ -228,6 +233,7 @@ async function show(again = false, done = false) {
     main.replaceChildren(...next.childNodes);
     if (move) move();
     if (back) back();
+    state.missed = false;
     state.leave = context.leave;
   } catch (error) {
     if (round !== state.round || (again && (isBusy() || isWritten(main)))) return;
@@ -339,7 +345,10 @@ async function begin() {
   }
   put(document.getElementById('apart'), t('apart'));
   addEventListener('hashchange', () => show());
-  main.addEventListener('input', () => { state.typed = performance.now(); });
+  main.addEventListener('input', () => {
+    state.typed = performance.now();
+    if (state.missed && !isWritten(main)) refresh();
+  });
   main.addEventListener('compositionstart', () => { state.composing = true; });
   main.addEventListener('compositionend', () => { state.composing = false; });
   if (['', '#/today'].includes(location.hash) && await isFirst()) location.replace('#/begin');

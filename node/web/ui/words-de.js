@@ -25,7 +25,7 @@ export default {
   'item.title': 'Titel', 'item.description': 'Beschreibung', 'item.price': 'Preis, etwa 12,50', 'item.stock': 'Wie viele es gibt', 'item.images': 'Bilder', 'item.keep': 'Ohne neue Bilder bleiben die alten.',
   'price.quote': 'auf Anfrage', 'stock.left': 'noch {n}',
   'chat.say': 'Nachricht', 'chat.erasable': 'später löschbar', 'chat.keep': 'Später löschbar (sonst bleibt es für immer)',
-  erase: 'Löschen', 'erase.sure': 'Löschen?', 'erase.what': 'Alle, die es haben, erfahren, dass es wegsoll: Es wird nicht mehr gezeigt. Dass da etwas stand, bleibt zu sehen, und eine Kopie, die jemand gemacht hat, bleibt.', 'erase.done': 'Es ist gelöscht.',
+  missed: 'Es gibt Neues. Es erscheint, sobald gesendet oder gelöscht ist, was du getippt hast.', erase: 'Löschen', 'erase.sure': 'Löschen?', 'erase.what': 'Alle, die es haben, erfahren, dass es wegsoll: Es wird nicht mehr gezeigt. Dass da etwas stand, bleibt zu sehen, und eine Kopie, die jemand gemacht hat, bleibt.', 'erase.done': 'Es ist gelöscht.',
   'chat.erased': 'gelöscht', 'chat.absent': 'Dieser Text ist nicht hierher gekommen.', 'chat.you': 'du', 'chat.fresh': 'neu: {n}',
   'today.messages': 'Neue Nachrichten',
   'connected': 'verbunden', 'away': 'fort',

@@ -25,7 +25,7 @@ export default {
   'item.title': 'Title', 'item.description': 'Description', 'item.price': 'Price, as in 12.50', 'item.stock': 'How many there are', 'item.images': 'Pictures', 'item.keep': 'Pictures stay as they are unless you choose new ones.',
   'price.quote': 'on request', 'stock.left': '{n} left',
   'chat.say': 'Message', 'chat.erasable': 'can be erased later', 'chat.keep': 'Can be erased later (without this it stays for good)',
-  erase: 'Erase', 'erase.sure': 'Erase it?', 'erase.what': 'All who have it are told to drop it: it is shown no more. That something stood there stays to be seen, and a copy that somebody has made stays.', 'erase.done': 'It is erased.',
+  missed: 'There is something new. It shows once what you typed is sent or taken out.', erase: 'Erase', 'erase.sure': 'Erase it?', 'erase.what': 'All who have it are told to drop it: it is shown no more. That something stood there stays to be seen, and a copy that somebody has made stays.', 'erase.done': 'It is erased.',
   'chat.erased': 'erased', 'chat.absent': 'This text has not come here.', 'chat.you': 'you', 'chat.fresh': '{n} new',
   'today.messages': 'New messages',
   'connected': 'connected', 'away': 'away',
