@@ -126,7 +126,9 @@ fn what_would_be_lost_stays() {
     carry(&desk, &client, &["aino", "shop"]);
     client.ok(&["order", "cancel", "aino", &order]);
     carry(&client, &desk, &["aino"]);
-    page.until("document.querySelector('#status').textContent.startsWith('There is something new.')");
+    page.until(
+        "document.querySelector('#status').textContent.startsWith('There is something new.')",
+    );
     // longer than it takes until news are looked at
     page.value("new Promise((done) => setTimeout(done, 4000))");
     assert_eq!(page.value(&format!("{field}.value")), "no flour");
