@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use iroh::endpoint::{Connection, ConnectionError, VarInt};
-use synlog_replication::peer::{LinkId, NodeId, Peer};
+use synlog_replication::peer::{LinkId, NodeId};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
@@ -172,32 +172,25 @@ pub(crate) async fn run(shared: Arc<Shared>, mut wire: Wire) -> Result<(), (Opti
         run: hello.run,
         dialed: wire.dialed,
     };
-    let refused = match shared.admit(candidate, handle) {
-        Ruling::Stays | Ruling::Replaces(_) => None,
-        Ruling::Goes => Some(Why::Duplicate),
-        Ruling::Full => Some(Why::Full),
+    let via = handle.via().word();
+    // whoever listens has gone only where all of it ends
+    let ruling = match shared.events.reserve().await {
+        Ok(telling) => Some(shared.admit(candidate, handle, shown, telling)),
+        Err(_) => None,
+    };
+    let refused = match ruling {
+        Some(Ruling::Stays | Ruling::Replaces(_)) => None,
+        Some(Ruling::Goes) => Some(Why::Duplicate),
+        Some(Ruling::Full) => Some(Why::Full),
+        None => Some(Why::Stopping),
     };
     if let Some(why) = refused {
         wire.close(&why, true).await;
         return Err((Some(node), why));
     }
-    let proven = shown.as_ref().map(|shown| shown.proven);
-    let via = wire.connection.as_ref().map_or(Via::Socket, via);
-    let via_word = via.word();
-    let name = shown.map(|shown| shown.name);
-    shared.note_connected(link, &candidate, proven, name.clone());
-    let connected = Event::Connected {
-        link,
-        peer: Peer { node, proven },
-        name,
-        dialed: wire.dialed,
-        via,
-    };
     let id = short(&node);
     let span = tracing::info_span!("link", link = link.0, node = %id, dialed = wire.dialed);
-    span.in_scope(|| tracing::info!(via = via_word, "connected"));
-    // whoever listens has gone only where all of it ends
-    let _ = shared.events.send(connected).await;
+    span.in_scope(|| tracing::info!(via, "connected"));
     let passing = pass(&shared, &mut wire, link, waiting, &queued, closed);
     let (why, between_frames) = passing.instrument(span.clone()).await;
     let why = wire.said(why);

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use synlog_log::keys::SecretKey;
-use synlog_replication::peer::{LinkId, NodeId, Proven};
+use synlog_replication::peer::{LinkId, NodeId, Peer, Proven};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::config::{Config, Identity};
 use crate::event::{Event, Why};
 use crate::frame::BODY_MAX;
-use crate::handshake::{Greeting, Hello, Proof, Side};
+use crate::handshake::{Greeting, Hello, Proof, Shown, Side};
 use crate::link::Handle;
 use crate::links::{Candidate, Links, Ruling};
 
@@ -54,6 +54,15 @@ struct State {
     handles: BTreeMap<LinkId, (NodeId, Handle)>,
     dialing: BTreeSet<NodeId>,
     notes: BTreeMap<NodeId, Note>,
+}
+
+impl State {
+    fn note(&mut self, node: NodeId, change: impl FnOnce(&mut Note)) {
+        if self.notes.len() >= REMEMBERED_MAX && !self.notes.contains_key(&node) {
+            self.notes.retain(|_, note| note.link.is_some());
+        }
+        change(self.notes.entry(node).or_default());
+    }
 }
 
 /// What is remembered of a node.
@@ -137,8 +146,16 @@ impl Shared {
         Proof::of(greeting, side, identity.as_ref(), transport)
     }
 
-    /// Lets a link count, and ends the one whose place it takes.
-    pub(crate) fn admit(&self, candidate: Candidate, handle: Handle) -> Ruling {
+    /// Lets a link count, and ends the one whose place it takes. What is remembered and
+    /// what is told of it are one step with that: of two links that come at once, the one
+    /// that stays is told of last.
+    pub(crate) fn admit(
+        &self,
+        candidate: Candidate,
+        handle: Handle,
+        shown: Option<Shown>,
+        telling: mpsc::Permit<'_, Event>,
+    ) -> Ruling {
         let mut state = self.state();
         state.dialing.remove(&candidate.node);
         let ruling = state.links.admit(candidate);
@@ -148,9 +165,27 @@ impl Shared {
             old.end(Why::Duplicate);
         }
         if matches!(ruling, Ruling::Stays | Ruling::Replaces(_)) {
-            state
-                .handles
-                .insert(candidate.link, (candidate.node, handle));
+            let proven = shown.as_ref().map(|shown| shown.proven);
+            let name = shown.map(|shown| shown.name);
+            telling.send(Event::Connected {
+                link: candidate.link,
+                peer: Peer {
+                    node: candidate.node,
+                    proven,
+                },
+                name: name.clone(),
+                dialed: candidate.dialed,
+                via: handle.via(),
+            });
+            let place = (candidate.node, handle);
+            state.handles.insert(candidate.link, place);
+            state.note(candidate.node, |note| {
+                note.link = Some(candidate.link);
+                note.proven = proven;
+                note.name = name;
+                note.dialed = candidate.dialed;
+                note.why_not = None;
+            });
         }
         ruling
     }
@@ -178,38 +213,16 @@ impl Shared {
         self.state().dialing.remove(node);
     }
 
-    fn note(&self, node: NodeId, change: impl FnOnce(&mut Note)) {
-        let mut state = self.state();
-        if state.notes.len() >= REMEMBERED_MAX && !state.notes.contains_key(&node) {
-            state.notes.retain(|_, note| note.link.is_some());
-        }
-        change(state.notes.entry(node).or_default());
-    }
-
-    pub(crate) fn note_connected(
-        &self,
-        link: LinkId,
-        candidate: &Candidate,
-        proven: Option<Proven>,
-        name: Option<String>,
-    ) {
-        self.note(candidate.node, |note| {
-            note.link = Some(link);
-            note.proven = proven;
-            note.name = name;
-            note.dialed = candidate.dialed;
-            note.why_not = None;
-        });
-    }
-
     pub(crate) fn note_failed(&self, node: &NodeId, why: &Why) {
-        self.note(*node, |note| note.why_not = Some(why.to_string()));
+        self.state()
+            .note(*node, |note| note.why_not = Some(why.to_string()));
     }
 
     /// Whether it is news: there is no link to it.
     pub(crate) fn note_heard(&self, node: NodeId) -> bool {
-        self.note(node, |note| note.is_near = true);
-        !self.state().links.has(&node)
+        let mut state = self.state();
+        state.note(node, |note| note.is_near = true);
+        !state.links.has(&node)
     }
 
     pub(crate) fn note_sent(&self, link: LinkId, bytes: usize) {
