@@ -559,7 +559,8 @@ fn nodes_find_each_other_in_the_dht() {
     (ana.dht, ben.dht) = (at.clone(), at);
     let (mut ana, mut ben) = (Net::start(ana).unwrap(), Net::start(ben).unwrap());
     // publishing takes its time: a few calls come to nothing
-    for _ in 0..60 {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
         ana.tell(Command::Dial { node: ben.node() });
         let found = wait(&mut ana, |event| match event {
             Event::Connected { peer, .. } => Some(Some(peer.node)),

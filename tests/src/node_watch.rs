@@ -1,6 +1,6 @@
 //! What those see who watch over a node, and that it ends in time whoever does not answer.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -158,12 +158,16 @@ fn a_node_ends_within_five_seconds_whoever_does_not_answer() {
             web.host, web.cookie
         );
         hanging.write_all(head.as_bytes()).unwrap();
+        shop.ok(&["topic", "new", "board", "--app", "board"]);
         let mut follows = shop.command(&["tail", "--follow"]);
         let mut follows = follows
-            .stdout(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
+        // it runs in the node, and not beside one that has ended already
+        let mut lines = BufReader::new(follows.stdout.take().unwrap());
+        assert!(lines.read_line(&mut String::new()).unwrap() > 0);
         let mut stream = web.watch("/stream", None);
         assert_eq!(stream.next().unwrap().event, "hello");
         std::thread::sleep(Duration::from_millis(300));
@@ -199,9 +203,10 @@ fn a_second_signal_ends_it_at_once() {
     );
     hanging.write_all(head.as_bytes()).unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    signal(up.pid(), "-TERM");
-    up.wait("stopping");
-    signal(up.pid(), "-TERM");
+    // both are there before it can do anything; two of the same would be one
+    for name in ["-STOP", "-TERM", "-INT", "-CONT"] {
+        signal(up.pid(), name);
+    }
     // not 0, with which it ends by itself
     assert_eq!(up.ended(), Some(130));
     shop.ok(&["doctor"]);

@@ -92,6 +92,9 @@ pub trait DiskFile: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Makes bytes and metadata durable.
     fn sync_all(&self) -> io::Result<()>;
+    /// Lets a lock go that [`Disk::try_lock`] gave, if this is one. Where closing the file
+    /// is enough there is nothing to do.
+    fn unlock(&self) {}
 }
 
 /// Whether an error says that there is no space left.

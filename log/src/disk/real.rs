@@ -194,6 +194,12 @@ impl DiskFile for File {
     fn sync_all(&self) -> io::Result<()> {
         File::sync_all(self)
     }
+
+    /// A program that is just being started holds a copy of every open file for a moment,
+    /// and closing ours does not end a lock that a copy shares.
+    fn unlock(&self) {
+        let _ = File::unlock(self);
+    }
 }
 
 #[cfg(test)]
@@ -244,5 +250,18 @@ mod tests {
         assert!(disk.try_lock("LOCK").unwrap().is_none());
         drop(held);
         assert!(disk.try_lock("LOCK").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_copy_of_the_file_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(dir.path()).unwrap();
+        let held = disk.try_lock("LOCK").unwrap().unwrap();
+        // as a program has it that is being started
+        let copy = held.try_clone().unwrap();
+        DiskFile::unlock(&held);
+        drop(held);
+        assert!(disk.try_lock("LOCK").unwrap().is_some());
+        drop(copy);
     }
 }

@@ -10,7 +10,7 @@ use super::opening::{Found, Opening};
 use super::record::Decoder;
 use super::segment::{path_of, whole_file};
 use super::side::{Side, SideError};
-use super::state::{Checkpointed, Options, Store};
+use super::state::{Checkpointed, Held, Options, Store};
 use super::upkeep::side_name;
 use crate::disk::{Disk, DiskFile, DiskIdentity};
 use std::collections::BTreeMap;
@@ -140,7 +140,7 @@ impl<D: Disk> Store<D> {
             poisoned: AtomicBool::new(false),
             in_flight: false,
             table_key,
-            _lock: lock,
+            _lock: Held(lock),
         };
         store.fill_filters();
         store.note_holes()?;

@@ -11,7 +11,7 @@ use super::missing::Quarantine;
 use super::record::Decoder;
 use super::segment::Segment;
 use super::walk::Start;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::ids::{FeedKey, TopicId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -87,7 +87,16 @@ pub struct Store<D: Disk> {
     pub(crate) in_flight: bool,
     pub(crate) table_key: u64,
     /// Last, so that the lock is let go when everything else is closed.
-    pub(crate) _lock: D::File,
+    pub(crate) _lock: Held<D::File>,
+}
+
+/// The lock of a store, until it is dropped.
+pub(crate) struct Held<F: DiskFile>(pub(crate) F);
+
+impl<F: DiskFile> Drop for Held<F> {
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
 }
 
 impl<D: Disk> std::fmt::Debug for Store<D> {

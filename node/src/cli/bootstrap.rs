@@ -60,6 +60,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         "http"
     };
     runtime()?.block_on(async {
+        let mut asked = std::pin::pin!(asked_to_end());
         let (words, mut said) = mpsc::unbounded_channel();
         let tell = Arc::new(move |word| {
             let _ = words.send(word);
@@ -82,7 +83,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         screen.flush()?;
         let ended = loop {
             tokio::select! {
-                () = asked_to_end() => break Ok(()),
+                () = &mut asked => break Ok(()),
                 Some(word) = said.recv() => {
                     if let Err(failure) = say(word, setting) {
                         break Err(failure);

@@ -123,6 +123,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     options.client_rate = args.client_rate.saturating_mul(1_024);
     options.per_caller = usize::try_from(args.per_address).unwrap_or(usize::MAX);
     runtime()?.block_on(async {
+        let mut asked = std::pin::pin!(asked_to_end());
         let (words, mut said) = mpsc::unbounded_channel();
         let tell = Arc::new(move |word| {
             let _ = words.send(word);
@@ -153,7 +154,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
         screen.flush()?;
         let ended = loop {
             tokio::select! {
-                () = asked_to_end() => break Ok(()),
+                () = &mut asked => break Ok(()),
                 Some(word) = said.recv() => {
                     if let Err(failure) = say(word, setting) {
                         break Err(failure);

@@ -20,7 +20,7 @@ use crate::lending::Lent;
 use crate::node::Node;
 
 /// How long a command waits for another one that is just ending.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it looks again.
 const PAUSE: Duration = Duration::from_millis(15);
 /// How often a command that rests looks whether its caller has gone.

@@ -20,6 +20,8 @@ use crate::daemon::serving::Web;
 use crate::daemon::session::Service;
 use crate::failure::Failure;
 
+/// How often it looks whether the node has noticed.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How often it looks how far things are.
 const LOOK: Duration = Duration::from_millis(100);
 /// First calls may come to nothing, while addresses are still looked up: so long a node
@@ -66,6 +68,7 @@ pub(super) fn run(args: &Args, setting: &Setting) -> Result<(), Failure> {
     };
     let ended = match setting.running() {
         Some(service) => {
+            watch.be_heard(service, setting)?;
             watch.call(service, &nodes);
             loop {
                 if let Some(lines) = watch.look(&peers(service, setting)?, service)? {
@@ -145,6 +148,22 @@ struct Watch {
 }
 
 impl Watch {
+    /// Waits until the node knows what earlier commands changed: a topic that was joined just
+    /// now is no part of what both hold before that.
+    fn be_heard(&self, service: &Service, setting: &Setting) -> Result<(), Failure> {
+        let looks = || {
+            let board = service.board.lock();
+            board.map_or(0, |board| board.looks)
+        };
+        let seen = looks();
+        service.poke.poke();
+        while looks() == seen && self.begun.elapsed() < self.patience {
+            std::thread::sleep(PAUSE);
+            setting.check()?;
+        }
+        Ok(())
+    }
+
     fn call(&self, service: &Service, nodes: &[PeerInfo]) {
         let missing = nodes.iter().filter(|peer| peer.link.is_none());
         for peer in missing.filter(|peer| self.wanted.has(peer)) {

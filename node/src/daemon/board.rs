@@ -38,6 +38,8 @@ pub struct Board {
     pub exchanges: BTreeMap<NodeId, Exchange>,
     /// Times that this node and another came to hold the same.
     pub sync_rounds: u64,
+    /// Times that the node looked for what commands changed.
+    pub looks: u64,
     /// Blobs that are looked for here.
     pub blobs: BTreeMap<BlobHash, BlobProgress>,
 }

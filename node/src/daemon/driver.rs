@@ -223,6 +223,7 @@ impl Driver {
             }
         }
         self.contacts = contacts;
+        board.looks += 1;
         Ok(())
     }
 

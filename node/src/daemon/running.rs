@@ -275,10 +275,11 @@ impl Running {
         if events.is_empty() {
             self.driver.give(Input::Tick, now, &mut node, &mut board)?;
         }
+        let is_poke = |event: &Event| matches!(event, Event::Poked);
+        if self.net.was_poked() || events.iter().any(is_poke) {
+            self.driver.look_around(now, &mut node, &mut board)?;
+        }
         for event in events {
-            if matches!(event, Event::Poked) {
-                self.driver.look_around(now, &mut node, &mut board)?;
-            }
             self.driver.hear(event, now, &mut node, &mut board)?;
         }
         drop(board);

@@ -31,6 +31,8 @@ const CHANGES: usize = 64;
 const ANSWERS_MAX: usize = 64;
 /// How long the waiting thread goes without looking whether it is to end.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long a watcher leaves the threads to others where what came is not read yet.
+const UNREAD: Duration = Duration::from_millis(5);
 
 /// Up to where somebody has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -332,7 +334,7 @@ impl Watcher {
             return self.greet(end).await;
         }
         if self.place.entries < end {
-            let topic = self.topic.clone();
+            let (topic, before) = (self.topic.clone(), self.place.entries);
             let found = self
                 .hub
                 .arrivals(self.place.entries, topic.as_deref())
@@ -343,7 +345,14 @@ impl Watcher {
                 self.push("entry", &entry.json);
             }
             self.place.entries = upto.max(self.place.entries);
-            if !self.queue.is_empty() || self.place.entries < end {
+            if !self.queue.is_empty() {
+                return Ok(());
+            }
+            if self.place.entries < end {
+                // the store has grown, and what came is not read yet
+                if self.place.entries == before {
+                    tokio::time::sleep(UNREAD).await;
+                }
                 return Ok(());
             }
         }

@@ -59,15 +59,23 @@ pub enum ServeError {
     Dht(std::io::Error),
 }
 
-/// Waits until the process is asked to end: Ctrl-C or SIGTERM.
-pub async fn asked_to_end() {
+/// Waits until the process is asked to end: Ctrl-C or SIGTERM. Whoever asks from this call on
+/// is heard, and not only once somebody waits.
+pub fn asked_to_end() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+    let [terminate, interrupt] = kinds.map(signal);
+    async move {
+        let heard = async |asked: std::io::Result<tokio::signal::unix::Signal>| match asked {
+            Ok(mut asked) => {
+                asked.recv().await;
+            }
+            // the system ends the process then, as it does by itself
+            Err(_) => std::future::pending().await,
+        };
+        tokio::select! {
+            () = heard(terminate) => {}
+            () = heard(interrupt) => {}
+        }
     }
 }

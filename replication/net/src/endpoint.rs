@@ -34,6 +34,11 @@ use crate::shared::Shared;
 const MDNS_SERVICE: &str = "synlog";
 /// Bytes on the way on one stream.
 const WINDOW: u32 = 1 << 20;
+/// How often the DHT is told again where this node is. It forgets within hours; answers that
+/// are late are lost to it, and a node that nobody was told of should not wait for an hour.
+const DHT_AGAIN: Duration = Duration::from_secs(600);
+/// The same in a DHT of one's own, which is small.
+const DHT_AGAIN_OWN: Duration = Duration::from_secs(2);
 /// How long a caller may take to open its stream.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -105,10 +110,16 @@ pub(crate) async fn start(shared: &Arc<Shared>, config: &Config) -> Result<Outsi
         }
     }
     if let Some(dht) = dht(&config.dht) {
+        // a put that nobody took is not tried again earlier
+        let again = match &config.dht {
+            Dht::At(_) => DHT_AGAIN_OWN,
+            _ => DHT_AGAIN,
+        };
         let lookup = DhtAddressLookup::builder()
             .dht_builder(dht)
             .secret_key(endpoint.secret_key().clone())
             .addr_filter(published(config))
+            .republish_delay(again)
             .build();
         match (lookup, endpoint.address_lookup()) {
             (Ok(lookup), Ok(lookups)) => lookups.add(lookup),

@@ -1,7 +1,7 @@
 //! Gossip in topics: small payloads that reach everybody who listens.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use iroh::EndpointId;
 use iroh_gossip::api::{Event as Heard, GossipSender};
@@ -29,6 +29,18 @@ pub(crate) struct Topics {
 struct Joined {
     sender: GossipSender,
     reading: AbortHandle,
+    unheard: Arc<Mutex<Unheard>>,
+}
+
+/// What was said while nobody was near: the library would let it fall.
+#[derive(Default)]
+struct Unheard {
+    neighbours: usize,
+    last: Option<Vec<u8>>,
+}
+
+fn locked<T>(unheard: &Mutex<Unheard>, act: impl FnOnce(&mut Unheard) -> T) -> T {
+    act(&mut unheard.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Drop for Joined {
@@ -63,6 +75,8 @@ impl Topics {
         };
         let (sender, mut receiver) = subscribed.split();
         let shared = Arc::clone(shared);
+        let unheard = Arc::<Mutex<Unheard>>::default();
+        let (kept, again) = (Arc::clone(&unheard), sender.clone());
         let reading = tokio::spawn(async move {
             while let Some(Ok(heard)) = receiver.next().await {
                 let event = match heard {
@@ -71,7 +85,22 @@ impl Topics {
                         bytes: message.content.to_vec(),
                     },
                     Heard::Lagged => Event::GossipLagged { topic },
-                    Heard::NeighborUp(_) | Heard::NeighborDown(_) => continue,
+                    Heard::NeighborUp(_) => {
+                        let said = locked(&kept, |unheard| {
+                            unheard.neighbours += 1;
+                            unheard.last.take()
+                        });
+                        if let Some(bytes) = said {
+                            let _ = again.broadcast(bytes.into()).await;
+                        }
+                        continue;
+                    }
+                    Heard::NeighborDown(_) => {
+                        locked(&kept, |unheard| {
+                            unheard.neighbours = unheard.neighbours.saturating_sub(1);
+                        });
+                        continue;
+                    }
                 };
                 if shared.events.send(event).await.is_err() {
                     return;
@@ -79,7 +108,12 @@ impl Topics {
             }
         });
         let reading = reading.abort_handle();
-        self.joined.insert(topic, Joined { sender, reading });
+        let joined = Joined {
+            sender,
+            reading,
+            unheard,
+        };
+        self.joined.insert(topic, joined);
     }
 
     /// Stops listening.
@@ -87,10 +121,16 @@ impl Topics {
         self.joined.remove(topic);
     }
 
-    /// Says something to all who listen. What is too long is not said.
+    /// Says something to all who listen. What is too long is not said. Where nobody is near
+    /// yet, the last word is kept for the first who comes.
     pub(crate) async fn broadcast(&self, topic: &GossipTopic, bytes: Vec<u8>) -> bool {
         match self.joined.get(topic) {
             Some(joined) if bytes.len() <= PAYLOAD_MAX => {
+                locked(&joined.unheard, |unheard| {
+                    if unheard.neighbours == 0 {
+                        unheard.last = Some(bytes.clone());
+                    }
+                });
                 joined.sender.broadcast(bytes.into()).await.is_ok()
             }
             _ => false,

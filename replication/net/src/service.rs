@@ -93,12 +93,17 @@ pub struct Standing {
 
 /// Lets others in this process wake whoever waits for events.
 #[derive(Clone, Debug)]
-pub struct Poke(mpsc::Sender<Event>);
+pub struct Poke {
+    events: mpsc::Sender<Event>,
+    shared: Arc<Shared>,
+}
 
 impl Poke {
-    /// Wakes; where events wait anyway there is no need to.
+    /// Wakes. Where so many events wait that there is no room for another one, whoever takes
+    /// them learns it by [`Net::was_poked`].
     pub fn poke(&self) {
-        let _ = self.0.try_send(Event::Poked);
+        self.shared.poked.store(true, Ordering::Release);
+        let _ = self.events.try_send(Event::Poked);
     }
 }
 
@@ -173,7 +178,15 @@ impl Net {
 
     /// A way to wake whoever waits in [`Net::next`].
     pub fn poke(&self) -> Poke {
-        Poke(self.shared.events.clone())
+        Poke {
+            events: self.shared.events.clone(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Whether somebody has poked since this was last asked.
+    pub fn was_poked(&self) -> bool {
+        self.shared.poked.swap(false, Ordering::AcqRel)
     }
 
     /// A share of it for those who only ask and tell.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use synlog_log::keys::SecretKey;
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     /// Bytes of messages, of all links that ever were.
     pub(crate) sent_bytes: AtomicU64,
     pub(crate) received_bytes: AtomicU64,
+    /// Whether somebody wants to be heard who may not have found room among the events.
+    pub(crate) poked: AtomicBool,
     identity: Mutex<Option<Identity>>,
     /// Links that are under way, those included that don't count (yet or any more).
     pub(crate) active: Arc<AtomicUsize>,
@@ -99,6 +101,7 @@ impl Shared {
             numbers: AtomicU64::new(1),
             sent_bytes: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
+            poked: AtomicBool::new(false),
             identity: Mutex::new(config.identity.clone()),
             active: Arc::default(),
             state: Mutex::new(State {

@@ -238,7 +238,7 @@ impl Session {
             to_receive_entries: self.left_there,
             topics: self.scope.topics().len(),
             held_bytes: self.outbox.held_bytes(),
-            synced: self.synced,
+            synced: self.synced && self.asked.is_empty(),
             waiting: self.meeting.is_none()
                 || !self.asked.is_empty()
                 || self.comparing

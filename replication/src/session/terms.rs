@@ -149,7 +149,8 @@ pub struct Progress {
     /// Bytes that wait here for the peer to read them. Bounded: a peer that asks for more
     /// than it reads is left.
     pub held_bytes: usize,
-    /// Whether both sides held the same when they last compared, and nothing came since.
+    /// Whether both sides held the same when they last compared, nothing came since, and
+    /// the peer has said of all topics whether it shares them.
     pub synced: bool,
     /// Whether the peer owes an answer.
     pub waiting: bool,

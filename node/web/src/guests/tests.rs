@@ -378,22 +378,24 @@ fn a_space_tells_everybody_that_it_changed() {
         };
         assert_eq!(look("gone").await.unwrap().status(), 404);
         let mut events = look("aa").await.unwrap().into_body().into_data_stream();
-        let mut next = async || {
-            let next = tokio::time::timeout(Duration::from_secs(2), events.next()).await;
+        const LONG: Duration = Duration::from_secs(60);
+        const SHORT: Duration = Duration::from_secs(2);
+        let mut next = async |patience| {
+            let next = tokio::time::timeout(patience, events.next()).await;
             next.map(|event| String::from_utf8(event.unwrap().unwrap().to_vec()).unwrap())
         };
-        assert!(next().await.unwrap().contains("event: grown"));
+        assert!(next(LONG).await.unwrap().contains("event: grown"));
         let grown = |topic: &str| {
             let topics = std::iter::once(topic.to_owned()).collect();
             shared.news.send(Arc::new(topics)).unwrap();
         };
         grown("bb");
-        assert!(next().await.is_err(), "another space is no news");
+        assert!(next(SHORT).await.is_err(), "another space is no news");
         // several entries are told once
         grown("aa");
         grown("aa");
-        assert!(next().await.unwrap().contains("event: grown"));
-        assert!(next().await.is_err());
+        assert!(next(LONG).await.unwrap().contains("event: grown"));
+        assert!(next(SHORT).await.is_err());
 
         // one address has so many, and no more
         let mut held = Vec::new();

@@ -43,9 +43,8 @@ async fn pages_posts_and_live_streams_pass() {
     // what comes live is not gathered
     let live = stage.get(&node.id(), "/live").await;
     let mut body = live.into_body();
-    let begun = Instant::now();
     for _ in 0..5 {
-        let frame = timeout(Duration::from_secs(2), body.frame()).await;
+        let frame = timeout(PATIENCE, body.frame()).await;
         let frame = frame.expect("in time").expect("more").expect("whole");
         assert!(
             frame
@@ -53,7 +52,6 @@ async fn pages_posts_and_live_streams_pass() {
                 .is_some_and(|data| data.starts_with(b"data: tick"))
         );
     }
-    assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!(stage.relay.counts().requests_open.get(), 1);
     drop(body);
     assert_eq!(stage.relay.counts().requests_failed.get(), 0);
@@ -171,7 +169,6 @@ async fn a_node_goes_and_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_there_costs_nothing() {
     let stage = Stage::new().await;
-    let begun = Instant::now();
     let request = Request::get("/")
         .header("accept", "text/html")
         .header("accept-language", "de-CH,de;q=0.9")
@@ -184,7 +181,6 @@ async fn who_is_not_there_costs_nothing() {
             .await
             .contains("Der Laden ist gerade geschlossen")
     );
-    assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!(stage.relay.counts().dials.get(), 0);
     let answer = stage
         .ask("www.localhost", Request::new(Full::default()))
