@@ -56,6 +56,19 @@ pub(crate) fn find() -> Option<PathBuf> {
     all.find(|path| path.exists())
 }
 
+/// What pages are watched by: what is asked for and not answered yet, and what was said for a
+/// moment.
+const KEEPING: &str = "(() => { \
+     const fetch = window.fetch; \
+     window.__asking = 0; window.__said = []; \
+     window.fetch = (...given) => { \
+       if (/\\/stream/.test(String(given[0]?.url ?? given[0]))) return fetch(...given); \
+       window.__asking += 1; window.__last_asked = performance.now(); \
+       return fetch(...given).finally(() => { window.__asking -= 1; window.__last_asked = performance.now(); }); }; \
+     new MutationObserver((seen) => { \
+       for (const { target, addedNodes } of seen) if (target.id === 'status' && addedNodes.length) window.__said.push(target.textContent); \
+     }).observe(document, { childList: true, subtree: true }); })()";
+
 impl Browser {
     /// Starts it with an empty page of some width.
     pub(crate) fn start(program: &Path, size: (u32, u32)) -> Self {
@@ -126,6 +139,7 @@ impl Browser {
             browser.call(domain, json!({}));
         }
         browser.call("Emulation.setDeviceMetricsOverride", metrics);
+        browser.before_each(KEEPING);
         browser
     }
 
@@ -277,7 +291,7 @@ impl Browser {
         let begun = Instant::now();
         // what is looked at may not be there yet
         let looked = format!(
-            "(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"
+            "(() => {{ try {{ return Boolean(({expression})); }} catch {{ return false; }} }})()"
         );
         while self.value(&looked) != json!(true) {
             if begun.elapsed() > PATIENCE {
@@ -289,6 +303,15 @@ impl Browser {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Something that may not be there yet, as soon as it is; never null.
+    pub(crate) fn read(&mut self, expression: &str) -> Json {
+        let kept = format!(
+            "((it) => {{ window.__read = it; return it !== undefined && it !== null; }})({expression})"
+        );
+        self.until(&kept);
+        self.value("window.__read")
     }
 
     /// Types into the field with a label, as it stands there; the last of that name. In one
@@ -348,6 +371,7 @@ impl Browser {
         for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
             self.call(domain, json!({}));
         }
+        self.before_each(KEEPING);
         before
     }
 

@@ -19,6 +19,15 @@ fn put(shop: &Shop, item: &str, title: &str, more: &Json) {
     provider(&shop.owner, "shop", "item.put", &body);
 }
 
+/// Waits until the browser has stored a text under a name.
+pub(crate) fn kept(page: &mut Browser, name: &str, text: &str) {
+    page.until(&format!(
+        "import(new URL('./app.js', document.querySelector('script').src)).then(async ({{ app }}) => {{ window.__kept = JSON.stringify(await app.storage.get({name})); }}), \
+         window.__kept?.includes({})",
+        json!(text)
+    ));
+}
+
 fn price(minor: u64) -> Json {
     json!({ "kind": "fixed", "currency": "EUR", "min": minor })
 }
@@ -97,6 +106,7 @@ fn several_things_are_one_order() {
     page.press("Where, when, a note");
     page.fill("Note", "for the office");
     page.value("document.activeElement.blur(); true");
+    kept(&mut page, "app.basketAt()", "for the office");
     page.value("location.reload(); true");
     page.until("document.querySelector('.live.open')");
     lines(&mut page, 4);

@@ -11,7 +11,7 @@ use crate::guest::now_ms;
 use crate::net_daemon::Up;
 use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
 use crate::web_client::Web;
-use crate::web_flows::{bakery, carry, go, login, press_in, settled};
+use crate::web_flows::{announced, bakery, carry, go, hold, login, press_in, settled};
 
 /// Notes when the first screen stands.
 const WATCH: &str = "new MutationObserver((_, self) => { if (document.querySelector('main h1')) { self.disconnect(); window.__stood = performance.now(); } }) \
@@ -162,7 +162,9 @@ fn how_much_waits_is_seen_and_heard() {
     import(&client, &desk, "aino", "message.post", &said);
     page.until(&format!("{chats} === 'Chats22, 22 new messages'"));
     std::thread::sleep(Duration::from_millis(1_500));
-    assert_eq!(asked(&mut page, "/waiting").len(), 2);
+    // 20 of them; a machine that stalls in between makes a few questions of it
+    let asked = asked(&mut page, "/waiting").len();
+    assert!((2..=5).contains(&asked), "{asked}");
 
     // what is read is not new any more, and what is answered does not wait
     go(&mut page, "#/chats", "Chats");
@@ -179,7 +181,7 @@ fn how_much_waits_is_seen_and_heard() {
     );
     page.press("Decline the order");
     // said in words, not by the name of a kind
-    page.until("document.querySelector('#status').textContent === 'Order declined.'");
+    announced(&mut page, "Order declined.");
     page.until(&format!("{today} === 'Today'"));
     page.until("!document.title.startsWith('(')");
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
@@ -194,7 +196,7 @@ fn choose(page: &mut Browser, label: &str, value: &str) {
         json!(label),
         json!(value)
     );
-    assert_eq!(page.value(&script), json!(value));
+    assert_eq!(page.read(&script), json!(value));
 }
 
 #[test]
@@ -206,6 +208,7 @@ fn items_are_copied_changed_found_and_retired() {
     let up = Up::start(&desk, &["--offline", "--guests", "127.0.0.1:0"]);
     page.open(up.ready["web"]["login"].as_str().unwrap());
     page.until("document.querySelector('h1')?.textContent === 'Today'");
+    settled(&mut page);
     go(&mut page, "#/catalog", "Kallion leipä");
     let items = || -> Vec<Json> {
         let rows = desk
@@ -271,7 +274,7 @@ fn items_are_copied_changed_found_and_retired() {
     // goods have a price
     press_in(&mut page, "Rye bread", "Change");
     assert_eq!(
-        page.value("[...[...document.querySelectorAll('select')].find((it) => it.checkVisibility()).options].filter((it) => it.disabled).map((it) => it.value)"),
+        page.read("[...[...document.querySelectorAll('select')].find((it) => it.checkVisibility()).options].filter((it) => it.disabled).map((it) => it.value)"),
         json!(["hourly", "quote"])
     );
     page.press("Change");
@@ -311,7 +314,7 @@ fn items_are_copied_changed_found_and_retired() {
     // as customers see it: the space, and one item
     page.until("[...document.querySelectorAll('main li.card a')].some((it) => it.textContent === 'As customers see it')");
     page.until("[...document.querySelectorAll('main > p a')].find((it) => it.textContent === 'As customers see it')?.href.includes('#space=')");
-    let link = page.value("document.querySelector('main li.card a[target=_blank]').href");
+    let link = page.read("document.querySelector('main li.card a[target=_blank]')?.href");
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     page.another();
     page.open(link.as_str().unwrap());
@@ -401,7 +404,7 @@ fn clients_are_told_of_with_what_is_open() {
     let rules = r#"{"days":[0,1,2,3,4,5,6],"from_s":0,"to_s":86400}"#;
     desk.ok(&["availability", "put", "shop", "oven", "--rules", rules]);
     carry(&desk, &bert, &["shop"]);
-    let start = now_ms() + 20_000;
+    let start = now_ms() + 60_000;
     let time = json!({ "resource": "oven", "start": start, "end": start + 60_000, "seats": 1 });
     let mut body = time.clone();
     body["space"] = json!({ "$hex": shop });
@@ -529,11 +532,13 @@ fn a_german_owner_reads_german() {
     go(&mut page, "#/catalog", "Kallion leipä");
     page.press("Ändern");
     page.fill("Titel", "Roggenbrot");
+    hold(&mut page, true);
     desk.ok(&["item", "state", "shop", "bread", "--state", "retired"]);
     page.press("Speichern");
     page.until("document.querySelector('main [role=alert] p')?.textContent.startsWith('Der Artikel ist endgültig entfernt.')");
     let shown = page.value("document.querySelector('main [role=alert]').innerText");
     assert!(!shown.as_str().unwrap().contains("--force"), "{shown}");
+    hold(&mut page, false);
     check_screen(&mut page);
     page.troubles.retain(|trouble| !trouble.contains("422"));
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);

@@ -9,7 +9,7 @@ use crate::chromium::Browser;
 use crate::cli::Desk;
 use crate::guest::now_ms;
 use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
-use crate::web_flows::{bakery, carry, go, login, press_in, settled};
+use crate::web_flows::{announced, bakery, carry, go, login, press_in, settled};
 
 const DAY_MS: u64 = 86_400_000;
 const HOUR_MS: u64 = 3_600_000;
@@ -76,7 +76,7 @@ fn text(page: &mut Browser) -> String {
 
 /// The value of a field, by its label.
 fn field(page: &mut Browser, label: &str) -> Json {
-    page.value(&format!(
+    page.read(&format!(
         "(() => {{ const label = [...document.querySelectorAll('label')].filter((it) => it.checkVisibility() && it.textContent.startsWith({})).pop(); \
          return document.getElementById(label.htmlFor).value; }})()",
         json!(label)
@@ -146,7 +146,7 @@ fn an_order_ends_though_its_customer_says_nothing() {
     open_order(&mut page, &desk, &order);
     check_screen(&mut page);
     page.press("End the order");
-    page.until("document.querySelector('#status').textContent === 'The order is ended.'");
+    announced(&mut page, "The order is ended.");
     page.until("document.querySelector('main .badge')?.textContent === 'completed'");
     page.until("document.querySelector('#nav a[href=\"#/today\"]').textContent === 'Today'");
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
@@ -223,7 +223,7 @@ fn an_offer_begins_as_its_customer_wishes() {
         "document.querySelector('main').innerText.includes('the customer has 1 day to object')",
     );
     page.press("Send the offer");
-    page.until("document.querySelector('#status').textContent === 'The offer is sent.'");
+    announced(&mut page, "The offer is sent.");
     let told = desk.ok(&["explain", "aino", &format!("order/{nothing}"), "--json"]);
     assert!(told.out.contains("86400"), "{}", told.out);
     // a price that can't be read is told where it stands
@@ -276,11 +276,14 @@ fn times_say_whose_clock_they_are_and_notices_what_was_done() {
     // what was done is told, and not what the button was
     go(&mut page, &format!("#/calendar/day/{day}"), "Calendar");
     press_in(&mut page, "aino", "Take the time and confirm");
-    page.until("document.querySelector('#status').textContent === 'The time is taken and the booking confirmed.'");
+    announced(&mut page, "The time is taken and the booking confirmed.");
     page.until("document.querySelector('li.card .badge.good')");
     press_in(&mut page, "aino", "Cancel the booking");
     press_in(&mut page, "aino", "Cancel the booking");
-    page.until("document.querySelector('#status').textContent === 'The booking is cancelled, and its time free again.'");
+    announced(
+        &mut page,
+        "The booking is cancelled, and its time free again.",
+    );
     // in the clock of the place nothing is added
     page.call(
         "Emulation.setTimezoneOverride",
@@ -333,7 +336,7 @@ fn a_place_is_found_and_its_hours_are_read() {
     assert_eq!(places().len(), 0);
     page.fill("Opening hours", "Mo–Fr 9–17:30; Sunday closed");
     page.press("Save");
-    page.until("document.querySelector('#status').textContent === 'Place saved.'");
+    announced(&mut page, "Place saved.");
     let place = places()[0]["columns"].clone();
     assert_eq!(place["opening_hours"], "Mo-Fr 09:00-17:30; Su off");
 
@@ -386,7 +389,7 @@ fn a_price_that_nobody_can_read_is_told_at_its_field() {
         "!document.querySelector('[aria-invalid]') && !document.querySelector('main [role=alert]')",
     );
     page.press("Save");
-    page.until("document.querySelector('#status').textContent === 'Item saved.'");
+    announced(&mut page, "Item saved.");
     let item = desk.ok(&["view", "list", "shop", "items", "--json"]).json();
     assert_eq!(item["columns"]["min"], 320);
     go(&mut page, "#/hours", "Hours");

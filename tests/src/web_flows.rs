@@ -94,11 +94,29 @@ pub(crate) fn login(page: &mut Browser, desk: &Desk) -> Up {
 
 /// Waits until the page hears of news, and has looked again at what it shows since it does.
 pub(crate) fn settled(page: &mut Browser) {
-    page.until("document.querySelector('.live.open')");
+    page.until("document.querySelector('.live.open') && (window.__open ??= performance.now())");
     page.until(
         "(() => { const asked = performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/')); \
-         return performance.now() - asked.at(-1).startTime > 700; })()",
+         const last = Math.max(asked.at(-1).startTime, window.__open, window.__last_asked ?? 0); \
+         return !window.__asking && performance.now() - last > 700; })()",
     );
+}
+
+/// Holds the screen as it is, as one who composes a character does, or lets it go.
+pub(crate) fn hold(page: &mut Browser, on: bool) {
+    let what = if on { "start" } else { "end" };
+    page.value(&format!(
+        "document.querySelector('main').dispatchEvent(new Event('composition{what}')); true"
+    ));
+}
+
+/// Waits until the page has said something, since it said what was last waited for.
+pub(crate) fn announced(page: &mut Browser, text: &str) {
+    let text = json!(text);
+    page.until(&format!(
+        "(() => {{ const at = (window.__said ?? []).findIndex((it) => it.startsWith({text})); \
+         if (at >= 0) window.__said.splice(0, at + 1); return at >= 0; }})()"
+    ));
 }
 
 /// Goes to a screen and waits until its heading is there.
@@ -394,7 +412,7 @@ fn news_are_told_and_a_node_that_is_away_is_seen() {
     let up = login(&mut page, &desk);
     go(&mut page, "#/settings", "Settings");
     page.value("document.querySelector('.check input').click()");
-    page.until("localStorage.getItem('notify') === 'yes' && document.querySelector('.check input').checked");
+    page.until("localStorage.getItem('notify') === 'yes' && document.querySelector('.check input').defaultChecked");
     go(&mut page, "#/today", "Today");
     let line = format!(
         "space={0},item=bread,revision={0},quantity=1,title=Bread",

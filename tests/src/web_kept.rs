@@ -133,11 +133,14 @@ fn the_page_opens_without_its_provider() {
     // another server is at the address now, which knows nothing of this
     let listener = TcpListener::bind(&at).unwrap();
     std::thread::spawn(move || {
+        // each by itself: one that says nothing holds up nobody
         for mut stream in listener.incoming().flatten() {
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head);
-            let answer = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 16\r\nConnection: close\r\n\r\n<h1>Other</h1>  ";
-            let _ = stream.write_all(answer.as_bytes());
+            std::thread::spawn(move || {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head);
+                let answer = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 16\r\nConnection: close\r\n\r\n<h1>Other</h1>  ";
+                let _ = stream.write_all(answer.as_bytes());
+            });
         }
     });
     page.value("window.__old = true; location.reload(); true");

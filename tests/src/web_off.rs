@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::guest_order::shop;
+use crate::web_basket::kept;
 use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
 use crate::web_client::soon;
 use crate::web_flows::{bakery, carry, go, login};
@@ -84,7 +85,11 @@ fn nobody_pays_for_what_was_cancelled_and_what_is_typed_stays() {
     page.fill("How many", "3");
     page.press("Where, when, a note");
     page.fill("Address", "Vaasankatu 10");
-    page.value("new Promise((done) => setTimeout(done, 300))");
+    kept(
+        &mut page,
+        "`typed/${app.space}/item/bread`",
+        "Vaasankatu 10",
+    );
     page.value("location.reload(); true");
     page.until("document.querySelector('nav a') && document.querySelector('details[open] input[autocomplete=street-address]')?.value === 'Vaasankatu 10'");
     page.until("document.querySelector('main input[type=number]')?.value === '3'");

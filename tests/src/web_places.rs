@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::chromium::Browser;
 use crate::cli::Desk;
 use crate::web_browser::{PHONE, SCREEN, browser, check_screen};
-use crate::web_flows::{bakery, carry, go, login};
+use crate::web_flows::{announced, bakery, carry, go, login};
 
 /// Presses what stands in the card of a step, and waits until it is open.
 fn unfold(page: &mut Browser, name: &str) {
@@ -15,13 +15,6 @@ fn unfold(page: &mut Browser, name: &str) {
     page.until(
         "[...document.querySelectorAll('details[open] form')].some((it) => it.checkVisibility())",
     );
-}
-
-fn saved(page: &mut Browser, text: &str) {
-    page.until(&format!(
-        "document.querySelector('#status').textContent === {}",
-        json!(text)
-    ));
 }
 
 /// Fills in what a place needs, and saves it.
@@ -72,7 +65,7 @@ fn a_second_place_and_a_second_time_replace_nothing() {
     unfold(&mut page, "A place with opening hours");
     check_screen(&mut page);
     put_place(&mut page, "Kallio");
-    saved(&mut page, "Place saved.");
+    announced(&mut page, "Place saved.");
     // the terms stand on the same step, and what was saved is shown to be changed
     page.until("[...document.querySelectorAll('summary')].some((it) => it.textContent === 'Change “Kallio”')");
     assert_eq!(page.value("location.hash"), "#/begin/hours");
@@ -100,7 +93,7 @@ fn a_second_place_and_a_second_time_replace_nothing() {
     unfold(&mut page, "Terms");
     page.fill("Hours of notice", "48");
     page.press("Save");
-    saved(&mut page, "Terms changed.");
+    announced(&mut page, "Terms changed.");
     assert_eq!(page.value("location.hash"), "#/begin/hours");
     page.press("Next");
     page.until("location.hash === '#/begin/share'");

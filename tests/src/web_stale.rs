@@ -58,7 +58,7 @@ fn alert(page: &mut Browser, text: &str) {
 
 /// The value of the last visible field with a label.
 fn shown(page: &mut Browser, label: &str) -> Json {
-    page.value(&format!(
+    page.read(&format!(
         "document.getElementById([...document.querySelectorAll('label')].filter((it) => it.checkVisibility() && it.textContent === {}).pop().htmlFor).value",
         json!(label)
     ))

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::chromium::Browser;
 use crate::guest_order::shop;
 use crate::web_browser::{PHONE, SCREEN, browser};
-use crate::web_flows::{bakery, carry, go, login};
+use crate::web_flows::{announced, bakery, carry, go, login};
 use crate::web_moves::visit;
 use crate::web_stale::{agreed, topic};
 
@@ -126,9 +126,7 @@ fn what_would_be_lost_stays() {
     carry(&desk, &client, &["aino", "shop"]);
     client.ok(&["order", "cancel", "aino", &order]);
     carry(&client, &desk, &["aino"]);
-    page.until(
-        "document.querySelector('#status').textContent.startsWith('There is something new.')",
-    );
+    announced(&mut page, "There is something new.");
     // longer than it takes until news are looked at
     page.value("new Promise((done) => setTimeout(done, 4000))");
     assert_eq!(page.value(&format!("{field}.value")), "no flour");

@@ -103,6 +103,7 @@ pub static PAGES: &[Page] = &[
     page!("/opening.js", SCRIPT, "opening.js"),
     page!("/offers.js", SCRIPT, "offers.js"),
     page!("/orders.js", SCRIPT, "orders.js"),
+    page!("/requests.js", SCRIPT, "requests.js"),
     page!("/synlog.js", SCRIPT, "synlog.js"),
     page!("/takes.js", SCRIPT, "takes.js"),
     page!("/timeline.js", SCRIPT, "timeline.js"),

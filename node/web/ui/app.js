@@ -4,7 +4,7 @@ import { h, put } from './elements.js';
 import { learn, ready, t } from './words.js';
 import { digits } from './format.js';
 import { explained, loadNames } from './terms.js';
-import { carried, isWritten } from './carrying.js';
+import { carried, folds, isWritten } from './carrying.js';
 import { api, ask, early } from './early.js';
 
 export { api };
@@ -76,7 +76,9 @@ export const atTime = (at, act) => setTimeout(act, Math.min(Math.max(at - Date.n
 /** Says something for a moment, to screen readers, too. */
 export function say(text) {
   const status = put(document.getElementById('status'), h('p', null, text));
-  setTimeout(() => status.replaceChildren(), 4000);
+  // what was said before leaves nothing behind that would end this one early
+  clearTimeout(state.saying);
+  state.saying = setTimeout(() => status.replaceChildren(), 4000);
 }
 
 /** Says what went wrong, where there is no place for more. */
@@ -165,21 +167,13 @@ function keep() {
   const within = active !== main && main.contains(active);
   // what is chosen in a field is what the next letter replaces
   const chosen = typeof active.selectionStart === 'number' ? [active.selectionStart, active.selectionEnd] : null;
-  const summaries = () => {
-    const seen = new Map();
-    return [...main.querySelectorAll('details > summary')].map((summary) => {
-      const number = (seen.get(summary.textContent) ?? 0) + 1;
-      seen.set(summary.textContent, number);
-      return { name: `${summary.textContent} ${number}`, details: summary.parentElement };
-    });
-  };
-  const open = new Set(summaries().filter(({ details }) => details.open).map(({ name }) => name));
+  const open = new Set(folds(main).filter(({ details }) => details.open).map(({ name }) => name));
   const place = scrollY;
   // what was asked for by a button: words, codes, tickets
   const held = [...main.querySelectorAll('[data-held]')].filter((place) => place.hasChildNodes());
   return () => {
     for (const place of held) main.querySelector(`[data-held="${place.dataset.held}"]`)?.replaceChildren(...place.childNodes);
-    for (const { name, details } of summaries()) {
+    for (const { name, details } of folds(main)) {
       if (open.has(name)) details.open = true;
     }
     const found = focused ? links().filter((element) => named(element) === focused.name)[focused.number] : null;

@@ -285,6 +285,7 @@ export function folded(label, make) {
   const fill = () => { if (box.children.length === 1) box.append(h('div', null, make())); };
   box.firstChild.addEventListener('click', fill);
   box.addEventListener('toggle', fill);
+  box.fill = fill;
   return box;
 }
 

@@ -4,7 +4,7 @@ import { h, pairs } from './elements.js';
 import { t, word } from './words.js';
 import { api, heading, to } from './app.js';
 import { digits, instant, money, short, units } from './format.js';
-import { asked, zoneOf } from './orders.js';
+import { asked, zoneOf } from './requests.js';
 import { offerOf } from './offers.js';
 import { placed } from './zones.js';
 

@@ -9,9 +9,10 @@ import { commandForm, field, form, manifestOf, written } from './forms.js';
 import { card, nameOf, waitsFor, zones } from './cards.js';
 import { pages } from './lists.js';
 import { timeline } from './timeline.js';
-import { dayOf, full, here, isZone, stretch } from './zones.js';
+import { dayOf, full, here, stretch } from './zones.js';
 import { columnName, tableTitle, titleOf, valueOf } from './terms.js';
 import { offerable, offerOf } from './offers.js';
+import { asked, zoneOf } from './requests.js';
 
 /** Orders that are asked for at a time. */
 const PAGE = 50;
@@ -100,26 +101,6 @@ export async function order(context) {
 const TIMED = ['start', 'end', 'held_until', 'resource'];
 const booked = ({ start, end, held_until: until }, zone) => [[t('part.when'), stretch(start, end, zone, t('calendar.you'))],
   [columnName('held_until'), until && `${full(until, zone)}${zone === here() ? '' : ` (${zone})`}`]];
-
-/** The clock of the space of which something was ordered for a time. */
-export async function zoneOf(entries, { order }) {
-  const request = entries.find((entry) => entry.id === digits(order))?.body;
-  const space = request?.window && digits(request.lines?.[0]?.space);
-  const { rows: [row] } = space ? await api.rows(space, 'space').catch(() => ({ rows: [] })) : { rows: [] };
-  const zone = row?.columns.zone;
-  return zone && isZone(zone) ? zone : here();
-}
-
-/** Where to and when, and what was chosen, as the client asked for it: it is in the entry alone. */
-export function asked(entries, id, { zone = here(), when = (start, end) => stretch(start, end, zone, t('calendar.you')), erasing } = {}) {
-  const request = entries.find((entry) => entry.id === id);
-  const chosen = (request?.body?.lines ?? []).filter(({ options }) => options?.length).map(({ title, item, options }) => h('li', null, `${title ?? item}: ${options.join(', ')}`));
-  const { start, end } = request?.body?.window ?? {};
-  const window = start && end ? when(start, end) : [start, end].filter(Boolean).map((at) => `${full(at, zone)} (${zone})`).join(' – ');
-  const written = request?.erasable?.address;
-  const address = written ? [written, ' ', erasing?.(request)] : (request?.erased ? t('order.erased') : null);
-  return [[t('order.address'), address], [t('order.window'), window], [t('order.chosen'), chosen.length > 0 ? h('ul', { class: 'plain' }, chosen) : null]];
-}
 
 /** What a provider does with an order: offer, confirm, offer anew. */
 async function provider(topic, key, row, entries) {

@@ -55,10 +55,13 @@ const main = document.getElementById('main');
 /** A link to a screen; parts may be anything. */
 export const to = (screen, ...parts) => `#/${[screen, ...parts].map(encodeURIComponent).join('/')}`;
 
+let saying;
 /** Says something for a moment, to screen readers, too. */
 export function say(text) {
   const status = put(document.getElementById('status'), h('p', null, text));
-  setTimeout(() => status.replaceChildren(), 5000);
+  // what was said before leaves nothing behind that would end this one early
+  clearTimeout(saying);
+  saying = setTimeout(() => status.replaceChildren(), 5000);
 }
 
 /** The screen's heading; it takes the focus when the screen is new. */
