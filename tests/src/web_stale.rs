@@ -352,6 +352,13 @@ fn an_answer_that_is_lost_undoes_nothing() {
     page.press("Confirm the order");
     alert(&mut page, "The node does not answer.");
     soon(takes, |many| *many == 2);
+    // what it wrote is news, and the page looks again; what it says is still to be read then
+    let look = "import(new URL('./app.js', document.querySelector('script').src)).then(({ refresh }) => refresh())";
+    page.value(&format!(
+        "document.querySelector('main h1').__old = true; {look}; true"
+    ));
+    page.until("!document.querySelector('main h1').__old");
+    alert(&mut page, "The node does not answer.");
     // nor by who reads the page anew in between
     page.call("Page.reload", json!({}));
     page.until("document.querySelector('main .badge')?.textContent === 'agreed'");

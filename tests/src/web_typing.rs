@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::chromium::Browser;
 use crate::guest_order::shop;
 use crate::web_browser::{PHONE, SCREEN, browser};
-use crate::web_flows::{announced, bakery, carry, go, login};
+use crate::web_flows::{announced, bakery, carry, go, login, press_in};
 use crate::web_moves::visit;
 use crate::web_stale::{agreed, topic};
 
@@ -104,6 +104,37 @@ fn what_is_typed_goes_over_as_it_is() {
             assert_eq!(page.value(&left), json!([true, "Kallio", true, 6]));
         }
     }
+    assert!(page.troubles.is_empty(), "{:?}", page.troubles);
+    up.stop();
+}
+
+/// So does a form that was made only when it was opened, with what is open in it.
+#[test]
+fn a_form_that_was_unfolded_goes_over_as_it_is() {
+    let Some(mut page) = browser(SCREEN) else {
+        return;
+    };
+    let (desk, _) = bakery();
+    let up = login(&mut page, &desk);
+    go(&mut page, "#/catalog", "Kallion leipä");
+    press_in(&mut page, "Rye bread", "Duplicate");
+    page.fill("Title", "Oat bread");
+    page.press("More fields");
+    page.fill("Price for one …", "loa");
+    page.value("document.activeElement.__same = document.querySelector('main h1').__old = true");
+    let app = "import(new URL('./app.js', document.querySelector('script').src))";
+    page.value(&format!(
+        "{app}.then(({{ refresh }}) => refresh(true)); true"
+    ));
+    page.until("!document.querySelector('main h1').__old");
+    page.value("document.execCommand('insertText', false, 'f')");
+    assert_eq!(
+        page.value("[document.activeElement.__same, document.activeElement.value, document.activeElement.checkVisibility()]"),
+        json!([true, "loaf", true])
+    );
+    page.press("Save");
+    page.until("document.querySelectorAll('main li.card').length === 2");
+    page.until("[...document.querySelectorAll('main li.card')].some((it) => it.textContent.includes('Oat bread') && it.textContent.includes('/ loaf'))");
     assert!(page.troubles.is_empty(), "{:?}", page.troubles);
     up.stop();
 }
