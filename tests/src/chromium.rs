@@ -24,6 +24,8 @@ pub(crate) struct Browser {
     page: String,
     /// Frames in the page, in the order in which they came.
     frames: Vec<String>,
+    /// The last one of which it was said that it is there no more.
+    ended: Option<String>,
     number: u64,
     /// What went wrong in the page: exceptions, errors on the console, dialogs.
     pub(crate) troubles: Vec<String>,
@@ -56,6 +58,8 @@ pub(crate) fn find() -> Option<PathBuf> {
     all.find(|path| path.exists())
 }
 
+/// How a browser begins to say that it knows no such page or frame any more.
+const ENDED: &str = "Session with given id not found";
 /// What pages are watched by: what is asked for and not answered yet, and what was said for a
 /// moment.
 const KEEPING: &str = "(() => { \
@@ -150,6 +154,7 @@ impl Browser {
             session: String::new(),
             page: String::new(),
             frames: Vec::new(),
+            ended: None,
             number: 0,
             troubles: Vec::new(),
             _profile: profile,
@@ -193,7 +198,7 @@ impl Browser {
                         && message["params"]["sessionId"] == self.session;
                     told.push(message);
                     if is_gone {
-                        let gone = json!({ "error": { "message": "navigated or closed" } });
+                        let gone = json!({ "error": { "message": ENDED } });
                         break (gone, told);
                     }
                 }
@@ -201,6 +206,10 @@ impl Browser {
         };
         for message in &told {
             self.note(message);
+        }
+        let error = answer["error"]["message"].as_str().unwrap_or_default();
+        if error.starts_with(ENDED) {
+            self.ended = Some(self.session.clone());
         }
         answer
     }
@@ -274,7 +283,7 @@ impl Browser {
         let answer = self.attempt("Runtime.evaluate", params);
         // a page that goes elsewhere meanwhile says nothing any more
         let told = answer["error"]["message"].as_str().unwrap_or_default();
-        if told.contains("navigated or closed") {
+        if told.contains("navigated or closed") || told.starts_with(ENDED) {
             return Json::Null;
         }
         assert!(answer["error"].is_null(), "{expression}: {answer}");
@@ -288,12 +297,26 @@ impl Browser {
 
     /// Waits until an expression is true.
     pub(crate) fn until(&mut self, expression: &str) {
+        self.wait(expression, false);
+    }
+
+    /// The same; `may_end`: what it does may end the frame in which it is done, which can't tell
+    /// then that it is done.
+    fn wait(&mut self, expression: &str, may_end: bool) {
         let begun = Instant::now();
         // what is looked at may not be there yet
         let looked = format!(
             "(() => {{ try {{ return Boolean(({expression})); }} catch {{ return false; }} }})()"
         );
         while self.value(&looked) != json!(true) {
+            if self.ended.as_ref() == Some(&self.session) {
+                assert!(
+                    may_end,
+                    "{expression}: the frame has gone; {:?}",
+                    self.troubles
+                );
+                return;
+            }
             if begun.elapsed() > PATIENCE {
                 let shown = self.value("document.body.innerText");
                 panic!(
@@ -334,9 +357,8 @@ impl Browser {
             json!(name)
         );
         // in one step: what is found may be drawn anew before the next
-        self.until(&format!(
-            "((it) => {{ it?.click(); return it; }})({script})"
-        ));
+        let press = format!("((it) => {{ it?.click(); return it; }})({script})");
+        self.wait(&press, true);
     }
 
     /// What axe finds wrong with the page, where it is there (`npm ci --prefix tests/axe`).

@@ -73,20 +73,24 @@ export async function money(context) {
 
 /** The frame of a user interface, and what stands around it. */
 function framed(context, ui, key, place) {
-  const frame = h('iframe', { class: 'app', title: nameOf(ui), sandbox: 'allow-scripts allow-forms', referrerpolicy: 'no-referrer' });
   // a name of its own where names of this machine mean this machine
   const here = ['127.0.0.1', 'localhost'].includes(location.hostname);
   const port = location.port ? `:${location.port}` : '';
   const beside = `/ui/${ui.app}/${key}/${ui.entry}`;
   const told = h('div');
   const asked = h('details', { hidden: true }, h('summary', null, t('apps.asked')));
-  const box = h('div', null, told, frame);
+  const box = h('div', null, told);
   let broker;
+  let frame;
   let silence;
+  // each in a frame of its own: what the one before says or loads late is nobody's
   const begin = (address) => {
     broker?.stop();
+    frame?.remove();
+    frame = h('iframe', { class: 'app', title: nameOf(ui), sandbox: 'allow-scripts allow-forms', referrerpolicy: 'no-referrer' });
     broker = new Broker(frame, ui, core(context, ui), shell(context, ui, place, box, told, asked));
     frame.src = address;
+    box.append(frame);
   };
   begin(here ? `http://${ui.app}.localhost${port}/${key}/${ui.entry}` : beside);
   // a browser that does not know such names finds it here

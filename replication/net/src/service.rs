@@ -93,17 +93,14 @@ pub struct Standing {
 
 /// Lets others in this process wake whoever waits for events.
 #[derive(Clone, Debug)]
-pub struct Poke {
-    events: mpsc::Sender<Event>,
-    shared: Arc<Shared>,
-}
+pub struct Poke(Arc<Shared>);
 
 impl Poke {
     /// Wakes. Where so many events wait that there is no room for another one, whoever takes
     /// them learns it by [`Net::was_poked`].
     pub fn poke(&self) {
-        self.shared.poked.store(true, Ordering::Release);
-        let _ = self.events.try_send(Event::Poked);
+        self.0.poked.store(true, Ordering::Release);
+        let _ = self.0.events.try_send(Event::Poked);
     }
 }
 
@@ -178,10 +175,7 @@ impl Net {
 
     /// A way to wake whoever waits in [`Net::next`].
     pub fn poke(&self) -> Poke {
-        Poke {
-            events: self.shared.events.clone(),
-            shared: Arc::clone(&self.shared),
-        }
+        Poke(Arc::clone(&self.shared))
     }
 
     /// Whether somebody has poked since this was last asked.
