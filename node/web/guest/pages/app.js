@@ -67,9 +67,12 @@ export function say(text) {
 /** The screen's heading; it takes the focus when the screen is new. */
 export const heading = (...text) => h('h1', { tabindex: '-1' }, text);
 
+let opened;
 export const app = {
   door,
   link: null,
+  /** Settles once there is a link, and with it what checks bytes: the catalog is shown before. */
+  linked: new Promise((done) => { opened = done; }),
   storage: null,
   here: null,
   space: null,
@@ -407,6 +410,7 @@ async function begin() {
     };
     const core = await Core.of(module);
     app.link = new Link({ core, storage, door, told, look: (draft) => later.catalog().then(({ look }) => look(draft)) });
+    opened();
     await Promise.all([app.link.open(), state.uis, count()]);
     app.link.onwritten = () => tabs?.postMessage('written');
     app.link.onforgotten = () => tabs?.postMessage('forgotten');

@@ -32,9 +32,9 @@ function database() {
 }
 
 /** Whether bytes are those that a hash names. */
-function isThat(bytes, hash) {
-  // before there are keys the core is there, too
-  return Boolean(app.link) && app.link.hash(bytes) === hash;
+async function isThat(bytes, hash) {
+  await app.linked;
+  return app.link.hash(bytes) === hash;
 }
 
 /** Which go so that all of them find room, those that were seen longest ago first. */
@@ -61,7 +61,7 @@ export async function keep(hash) {
     const type = answer.headers.get('content-type') ?? '';
     if (!answer.ok || !TYPES.includes(type) || !(Number(answer.headers.get('content-length')) <= ONE_MAX)) return;
     bytes = new Uint8Array(await answer.arrayBuffer());
-    if (bytes.length > ONE_MAX || !isThat(bytes, hash)) return;
+    if (bytes.length > ONE_MAX || !await isThat(bytes, hash)) return;
     const writing = db.transaction(['known', 'bytes'], 'readwrite');
     writing.objectStore('known').put({ hash, type, size: bytes.length, seen });
     writing.objectStore('bytes').put(bytes, hash);
@@ -80,7 +80,7 @@ export async function kept(hash) {
   const db = await database();
   const reading = db.transaction(['known', 'bytes']);
   const [known, bytes] = await Promise.all([done(reading.objectStore('known').get(hash)), done(reading.objectStore('bytes').get(hash))]);
-  if (!known || !bytes || !TYPES.includes(known.type) || !isThat(bytes, hash)) return null;
+  if (!known || !bytes || !TYPES.includes(known.type) || !await isThat(bytes, hash)) return null;
   return URL.createObjectURL(new Blob([bytes], { type: known.type }));
 }
 

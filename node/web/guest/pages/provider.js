@@ -79,11 +79,13 @@ async function items(space, wanted) {
 /** What is shown in place of a picture that did not come: the one that was kept. */
 async function instead({ target }) {
   // what is kept and does not show is none
-  if (target.src.startsWith('blob:')) { target.hidden = true; return; }
+  target.hidden = true;
+  if (target.src.startsWith('blob:')) return;
   const { kept } = await import('./pictures.js');
   const src = await kept(target.dataset.hash).catch(() => null);
-  if (!src) { target.hidden = true; return; }
+  if (!src) return;
   target.addEventListener('load', () => URL.revokeObjectURL(src), { once: true });
+  target.hidden = false;
   target.src = src;
 }
 
